@@ -1,0 +1,67 @@
+// How to reach SQS and SNS: the embedded ones, a URL, or AWS itself; and what a bare queue or topic name stands for there.
+
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { z } from 'zod'
+
+export const awsSchema = z.strictObject({
+  endpoint: z
+    .union([z.literal('embedded'), z.literal('aws'), z.url()])
+    .default('embedded')
+    .describe('where SQS and SNS are: `embedded` (started by the gateway), `aws`, or the URL of an emulator'),
+  region: z.string().min(1).default('us-east-1').describe('AWS Region'),
+  accountId: z
+    .string()
+    .regex(/^\d{12}$/)
+    .default('000000000000')
+    .describe('account whose queues and topics bare names mean'),
+})
+
+export interface Aws {
+  readonly sqs: SQSClient
+  readonly sns: SNSClient
+  /** A bare name becomes the URL of that queue; a URL stays as it is. */
+  queueUrl(nameOrUrl: string): string
+  /** A bare name becomes the ARN of that topic; an ARN stays as it is. */
+  topicArn(nameOrArn: string): string
+  stop(): void
+}
+
+export interface AwsOptions {
+  /** A URL; absent means AWS itself, with the SDK's own credentials. */
+  readonly endpoint?: string
+  readonly region: string
+  readonly accountId: string
+  /** Milliseconds until one call is given up. Long polls add their own wait. */
+  readonly requestTimeoutMs?: number
+  readonly maxSockets?: number
+}
+
+export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64 }: AwsOptions): Aws {
+  const agent = { keepAlive: true, maxSockets }
+  const requestHandler = new NodeHttpHandler({
+    httpAgent: new HttpAgent(agent),
+    httpsAgent: new HttpsAgent(agent),
+    connectionTimeout: 2_000,
+    requestTimeout: requestTimeoutMs,
+  })
+  const local = endpoint === undefined ? {} : { endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+  // Retries are made in one place only, by the caller, who knows the budget.
+  const config = { region, requestHandler, maxAttempts: 1, ...local }
+  const sqs = new SQSClient(config)
+  const sns = new SNSClient(config)
+  const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
+  return {
+    sqs,
+    sns,
+    queueUrl: (name) => (/^https?:\/\//.test(name) ? name : `${queueBase}/${accountId}/${name}`),
+    topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:${region}:${accountId}:${name}`),
+    stop() {
+      sqs.destroy()
+      sns.destroy()
+    },
+  }
+}

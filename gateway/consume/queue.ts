@@ -1,0 +1,40 @@
+// What a consumer needs of a queue, and nothing of who provides it.
+
+export interface Item {
+  /** The queue's own id of the message. */
+  readonly id: string
+  readonly body: Uint8Array
+  /** What is kept in order (FIFO) or treated as one tenant (standard). Empty when the sender named none. */
+  readonly group: string
+  /** Idempotency key the sender gave: equal for two copies of one reading. */
+  readonly key: string
+  /** How often it was received, this time included. */
+  readonly receives: number
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+export interface QueueDepth {
+  readonly waiting: number
+  readonly inFlight: number
+  /** Milliseconds since the epoch. */
+  readonly oldestAt?: number
+}
+
+export interface Queue {
+  readonly name: string
+  readonly fifo: boolean
+  /** Up to `max` items; waits up to `waitMs` for the first one. */
+  receive(max: number, waitMs: number, signal: AbortSignal): Promise<readonly Item[]>
+  /** Rejects with the items that could not be removed in `details.failed`. */
+  remove(items: readonly Item[]): Promise<void>
+  /** Keeps an item from being received again for `ms` from now. */
+  hold(item: Item, ms: number): Promise<void>
+  /** Moves an item to the dead-letter queue with the reason beside it. */
+  bury(item: Item, reason: string): Promise<void>
+  depth(): Promise<QueueDepth>
+}
+
+/** Resolving means done; throwing means try again later, and PermanentFailure means never. */
+export type Handler = (item: Item, signal: AbortSignal) => Promise<void>

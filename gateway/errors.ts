@@ -1,0 +1,70 @@
+// The catalogue of everything that can go wrong by name. The code decides what happens next; the text is for people.
+
+export interface ErrorKind {
+  /** true: the same call may succeed later, so it is tried again with backoff. false: it never will. */
+  readonly retryable: boolean
+  /** The HTTP status a client sees for it. */
+  readonly status: number
+  readonly means: string
+}
+
+export const codes = {
+  CONFIG_INVALID: { retryable: false, status: 500, means: 'the configuration does not fit its schema' },
+  RULE_INVALID: { retryable: false, status: 500, means: 'a rule file cannot be used as it is' },
+  SQL_INVALID: { retryable: false, status: 400, means: 'an SQL statement does not parse or names something unknown' },
+  PORT_IN_USE: { retryable: false, status: 500, means: 'another program listens on the port' },
+  LOCAL_FAILED: { retryable: true, status: 503, means: 'the embedded SQS and SNS did not start or stopped' },
+  NOT_AUTHORIZED: { retryable: false, status: 403, means: 'the connection may not do this' },
+  TOPIC_INVALID: { retryable: false, status: 400, means: 'the topic name breaks a rule of MQTT or a limit of AWS IoT Core' },
+  PAYLOAD_TOO_LARGE: { retryable: false, status: 413, means: 'the payload is over the limit' },
+  QOS_NOT_SUPPORTED: { retryable: false, status: 400, means: 'QoS 2 is not supported, as in AWS IoT Core' },
+  SPOOL_FULL: { retryable: true, status: 503, means: 'the spool reached its byte limit' },
+  SPOOL_FAILED: { retryable: true, status: 503, means: 'the spool cannot write to its disk' },
+  ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },
+  STOPPING: { retryable: true, status: 503, means: 'the gateway is shutting down' },
+  RULE_FAILED: { retryable: false, status: 500, means: 'a rule could not be evaluated on a message' },
+  RULE_NOT_FOUND: { retryable: false, status: 404, means: 'Basic Ingest named a rule that does not exist or is disabled' },
+  ACTION_FAILED: { retryable: true, status: 502, means: 'the target of a rule action did not accept the message' },
+  ACTION_REFUSED: { retryable: false, status: 502, means: 'the target of a rule action refused the message for good' },
+  ACTION_TARGET_MISSING: { retryable: true, status: 502, means: 'the queue or topic of a rule action does not exist' },
+  BODY_NOT_TEXT: { retryable: false, status: 400, means: 'SQS and SNS carry only XML characters, and the body has others' },
+  BODY_TOO_LARGE: { retryable: false, status: 413, means: 'the body is over what the target accepts' },
+  REPUBLISH_LOOP: { retryable: false, status: 508, means: 'the message was republished too often' },
+  QUEUE_UNREACHABLE: { retryable: true, status: 503, means: 'the queue endpoint does not answer' },
+  QUEUE_MISSING: { retryable: true, status: 503, means: 'the queue does not exist' },
+  HANDLER_FAILED: { retryable: true, status: 500, means: 'a consumer handler failed on a message' },
+  HANDLER_TIMEOUT: { retryable: true, status: 504, means: 'a consumer handler did not finish in time' },
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof codes
+
+/** Details are for logs and operators; a client only ever sees the code and its `means`. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'GatewayError'
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  get retryable(): boolean {
+    return codes[this.code].retryable
+  }
+}
+
+/** The code of any thrown thing: its own when it is ours, else the one given. */
+export function codeOf(error: unknown, otherwise: ErrorCode): ErrorCode {
+  return error instanceof GatewayError ? error.code : otherwise
+}
+
+/** One line of text for any thrown thing, without its stack. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

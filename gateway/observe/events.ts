@@ -1,0 +1,81 @@
+// The catalogue of everything worth telling: from one row come the log line, the counter and the live view.
+
+export interface EventKind {
+  /** `none`: counted, never logged. */
+  readonly level: 'none' | 'debug' | 'info' | 'warn' | 'error'
+  /** The Prometheus counter that goes up, without the `weir_` prefix. */
+  readonly metric?: string
+  /** Fields that become labels of the counter: bounded sets only, never ids, topics or client ids. */
+  readonly labels?: readonly string[]
+  readonly means: string
+}
+
+export const events = {
+  'gateway.ready': { level: 'info', means: 'every door is open' },
+  'gateway.draining': { level: 'info', means: 'doors are closed, what was accepted is being finished' },
+  'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
+  'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
+  'gateway.recovered': { level: 'info', means: 'what was away is back' },
+  'client.connected': { level: 'debug', metric: 'connects_total', labels: ['transport'], means: 'an MQTT client connected' },
+  'client.disconnected': { level: 'debug', metric: 'disconnects_total', labels: ['transport'], means: 'an MQTT client left' },
+  'client.failed': { level: 'warn', metric: 'client_errors_total', labels: ['code'], means: 'a connection broke the protocol' },
+  'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
+  'message.accepted': { level: 'none', metric: 'accepted_total', labels: ['transport'], means: 'a message became ours' },
+  'message.recovered': { level: 'info', metric: 'recovered_total', means: 'messages of an earlier run were found in the spool' },
+  'message.refused': { level: 'warn', metric: 'refused_total', labels: ['code'], means: 'a message was not accepted and not acknowledged' },
+  'message.shed': { level: 'warn', metric: 'shed_total', labels: ['code'], means: 'a QoS 0 message was dropped to save the others' },
+  'message.settled': { level: 'none', metric: 'settled_total', labels: ['outcome'], means: 'a message left the spool' },
+  'message.dead': {
+    level: 'error',
+    metric: 'dead_total',
+    labels: ['rule', 'code'],
+    means: 'a message could not be delivered and never will be',
+  },
+  'rule.loaded': { level: 'info', means: 'a set of rules is in use' },
+  'rule.rejected': { level: 'error', metric: 'rules_rejected_total', means: 'new rule files are broken; the old set stays' },
+  'rule.matched': { level: 'none', metric: 'rule_matches_total', labels: ['rule'], means: 'FROM and WHERE held for a message' },
+  'rule.failed': { level: 'warn', metric: 'rule_failures_total', labels: ['rule', 'code'], means: 'a rule could not be evaluated' },
+  'action.delivered': { level: 'none', metric: 'action_deliveries_total', labels: ['rule', 'action'], means: 'a target accepted a body' },
+  'action.retried': {
+    level: 'warn',
+    metric: 'action_retries_total',
+    labels: ['rule', 'action', 'code'],
+    means: 'a delivery is tried again',
+  },
+  'action.failed': { level: 'warn', metric: 'action_failures_total', labels: ['rule', 'action', 'code'], means: 'a delivery was given up' },
+  'consumer.received': { level: 'none', metric: 'received_total', labels: ['queue'], means: 'items were taken from a queue' },
+  'consumer.handled': { level: 'none', metric: 'handled_total', labels: ['queue'], means: 'a handler finished an item' },
+  'consumer.failed': {
+    level: 'warn',
+    metric: 'handler_failures_total',
+    labels: ['queue', 'code'],
+    means: 'a handler failed; the item comes back',
+  },
+  'consumer.buried': { level: 'error', metric: 'buried_total', labels: ['queue', 'code'], means: 'an item went to its dead-letter queue' },
+  'consumer.unreachable': { level: 'warn', metric: 'consumer_errors_total', labels: ['queue', 'code'], means: 'a queue could not be read' },
+  'alert.raised': { level: 'warn', metric: 'alerts_total', labels: ['alert'], means: 'an alert was published' },
+} as const satisfies Record<string, EventKind>
+
+export type EventName = keyof typeof events
+
+/** The fixed names of what an event may say. Payloads and secrets have no name here on purpose. */
+export interface Fields {
+  readonly messageId?: string
+  readonly topic?: string
+  readonly clientId?: string
+  readonly transport?: string
+  readonly tenant?: string
+  readonly rule?: string
+  readonly action?: string
+  readonly queue?: string
+  readonly group?: string
+  readonly outcome?: string
+  readonly alert?: string
+  readonly code?: string
+  readonly count?: number
+  readonly ms?: number
+  readonly bytes?: number
+  readonly detail?: string
+  readonly ports?: Readonly<Record<string, number>>
+  readonly [more: string]: unknown
+}

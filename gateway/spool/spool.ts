@@ -1,0 +1,32 @@
+// What stands between an acknowledgement and a delivery. Whoever awaits append still owns the message; when it resolves, the spool does.
+import type { Message } from '../message.ts'
+
+export type Outcome = 'delivered' | 'unmatched' | 'dead'
+
+/** Settle exactly once. An entry nobody settled comes back after a restart. */
+export interface Entry {
+  readonly message: Message
+  settle(outcome: Outcome): void
+}
+
+export interface SpoolDepth {
+  readonly messages: number
+  readonly bytes: number
+  /** Milliseconds since the epoch. */
+  readonly oldestAt?: number
+}
+
+export interface Spool {
+  start(): Promise<void>
+  /**
+   * Resolves when the message may be acknowledged, in the order of the calls.
+   * Rejects with SPOOL_FULL, SPOOL_FAILED, ACK_TIMEOUT or STOPPING; the message is then not ours.
+   */
+  append(message: Message): Promise<void>
+  /** Oldest first; ends when the signal aborts or the spool stops. One reader at a time. */
+  read(signal: AbortSignal): AsyncIterable<Entry>
+  /** Appended and not yet settled. */
+  readonly depth: SpoolDepth
+  /** Refuses further appends, and makes what it holds safe. Does not wait for unsettled entries. */
+  stop(): Promise<void>
+}

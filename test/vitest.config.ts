@@ -1,0 +1,14 @@
+// The three kinds of test run: unit (no sockets), e2e (whole programs on real sockets), live (an AWS account).
+import { defineConfig } from 'vitest/config'
+
+const unit = ['test/*.test.ts', 'test/{lib,gateway,device-sim,cost,infra,contract,cases}/**/*.test.ts']
+
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    projects: [
+      { extends: true, test: { name: 'unit', include: unit } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+    ],
+  },
+})
