@@ -43,6 +43,7 @@ export const events = {
     means: 'a delivery is tried again',
   },
   'action.failed': { level: 'warn', metric: 'action_failures_total', labels: ['rule', 'action', 'code'], means: 'a delivery was given up' },
+  'action.logged': { level: 'info', metric: 'action_logs_total', labels: ['rule'], means: 'a rule with a log action fired' },
   'consumer.received': { level: 'none', metric: 'received_total', labels: ['queue'], means: 'items were taken from a queue' },
   'consumer.handled': { level: 'none', metric: 'handled_total', labels: ['queue'], means: 'a handler finished an item' },
   'consumer.failed': {

@@ -1,0 +1,135 @@
+// `weir fleet`: flags laid over a scenario, a run, a summary and an exit code.
+import { Command, Option } from 'commander'
+import { parseDuration, parseRate } from '../../lib/units.ts'
+import { type DriverName, driverNames } from '../drivers/index.ts'
+import { FleetError } from '../errors.ts'
+import { type FleetReport, runFleet } from '../fleet.ts'
+import { createProgress } from '../progress.ts'
+import { formatReport } from '../report.ts'
+import { parseScenario, readScenario } from '../scenario.ts'
+
+interface Flags {
+  readonly devices?: string
+  readonly interval?: string
+  readonly rate?: string
+  readonly duration?: string
+  readonly count?: string
+  readonly seed?: string
+  readonly startAt?: string
+  readonly protocol?: DriverName
+  readonly target?: string
+  readonly qos?: string
+  readonly threshold?: readonly string[]
+  readonly json?: boolean
+}
+
+const examples = `
+Examples:
+  weir fleet --devices 500 --rate 1/s --duration 20s --seed 7      500 readings a second in all
+  weir fleet --devices 60 --interval 2s --target mqtt://broker:1883
+  weir fleet examples/fleet/cold-chain.json --threshold 'ack_ms p95 < 200' --threshold 'failed == 0'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or scenario, 3 a threshold was missed.`
+
+export function fleetCommand(): Command {
+  return new Command('fleet')
+    .description('Run a fleet of simulated devices and say what became of every reading.')
+    .argument('[scenario]', 'a scenario file; without one, freezers of four tenants')
+    .option('--devices <n>', 'how many devices')
+    .addOption(new Option('--interval <duration>', 'time between two readings of one device, such as 10s').conflicts('rate'))
+    .option('--rate <rate>', 'readings of EACH device, such as 1/s: 500 devices at 1/s are 500 readings a second')
+    .option('--duration <duration>', 'stop after this time; without it, at Ctrl-C')
+    .option('--count <n>', 'stop after this many readings of each device')
+    .option('--seed <seed>', 'same seed, same bytes; payload times then start at 2026-01-01 unless --start-at says otherwise')
+    .option('--start-at <time>', 'the time devices live at: "now" or an ISO time')
+    .addOption(new Option('--protocol <name>', 'how devices speak; taken from --target when left out').choices(driverNames))
+    .option('--target <url>', 'gateway or broker; the usual port on this machine when left out')
+    .addOption(new Option('--qos <qos>', '0: fire and forget, 1: acknowledged').choices(['0', '1']))
+    .option(
+      '--threshold <condition>',
+      'what must hold at the end, such as "ack_ms p95 < 200"; may be repeated',
+      (text, all: string[] = []) => [...all, text],
+    )
+    .option('--json', 'print the report as one JSON document')
+    .addHelpText('after', examples)
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .action(runCommand)
+}
+
+async function runCommand(file: string | undefined, flags: Flags): Promise<void> {
+  try {
+    const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, flags), file)
+    const report = await interruptible((signal) => {
+      const progress = createProgress(process.stderr)
+      return runFleet(scenario, { signal, onProgress: progress.show }).finally(progress.end)
+    })
+    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${formatReport(report)}\n`)
+    process.exitCode = exitCodeOf(report)
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = error.exitCode
+  }
+}
+
+function exitCodeOf({ thresholds, failed }: FleetReport): number {
+  if (thresholds.some(({ ok }) => !ok)) return 3
+  return failed > 0 && thresholds.length === 0 ? 1 : 0
+}
+
+/** The first Ctrl-C ends the run in good order, the second one at once. */
+async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  try {
+    return await run(stop.signal)
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
+/** A flag wins over the file; one that is not a number, duration or rate is refused with its own name. */
+export function withFlags(file: Record<string, unknown>, flags: Flags): Record<string, unknown> {
+  const number = (name: string, text: string | undefined) => {
+    if (text === undefined || /^\d+$/.test(text)) return text === undefined ? undefined : Number(text)
+    throw new FleetError(`--${name} is "${text}"; expected a whole number`, 2)
+  }
+  const everyMs = intervalMs(flags)
+  const populations = Array.isArray(file.populations) ? file.populations : [{ model: 'freezer' }]
+  const laid = {
+    devices: number('devices', flags.devices),
+    count: number('count', flags.count),
+    duration: flags.duration,
+    seed: flags.seed !== undefined && /^\d{1,15}$/.test(flags.seed) ? Number(flags.seed) : flags.seed,
+    startAt: flags.startAt,
+    protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
+    target: flags.target,
+    qos: number('qos', flags.qos),
+    populations:
+      everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: { kind: 'fixed', everyMs } })),
+    thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],
+  }
+  return { ...file, ...Object.fromEntries(Object.entries(laid).filter(([, value]) => value !== undefined)) }
+}
+
+function intervalMs({ interval, rate }: Flags): number | undefined {
+  if (rate !== undefined) {
+    const perSecond = parseRate(rate)
+    if (!perSecond) throw new FleetError(`--rate is "${rate}"; expected readings of each device such as 1/s or 6/m`, 2)
+    return 1_000 / perSecond
+  }
+  if (interval === undefined) return undefined
+  const ms = parseDuration(interval)
+  if (!ms) throw new FleetError(`--interval is "${interval}"; expected a duration such as 500ms, 10s or 5m`, 2)
+  return ms
+}
+
+/** `mqtts://host` means the driver `mqtts`; a scheme nobody knows is left to the schema, which names the field. */
+function protocolOf(target: string): DriverName | undefined {
+  const scheme = /^([a-z]+):\/\//.exec(target)?.[1]
+  return driverNames.find((name) => name === scheme)
+}

@@ -1,0 +1,110 @@
+// Keeps every device connected: a bounded number of attempts at a time, and patience that grows after each failure.
+import { backoffMs } from '../lib/backoff.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Random } from '../lib/random.ts'
+import type { Driver, Session } from './drivers/driver.ts'
+import { FleetError } from './errors.ts'
+import { createLatencies, recordMs } from './stats.ts'
+
+export interface Connections {
+  /** Connects every device; resolves when each has tried once. Rejects with a FleetError when the first one cannot be connected. */
+  open(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+  session(number: number): Session | undefined
+  readonly connected: number
+  readonly everConnected: number
+  readonly reconnects: number
+  readonly connectMs: ReturnType<typeof createLatencies>
+}
+
+interface Options {
+  readonly driver: Driver
+  readonly target: URL
+  readonly clock: Clock
+  readonly random: Random
+  readonly connectTimeoutMs: number
+}
+
+/** [AWS guidance on backoff]: full jitter, so that a fleet that lost its gateway does not return as a herd. */
+const patience = { baseMs: 500, capMs: 30_000 }
+const attemptsAtOnce = 100
+
+export function createConnections(clientIds: readonly string[], { driver, target, clock, random, connectTimeoutMs }: Options): Connections {
+  const sessions: (Session | undefined)[] = clientIds.map(() => undefined)
+  const seen = new Uint8Array(clientIds.length)
+  const connectMs = createLatencies()
+  const ended = new AbortController()
+  const counts = { connected: 0, ever: 0, reconnects: 0 }
+
+  const attempt = async (number: number) => {
+    const began = clock.monotonic()
+    const session = await driver.connect(clientIds[number]!, clock.deadline(connectTimeoutMs, ended.signal))
+    if (ended.signal.aborted) return session.close()
+    recordMs(connectMs, clock.monotonic() - began)
+    sessions[number] = session
+    counts.connected++
+    if (seen[number]) counts.reconnects++
+    else counts.ever++
+    seen[number] = 1
+    void session.closed.then(() => {
+      counts.connected--
+      sessions[number] = undefined
+      if (!ended.signal.aborted) void again(number)
+    })
+  }
+
+  const again = async (number: number) => {
+    for (let failures = 0; !ended.signal.aborted; failures++) {
+      try {
+        await clock.sleep(backoffMs(patience, failures, random), ended.signal)
+        return await attempt(number)
+      } catch {
+        // Waits longer next time; the device counts as not connected meanwhile.
+      }
+    }
+  }
+
+  return {
+    async open(signal) {
+      await attempt(0).catch((error: Error) => {
+        throw new FleetError(explain(error, target, clientIds[0]!), 1, { cause: error })
+      })
+      let next = 1
+      const worker = async () => {
+        for (let number = next++; number < clientIds.length && !signal.aborted; number = next++) {
+          await attempt(number).catch(() => void again(number))
+        }
+      }
+      await Promise.all(Array.from({ length: attemptsAtOnce }, worker))
+    },
+    async close() {
+      ended.abort()
+      await Promise.all(sessions.map((session) => session?.close()))
+    },
+    session: (number) => sessions[number],
+    get connected() {
+      return counts.connected
+    },
+    get everConnected() {
+      return counts.ever
+    },
+    get reconnects() {
+      return counts.reconnects
+    },
+    connectMs,
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the name could not be looked up',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+  ECONNRESET: 'it hung up at once',
+}
+
+function explain(error: Error, target: URL, clientId: string): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return `cannot connect ${clientId} to ${target.protocol}//${target.host}: ${reasons[code ?? ''] ?? message}`
+}

@@ -1,0 +1,46 @@
+// What a driver is: one way for devices to speak, with every byte counted.
+import type { Clock } from '../../lib/clock.ts'
+
+export interface Reading {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly qos: 0 | 1
+}
+
+/** Bytes that crossed the sockets of a driver, handshakes and headers included; a driver adds to it, the fleet reads it. */
+export interface Wire {
+  sent: number
+  received: number
+}
+
+export interface Driver {
+  readonly wire: Readonly<Wire>
+  /** Resolves when the other side has accepted the device; rejects with a sentence saying why not. */
+  connect(clientId: string, signal: AbortSignal): Promise<Session>
+  /** Lets go of what sessions shared. */
+  stop(): void
+}
+
+export interface Session {
+  /** Resolves when the reading is acknowledged (QoS 0: handed to the socket); rejects when the session ends first. */
+  publish(reading: Reading): Promise<void>
+  /** Resolves when the connection is gone, whoever ended it. */
+  readonly closed: Promise<void>
+  /** Says goodbye. */
+  close(): Promise<void>
+  /** Cuts the line without a word, as a lost radio link does. */
+  cut(): void
+}
+
+export interface DriverOptions {
+  readonly target: URL
+  readonly keepAliveMs: number
+  readonly clock: Clock
+}
+
+export interface DriverKind {
+  readonly summary: string
+  /** Where the gateway listens by default. */
+  readonly target: string
+  create(options: DriverOptions): Driver
+}

@@ -1,0 +1,13 @@
+// Every device model there is: a row here gives it a name in scenarios, a schema and the seed test.
+
+import { freezer } from './freezer.ts'
+import type { DeviceModel } from './model.ts'
+
+export const models = { freezer } as const
+
+export type ModelName = keyof typeof models
+
+/** The model by name, for callers that pass its own params and state back to it and look at neither. */
+export function modelNamed(name: ModelName): DeviceModel<unknown, unknown> {
+  return models[name] as unknown as DeviceModel<unknown, unknown>
+}

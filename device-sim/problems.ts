@@ -1,0 +1,122 @@
+// From a schema's complaint to a sentence: the path, what was expected, and the nearest valid name.
+import type { z } from 'zod'
+
+type Schema = z.ZodType
+
+/** One issue of a failed parse in words: `populations[0].modle is not known; did you mean "model"?` */
+export function explainProblem(issue: z.core.$ZodIssue, schema: Schema, input: unknown): string {
+  const at = pathText(issue.path) || 'it'
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path, input)
+    return issue.keys.map((key) => `${pathText([...issue.path, key])} is not a known field; ${nearest(key, known)}`).join('; ')
+  }
+  if (issue.code === 'invalid_value')
+    return `${at} is ${show(valueAt(input, issue.path))}; ${nearest(valueAt(input, issue.path), issue.values.map(String))}`
+  if (issue.code === 'invalid_union') return explainUnion(issue, schema, input, at)
+  if (issue.code === 'custom') return `${at}: ${issue.message}`
+  if (issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined) return `${at} is missing; expected ${issue.expected}`
+  return `${at} is ${show(valueAt(input, issue.path))}; expected ${issue.message
+    .replace(/^Invalid (input|string): (expected |must )?/, '')
+    .replace(/, received .*$/, '')
+    .replace(/^Too \w+: expected \w+ to (be )?/, '')}`
+}
+
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: Schema, input: unknown, at: string): string {
+  if (issue.discriminator !== undefined) {
+    const given = valueAt(input, issue.path)
+    const options = branches(schemaAt(schema, issue.path.slice(0, -1), input)).flatMap((branch) =>
+      literals(shapeOf(branch)?.[String(issue.path.at(-1))]),
+    )
+    return given === undefined
+      ? `${at} is missing; expected one of ${options.join(', ')}`
+      : `${at} is ${show(given)}; ${nearest(given, options)}`
+  }
+  // The branch that got furthest says most: one that complains deeper, or about a key, knows this shape.
+  const inner = issue.errors.flat().sort((a, b) => depth(b) - depth(a))[0]
+  return inner
+    ? explainProblem({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, schema, input)
+    : `${at}: ${issue.message}`
+}
+
+const depth = (issue: z.core.$ZodIssue) => issue.path.length * 2 + (issue.code === 'unrecognized_keys' || issue.code === 'custom' ? 1 : 0)
+
+/** `expected one of …`, with the one that was probably meant. */
+export function nearest(given: unknown, known: readonly string[]): string {
+  const best = known.map((name) => ({ name, distance: editDistance(String(given), name) })).sort((a, b) => a.distance - b.distance)[0]
+  if (best && best.name.length > 2 && best.distance <= Math.max(2, best.name.length / 3)) return `did you mean "${best.name}"?`
+  return `expected one of ${known.join(', ')}`
+}
+
+/** Levenshtein's, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    row = next
+  }
+  return row[b.length]!
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('')
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input)
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+/** The schema under wrappers: default, optional, transform. */
+function bare(schema: Schema): Schema {
+  const def = schema.def as { type: string; innerType?: Schema; in?: Schema }
+  if (def.innerType) return bare(def.innerType)
+  return def.type === 'pipe' && def.in ? bare(def.in) : schema
+}
+
+function branches(schema: Schema): readonly Schema[] {
+  const def = bare(schema).def as { options?: readonly Schema[] }
+  return def.options ? def.options.flatMap(branches) : [bare(schema)]
+}
+
+function shapeOf(schema: Schema): Record<string, Schema> | undefined {
+  return (bare(schema).def as { shape?: Record<string, Schema> }).shape
+}
+
+function literals(schema: Schema | undefined): readonly string[] {
+  return schema ? ((bare(schema).def as { values?: readonly unknown[] }).values ?? []).map(String) : []
+}
+
+/** Where a union branches on a literal field, only the branches that the input chose. */
+function chosen(schema: Schema, input: unknown): readonly Schema[] {
+  const all = branches(schema)
+  const fits = all.filter((branch) =>
+    Object.entries(shapeOf(branch) ?? {}).every(([key, field]) => {
+      const values = literals(field)
+      const given = (input as Record<string, unknown> | undefined)?.[key]
+      return values.length === 0 || given === undefined || values.includes(String(given))
+    }),
+  )
+  return fits.length ? fits : all
+}
+
+function schemaAt(schema: Schema, path: readonly PropertyKey[], input: unknown): Schema {
+  const [key, ...rest] = path
+  if (key === undefined) return schema
+  const value = (input as Record<PropertyKey, unknown> | undefined)?.[key]
+  for (const branch of chosen(schema, input)) {
+    const def = branch.def as { element?: Schema; valueType?: Schema }
+    const next = shapeOf(branch)?.[String(key)] ?? def.element ?? def.valueType
+    if (next) return schemaAt(next, rest, value)
+  }
+  return schema
+}
+
+function keysAt(schema: Schema, path: readonly PropertyKey[], input: unknown): readonly string[] {
+  const at = chosen(schemaAt(schema, path, input), valueAt(input, path))
+  return [...new Set(at.flatMap((branch) => Object.keys(shapeOf(branch) ?? {})))]
+}

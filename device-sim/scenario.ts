@@ -1,0 +1,130 @@
+// What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { parseDuration } from '../lib/units.ts'
+import { driverNames } from './drivers/index.ts'
+import { FleetError } from './errors.ts'
+import { models } from './models/index.ts'
+import { explainProblem } from './problems.ts'
+import { parseThreshold } from './thresholds.ts'
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0) return ms
+  context.addIssue({ code: 'custom', message: `expected a duration such as "500ms", "10s" or "5m", got "${text}"` })
+  return z.NEVER
+})
+
+const interval = z
+  .union([
+    duration.describe('the same time between any two readings').transform((everyMs) => ({ kind: 'fixed' as const, everyMs })),
+    z.strictObject({ kind: z.literal('fixed'), everyMs: z.number().positive().describe('milliseconds between two readings') }),
+  ])
+  .describe('time between two readings of one device: "10s"')
+
+export type Interval = z.output<typeof interval>
+
+const common = {
+  name: z
+    .string()
+    .regex(/^[\w-]+$/, 'expected letters, digits, - and _')
+    .optional()
+    .describe('what the devices are called; the name of the model when left out'),
+  share: z.number().positive().default(1).describe('how large a part of the fleet this is, relative to the other populations'),
+  interval: interval.default({ kind: 'fixed', everyMs: 10_000 }),
+  topic: z
+    .string()
+    .refine((text) => !/[#+]/.test(text), 'a topic to publish to has no wildcards')
+    .refine(
+      (text) => [...text.matchAll(/\{(\w*)\}/g)].every(([, name]) => /^(tenant|site|device|population|stream)$/.test(name ?? '')),
+      'may only use {tenant}, {site}, {device}, {population} and {stream}',
+    )
+    .default('dt/coldchain/{tenant}/{site}/{device}/{stream}')
+    .describe('where readings go; {tenant}, {site}, {device}, {population} and {stream} are filled in'),
+  tenants: z.array(z.string().min(1)).min(1).optional().describe("tenants these devices belong to in turn; the scenario's when left out"),
+}
+
+const populations = Object.entries(models).map(([name, model]) =>
+  z.strictObject({
+    model: z.literal(name as keyof typeof models).describe(model.summary),
+    params: model.params.prefault({}).describe('what the model may be told'),
+    ...common,
+  }),
+)
+
+export const scenarioSchema = z.strictObject({
+  $schema: z.string().optional().describe('for editors'),
+  name: z.string().optional().describe('what this scenario is for'),
+  devices: z.number().int().min(1).max(1_000_000).default(10).describe('how many devices there are'),
+  seed: z
+    .union([z.number().int(), z.string().min(1)])
+    .optional()
+    .describe('same seed, same bytes; drawn and printed when left out'),
+  startAt: z
+    .union([z.literal('now'), z.iso.datetime()])
+    .optional()
+    .describe('the time the first device lives at: "now" or an ISO time; 2026-01-01T00:00:00Z with a seed, "now" without'),
+  duration: duration.optional().describe('stop planning readings after this time'),
+  count: z.number().int().min(1).optional().describe('stop after this many readings of each device'),
+  protocol: z.enum(driverNames).default('mqtt').describe('how devices speak'),
+  target: z.url().optional().describe('where the gateway or broker listens; the usual port on this machine when left out'),
+  qos: z.literal([0, 1]).default(1).describe('0: fire and forget; 1: every reading is acknowledged'),
+  tenants: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['acme', 'borealis', 'coldway', 'dairyland'])
+    .describe('tenants the devices belong to in turn'),
+  devicesPerSite: z.number().int().min(1).default(5).describe('how many devices of a tenant share a site'),
+  maxInFlight: z
+    .number()
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(20)
+    .describe('readings a device may have sent and not yet seen acknowledged; above it readings are dropped'),
+  maxLate: duration.default(1_000).describe('a reading that could not start this long after its time is dropped'),
+  ackTimeout: duration.default(10_000).describe('how long to wait for acknowledgements after the last reading'),
+  connectTimeout: duration.default(10_000).describe('how long one attempt to connect may take'),
+  keepAlive: duration.default(60_000).describe('MQTT keep-alive'),
+  populations: z
+    .array(z.discriminatedUnion('model', populations as [(typeof populations)[number], ...(typeof populations)[number][]]))
+    .min(1)
+    .prefault([{ model: 'freezer' }])
+    .describe('the kinds of devices in this fleet'),
+  thresholds: z
+    .array(
+      z.string().transform((text, context) => {
+        try {
+          return parseThreshold(text)
+        } catch (error) {
+          context.addIssue({ code: 'custom', message: (error as Error).message })
+          return z.NEVER
+        }
+      }),
+    )
+    .default([])
+    .describe('what must hold at the end: "ack_ms p95 < 200", "failed == 0"'),
+})
+
+export type Scenario = z.output<typeof scenarioSchema>
+export type ScenarioInput = z.input<typeof scenarioSchema>
+export type Population = Scenario['populations'][number]
+
+/** Throws a FleetError (exit code 2) whose sentence names every wrong field. */
+export function parseScenario(input: unknown, file = 'scenario'): Scenario {
+  const { success, data, error } = scenarioSchema.safeParse(input)
+  if (success) return data
+  throw new FleetError(`${file}: ${error.issues.map((issue) => explainProblem(issue, scenarioSchema, input)).join('; ')}`, 2)
+}
+
+/** The text of a scenario file as an object, not yet checked, so that flags can be laid over it. */
+export async function readScenario(file: string): Promise<Record<string, unknown>> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new FleetError(`${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`, 2)
+  })
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new FleetError(`${file}: is not JSON: ${(error as Error).message}`, 2)
+  }
+}
