@@ -32,6 +32,11 @@ export const codes = {
   REPUBLISH_LOOP: { retryable: false, status: 508, means: 'the message was republished too often' },
   QUEUE_UNREACHABLE: { retryable: true, status: 503, means: 'the queue endpoint does not answer' },
   QUEUE_MISSING: { retryable: true, status: 503, means: 'the queue does not exist' },
+  QUEUE_REFUSED: { retryable: true, status: 502, means: 'the queue did not accept part of a batch' },
+  LEASE_LOST: { retryable: false, status: 409, means: 'the queue has given the item to somebody else meanwhile' },
+  DEAD_LETTER_QUEUE_MISSING: { retryable: false, status: 500, means: 'the queue names no dead-letter queue' },
+  HANDLER_REFUSED: { retryable: false, status: 422, means: 'a consumer handler refused a message for good' },
+  HANDLER_INVALID: { retryable: false, status: 500, means: 'a consumer handler cannot be loaded' },
   HANDLER_FAILED: { retryable: true, status: 500, means: 'a consumer handler failed on a message' },
   HANDLER_TIMEOUT: { retryable: true, status: 504, means: 'a consumer handler did not finish in time' },
 } as const satisfies Record<string, ErrorKind>
