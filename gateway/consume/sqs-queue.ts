@@ -129,7 +129,7 @@ function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes 
   return {
     id: MessageId,
     body: Buffer.from(Body),
-    group: system.MessageGroupId ?? attributes[reserved.group] ?? '',
+    group: system.MessageGroupId ?? attributes[reserved.group] ?? attributes.tenant ?? '',
     key: attributes[reserved.key] ?? system.MessageDeduplicationId ?? MessageId,
     receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes[reserved.tries] ?? 0),
     sentAt: Number(attributes[reserved.sentAt] ?? system.SentTimestamp ?? 0),

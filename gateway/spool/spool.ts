@@ -6,7 +6,8 @@ export type Outcome = 'delivered' | 'unmatched' | 'dead'
 /** Settle exactly once. An entry nobody settled comes back after a restart. */
 export interface Entry {
   readonly message: Message
-  settle(outcome: Outcome): void
+  /** false: the message was refused in the meantime and is not ours any more; its outcome does not count. */
+  settle(outcome: Outcome): boolean
 }
 
 export interface SpoolDepth {
@@ -25,7 +26,7 @@ export interface Spool {
   append(message: Message): Promise<void>
   /** Oldest first; ends when the signal aborts or the spool stops. One reader at a time. */
   read(signal: AbortSignal): AsyncIterable<Entry>
-  /** Appended and not yet settled. */
+  /** From the call of append until it rejects or the entry is settled. */
   readonly depth: SpoolDepth
   /** Refuses further appends, and makes what it holds safe. Does not wait for unsettled entries. */
   stop(): Promise<void>
