@@ -6,7 +6,7 @@ import type { Dispatch, Outcome } from '../../gateway/rules/dispatch.ts'
 import type { RuleSet } from '../../gateway/rules/rule-set.ts'
 import { createDirectSpool } from '../../gateway/spool/direct.ts'
 import { createManualClock, settled } from '../helpers/manual-clock.ts'
-import { aMessage } from '../helpers/message.ts'
+import { createMessage } from '../helpers/message.ts'
 
 const noRules: RuleSet = { rules: [], match: () => [], named: () => undefined, stop: async () => {} }
 
@@ -35,8 +35,8 @@ const heldDispatch = () => {
 test('what is accepted is settled with its outcome, and the books balance at every step', async () => {
   const { held, dispatch } = heldDispatch()
   const { pipeline, ledger } = await aPipeline(dispatch)
-  const first = pipeline.ingest(aMessage())
-  const second = pipeline.ingest(aMessage())
+  const first = pipeline.ingest(createMessage())
+  const second = pipeline.ingest(createMessage())
   await settled()
   expect(ledger()).toMatchObject({ accepted: 0, pending: 2, queued: 2, balanced: true })
   held[1]!.finish('unmatched')
@@ -50,7 +50,7 @@ test('what is accepted is settled with its outcome, and the books balance at eve
 test('no more than the limit is with the targets at one time, oldest first', async () => {
   const { held, dispatch } = heldDispatch()
   const { pipeline } = await aPipeline(dispatch, 2)
-  for (const topic of ['a', 'b', 'c']) pipeline.ingest(aMessage({ topic })).catch(() => {})
+  for (const topic of ['a', 'b', 'c']) pipeline.ingest(createMessage({}, { topic })).catch(() => {})
   await settled()
   expect(held.map(({ topic }) => topic)).toEqual(['a', 'b'])
   held[1]!.finish('delivered')
@@ -61,10 +61,10 @@ test('no more than the limit is with the targets at one time, oldest first', asy
 test('stop refuses new messages and waits for the accepted ones', async () => {
   const { held, dispatch } = heldDispatch()
   const { pipeline, clock, ledger } = await aPipeline(dispatch)
-  const accepted = pipeline.ingest(aMessage())
+  const accepted = pipeline.ingest(createMessage())
   await settled()
   const stopped = pipeline.stop(10_000)
-  await expect(pipeline.ingest(aMessage())).rejects.toMatchObject({ code: 'STOPPING' })
+  await expect(pipeline.ingest(createMessage())).rejects.toMatchObject({ code: 'STOPPING' })
   held[0]!.finish('delivered')
   await clock.advance(100)
   await Promise.all([accepted, stopped])
@@ -74,7 +74,7 @@ test('stop refuses new messages and waits for the accepted ones', async () => {
 test('when the time to drain is over the rest is let go, and its senders are told', async () => {
   const { dispatch } = heldDispatch()
   const { pipeline, spool, clock, ledger } = await aPipeline(dispatch)
-  const refused = expect(pipeline.ingest(aMessage())).rejects.toMatchObject({ code: 'STOPPING' })
+  const refused = expect(pipeline.ingest(createMessage())).rejects.toMatchObject({ code: 'STOPPING' })
   await settled()
   const stopped = pipeline.stop(1_000)
   await clock.advance(1_100)
@@ -86,6 +86,6 @@ test('when the time to drain is over the rest is let go, and its senders are tol
 
 test('a refused QoS 0 message is shed, not refused: nobody was promised anything', async () => {
   const { pipeline, ledger } = await aPipeline(async () => 'delivered')
-  await expect(pipeline.ingest(aMessage({ qos: 0, payload: 'x'.repeat(2_000_000) }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+  await expect(pipeline.ingest(createMessage('x'.repeat(2_000_000), { qos: 0 }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
   expect(ledger()).toMatchObject({ refused: {}, shed: { SPOOL_FULL: 1 } })
 })

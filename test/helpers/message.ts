@@ -1,29 +1,18 @@
-// Messages for tests: one call, and only what matters is spelled out.
+// A message with little said about it.
 import type { Message } from '../../gateway/message.ts'
 
-let count = 0
-
-export interface MessageParts extends Omit<Partial<Message>, 'payload'> {
-  /** Bytes, text, or anything that becomes JSON. */
-  readonly payload?: unknown
-}
-
-export function aMessage({ payload = { temperature: 20 }, ...parts }: MessageParts = {}): Message {
-  count++
+export function createMessage(payload: string | Uint8Array | object = {}, more: Partial<Message> = {}): Message {
+  const bytes =
+    typeof payload === 'string' ? Buffer.from(payload) : payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload))
   return {
-    id: `01TESTMESSAGE${String(count).padStart(13, '0')}`,
-    topic: 'dt/coldchain/acme/truck-1/freezer-1/telemetry',
-    payload: toBytes(payload),
+    id: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+    topic: 'dt/line/7',
+    payload: bytes,
     qos: 1,
     retain: false,
-    receivedAt: Date.UTC(2026, 0, 1),
-    source: { clientId: 'freezer-1', transport: 'mqtt' },
+    receivedAt: 1_760_000_000_000,
+    source: { clientId: 'device-7', transport: 'mqtt' },
     hops: 0,
-    ...parts,
+    ...more,
   }
-}
-
-function toBytes(payload: unknown): Uint8Array {
-  if (payload instanceof Uint8Array) return payload
-  return Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))
 }

@@ -42,6 +42,8 @@ export interface Statement {
 export interface Inspection {
   readonly matched: boolean
   readonly body?: Uint8Array
+  /** The body is the message's own bytes, which are not JSON. */
+  readonly raw: boolean
   /** The keys of items that are Undefined. */
   readonly undefinedKeys: readonly string[]
   /** The value of the outermost item by its key, before it becomes JSON. */
@@ -134,7 +136,7 @@ function bodyOf({ items, value, payloadOf }: Run, scope: Scope, result: Value): 
 
 function inspect(run: Run, scope: Scope): Inspection {
   const payload = run.payloadOf(scope)
-  if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, undefinedKeys: [], values: {} }
+  if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, raw: false, undefinedKeys: [], values: {} }
   const values: Record<string, Value> = {}
   const undefinedKeys: string[] = []
   for (const { path, evaluate: part } of run.items) {
@@ -143,5 +145,7 @@ function inspect(run: Run, scope: Scope): Inspection {
     values[key] = part(scope, payload)
     if (values[key] === undefined) undefinedKeys.push(key)
   }
-  return { matched: true, body: bodyOf(run, scope, run.project(scope, payload)), undefinedKeys, values }
+  const result = run.project(scope, payload)
+  const body = bodyOf(run, scope, result)
+  return { matched: true, body, raw: result === undefined && body.length > 0, undefinedKeys, values }
 }

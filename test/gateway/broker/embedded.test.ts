@@ -12,7 +12,7 @@ import { createMqttDoor, createMqttWsDoor } from '../../../gateway/listen/mqtt.t
 import { createIds, type Message } from '../../../gateway/message.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
-import { aMessage } from '../../helpers/message.ts'
+import { createMessage } from '../../helpers/message.ts'
 import { aDevice, closed } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
 
@@ -112,7 +112,7 @@ describe.each([
     await subscriber.subscribeAsync('alerts/#', { qos: 1 })
     const device = await aDevice(port, { protocolVersion })
     await device.publishAsync('alerts/door', 'open', { qos: 1 })
-    await broker.publish(aMessage({ topic: 'alerts/warm', payload: 'warm' }))
+    await broker.publish(createMessage('warm', { topic: 'alerts/warm' }))
     await expect.poll(() => received).toEqual(['alerts/door open', 'alerts/warm warm'])
     expect(ingested).toHaveLength(2)
     await Promise.all([device.endAsync(), subscriber.endAsync()])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createDirectSpool } from '../../../gateway/spool/direct.ts'
 import type { Entry } from '../../../gateway/spool/spool.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
-import { aMessage } from '../../helpers/message.ts'
+import { createMessage } from '../../helpers/message.ts'
 
 const aSpool = async (options: { maxBytes?: number; ackTimeoutMs?: number } = {}) => {
   const clock = createManualClock()
@@ -19,8 +19,8 @@ const aSpool = async (options: { maxBytes?: number; ackTimeoutMs?: number } = {}
 test('an append resolves when its entry is settled, and acknowledgements leave in the order of the appends', async () => {
   const { spool, entries } = await aSpool()
   const acked: string[] = []
-  spool.append(aMessage()).then(() => acked.push('first'))
-  spool.append(aMessage()).then(() => acked.push('second'))
+  spool.append(createMessage()).then(() => acked.push('first'))
+  spool.append(createMessage()).then(() => acked.push('second'))
   await settled()
   expect(entries).toHaveLength(2)
   expect(entries[1]!.settle('delivered')).toBe(true)
@@ -35,7 +35,7 @@ test('an append resolves when its entry is settled, and acknowledgements leave i
 
 test('a message nobody delivers in time is refused, and its late outcome does not count', async () => {
   const { clock, spool, entries } = await aSpool({ ackTimeoutMs: 5_000 })
-  const refused = expect(spool.append(aMessage())).rejects.toMatchObject({ code: 'ACK_TIMEOUT' })
+  const refused = expect(spool.append(createMessage())).rejects.toMatchObject({ code: 'ACK_TIMEOUT' })
   await clock.advance(7_000)
   await refused
   expect(spool.depth.messages).toBe(0)
@@ -44,12 +44,12 @@ test('a message nobody delivers in time is refused, and its late outcome does no
 
 test('bytes are bounded, and room comes back when an entry is settled', async () => {
   const { spool, entries } = await aSpool({ maxBytes: 100 })
-  const first = spool.append(aMessage({ payload: 'x'.repeat(80) }))
-  await expect(spool.append(aMessage({ payload: 'x'.repeat(30) }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+  const first = spool.append(createMessage('x'.repeat(80)))
+  await expect(spool.append(createMessage('x'.repeat(30)))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
   await settled()
   entries[0]!.settle('delivered')
   await first
-  const second = spool.append(aMessage({ payload: 'x'.repeat(30) }))
+  const second = spool.append(createMessage('x'.repeat(30)))
   await settled()
   entries[1]!.settle('delivered')
   await second
@@ -57,11 +57,11 @@ test('bytes are bounded, and room comes back when an entry is settled', async ()
 
 test('stop refuses what is unsettled and what comes later, ends the reader, and may be called twice', async () => {
   const { spool, done } = await aSpool()
-  const waiting = expect(spool.append(aMessage())).rejects.toMatchObject({ code: 'STOPPING' })
+  const waiting = expect(spool.append(createMessage())).rejects.toMatchObject({ code: 'STOPPING' })
   await spool.stop()
   await spool.stop()
   await waiting
-  await expect(spool.append(aMessage())).rejects.toMatchObject({ code: 'STOPPING' })
+  await expect(spool.append(createMessage())).rejects.toMatchObject({ code: 'STOPPING' })
   await done
 })
 
