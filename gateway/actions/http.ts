@@ -13,12 +13,14 @@ const target = z
   .max(2_000)
   .refine((url) => isTemplate(url) || isWebUrl(url), 'must be an http:// or https:// URL')
 
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/, 'must be the name of an HTTP header')
+
 const params = z
   .strictObject({
     url: target.describe('where to POST to, a template; AWS takes only https:// on port 443 or 8443'),
     confirmationUrl: target.optional().describe('prefix that the URL must have; needed when `url` holds a template'),
     headers: z
-      .array(z.strictObject({ key: z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/), value: z.string() }))
+      .array(z.strictObject({ key: headerName.describe('name'), value: z.string().describe('text; may be a template') }))
       .max(100)
       .default([])
       .describe('headers of the request; values may be templates'),
