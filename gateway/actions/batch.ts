@@ -154,12 +154,12 @@ export function abandoned(): GatewayError {
 
 /** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
 function letGo(batch: readonly Waiting<unknown>[]): () => void {
-  const over = new AbortController()
-  for (const signal of new Set(batch.map(({ signal }) => signal))) {
-    const onAbort = () => {
-      for (const waiting of batch) if (waiting.signal === signal) isWanted(waiting)
-    }
-    signal.addEventListener('abort', onAbort, { once: true, signal: over.signal })
+  const signals = new Set(batch.map(({ signal }) => signal))
+  const onAbort = () => {
+    for (const waiting of batch) isWanted(waiting)
   }
-  return () => over.abort()
+  for (const signal of signals) signal.addEventListener('abort', onAbort)
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+  }
 }

@@ -5,6 +5,7 @@ import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Target } from './action.ts'
 import { isTemplate, localOnly } from './params.ts'
+import { createSlots } from './slots.ts'
 import { isJson, view } from './text.ts'
 
 const target = z
@@ -34,6 +35,8 @@ const params = z
 /** [AWS http-rule-action] three attempts in all, and only 429 and 5xx are worth another. */
 const maxAttempts = 3
 const backoff = { baseMs: 200, capMs: 1_000 }
+/** Requests of one action in flight at once. */
+const maxRequests = 16
 
 export const http = {
   summary: 'POST the result to a URL.',
@@ -42,6 +45,7 @@ export const http = {
   bind({ url, confirmationUrl, headers, timeoutMs }, deps): Target {
     const urlOf = deps.template(url)
     const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
+    const inSlot = createSlots(maxRequests)
     const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
     return {
       action: 'http',
@@ -50,7 +54,7 @@ export const http = {
         const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
         for (const [name, value] of templates) headers.set(name, value(delivery))
         const request = { method: 'POST', body: Buffer.from(delivery.body), headers, redirect: 'manual' } as const
-        await post(to, request, deps.clock.deadline(timeoutMs, signal), deps)
+        await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
       },
     }
   },

@@ -43,6 +43,7 @@ export const republish = {
     const propertiesOf = headers && compileHeaders(headers, deps)
     return {
       action: 'republish',
+      targetOf: () => 'broker',
       async deliver(delivery) {
         const { message } = delivery
         if (message.hops >= maxHops) throw loop(message)

@@ -19,6 +19,7 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
   const { clock, random, observe } = deps
   const { action } = sink
   const breakers = new Map<string, Breaker>()
+  const targetOf = sink.targetOf ?? (() => action)
   const tokens = createBudget(deps)
 
   const breakerOf = (target: string, { rule }: Delivery, code: string): Breaker => {
@@ -37,9 +38,10 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
     return breaker
   }
 
-  const settle = (target: string) => {
+  const settle = (delivery: Delivery) => {
     tokens.earn()
     if (breakers.size === 0) return
+    const target = targetOf(delivery)
     breakers.get(target)?.succeeded()
     breakers.delete(target)
   }
@@ -53,14 +55,14 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
   }
 
   const deliver = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
-    const target = sink.targetOf?.(delivery) ?? ''
     for (let attempt = 0; ; attempt++) {
-      const waiting = breakers.size === 0 ? undefined : breakers.get(target)
+      const waiting = breakers.size === 0 ? undefined : breakers.get(targetOf(delivery))
       const probe = waiting?.open ? await waiting.admit(signal) : false
       try {
         await sink.deliver(delivery, signal)
-        return settle(target)
+        return settle(delivery)
       } catch (error) {
+        const target = targetOf(delivery)
         if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
           breakers.get(target)?.left(probe)
           throw error

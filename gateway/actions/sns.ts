@@ -10,7 +10,11 @@ import { localOnly, roleArn } from './params.ts'
 import { toText } from './text.ts'
 
 const params = z.strictObject({
-  targetArn: z.string().min(1).describe('name or ARN of the topic; may be a template'),
+  targetArn: z
+    .string()
+    .min(1)
+    .refine((topic) => !topic.endsWith('.fifo'), 'FIFO topics are not supported, as on AWS')
+    .describe('name or ARN of the topic; may be a template'),
   messageFormat: z
     .enum(['RAW', 'JSON'])
     .default('RAW')
