@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { type MessageAttributeValue, SendMessageBatchCommand, type SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
+import { pack, packAttribute, packedSize } from '../../lib/pack.ts'
 import { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
-import { createBatchers } from './batchers.ts'
+import { type Batchers, createBatchers } from './batchers.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
 import { toBase64, toText } from './text.ts'
 
@@ -19,6 +20,25 @@ const params = z
       z.string().min(1).optional(),
       'FIFO queue: what is kept in order, the message group. Standard queue: the tenant, for fair queues. A template such as `${topic(3)}`',
     ),
+    pack: localOnly(
+      z
+        .strictObject({
+          maxBytes: z
+            .number()
+            .int()
+            .min(1_024)
+            .max(1_000_000)
+            .default(65_536)
+            .describe('a pack is closed before it would grow over this; SQS bills each 64 KiB as a request'),
+          lingerMs: z.number().int().min(0).max(60_000).default(100).describe('milliseconds a reading waits for others'),
+        })
+        .optional(),
+      'put many readings into one message, which divides the price and the work per reading; consumers must unpack. Not for FIFO queues',
+    ),
+  })
+  .refine(({ queueUrl, pack }) => pack === undefined || !isFifo(queueUrl), {
+    path: ['pack'],
+    error: 'a FIFO queue sends one message of a group after another, so there is nothing to pack',
   })
   .refine(({ queueUrl, groupId }) => groupId !== undefined || isTemplate(queueUrl) || !isFifo(queueUrl), {
     path: ['groupId'],
@@ -27,7 +47,7 @@ const params = z
 
 /** [AWS sqs-quotas] 10 entries, 1 MiB of bodies and attributes together. */
 const maxBytes = 1_048_576
-const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 16, lingerMs: 10 }
+const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 16, lingerMs: 10, eager: true }
 
 type Entry = Omit<SendMessageBatchRequestEntry, 'Id'>
 
@@ -39,17 +59,22 @@ export const sqs = {
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
     const write = params.useBase64 ? toBase64 : toText
     const batchers = createBatchers((url) => createQueueBatcher(url, deps))
+    const packs = params.pack && createPacks(params.pack, batchers, deps)
     return {
       action: 'sqs',
       async deliver(delivery, signal) {
         const url = deps.aws.queueUrl(queueOf(delivery))
         const body = write(delivery.body)
-        const entry = toEntry(body, delivery.key, isFifo(url), groupOf?.(delivery))
-        const bytes = sizeOf(entry)
-        if (bytes > maxBytes) throw tooLarge(bytes, targetName(url))
-        await batchers.of(url).add(entry, bytes, signal)
+        const group = groupOf?.(delivery)
+        if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
+        const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+        await batchers.of(url).add(entry, checkedSize(entry, url), signal)
       },
-      stop: () => batchers.drained(),
+      async stop() {
+        await packs?.drained()
+        await batchers.drained()
+      },
+      targetOf: (delivery) => targetName(queueOf(delivery)),
       ...(mayBeFifo(params.queueUrl) && {
         orderOf(delivery: Delivery) {
           const queue = queueOf(delivery)
@@ -65,10 +90,10 @@ function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<En
   return createBatcher<Entry>({
     ...limits,
     clock,
-    async send(entries, signal) {
+    async send(entries) {
       const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new SendMessageBatchCommand({ QueueUrl: url, Entries })
-      const { Failed = [] } = await aws.sqs.send(command, { abortSignal: signal }).catch((error) => {
+      const { Failed = [] } = await aws.sqs.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
       const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
@@ -78,20 +103,69 @@ function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<En
   })
 }
 
-/**
- * The idempotency key travels as the attribute `messageId`. On standard queues the group travels as `tenant` too, because a
- * receiver does not get it back otherwise.
- */
-function toEntry(body: string, key: string, fifo: boolean, group: string | undefined): Entry {
-  const messageId = text(key)
-  if (group === undefined) {
-    if (fifo) throw new GatewayError('ACTION_REFUSED', 'a FIFO queue needs a groupId, and the action has none')
-    return { MessageBody: body, MessageAttributes: { messageId } }
+/** The idempotency key travels as the attribute `messageId`; the group as `tenant` too, because a standard queue does not give it back. */
+function toEntry(body: string, attributes: Readonly<Record<string, string>>, group: string | undefined): Entry {
+  const MessageAttributes: Record<string, MessageAttributeValue> = {}
+  for (const name in attributes) MessageAttributes[name] = text(attributes[name]!)
+  if (group === undefined) return { MessageBody: body, MessageAttributes }
+  MessageAttributes.tenant = text(group)
+  return { MessageBody: body, MessageGroupId: identifier(group), MessageAttributes }
+}
+
+function toFifoEntry(body: string, key: string, group: string | undefined): Entry {
+  if (group === undefined) throw new GatewayError('ACTION_REFUSED', 'a FIFO queue needs a groupId, and the action has none')
+  return {
+    MessageBody: body,
+    MessageGroupId: identifier(group),
+    MessageDeduplicationId: identifier(key),
+    MessageAttributes: { messageId: text(key) },
   }
-  if (group === '') throw new GatewayError('ACTION_REFUSED', 'the groupId of the action came out empty for this message')
-  const MessageGroupId = identifier(group)
-  if (!fifo) return { MessageBody: body, MessageGroupId, MessageAttributes: { messageId, tenant: text(group) } }
-  return { MessageBody: body, MessageGroupId, MessageDeduplicationId: identifier(key), MessageAttributes: { messageId } }
+}
+
+interface Reading {
+  readonly key: string
+  readonly body: string
+  readonly bytes: number
+}
+
+// Readings leave a pack one by one when their callers go; the pack itself is sent for those that stay.
+const unhurried = new AbortController().signal
+
+/**
+ * A batcher of readings per queue and group, in front of the batcher of the queue. A pack carries no `messageId`: after a retry the
+ * same reading travels in different company, and a consumer that knows the pack by its first reading would drop the others.
+ */
+function createPacks({ maxBytes, lingerMs }: { maxBytes: number; lingerMs: number }, queues: Batchers<Entry>, { clock }: ActionDeps) {
+  const packers = createBatchers<Reading>((target) => {
+    const [url = '', ...rest] = target.split(' ')
+    const group = rest.length === 0 ? undefined : rest.join(' ')
+    return createBatcher<Reading>({
+      maxEntries: 10_000,
+      maxBytes: maxBytes - packHeadBytes(group),
+      maxCalls: 64,
+      lingerMs,
+      eager: false,
+      clock,
+      async send(readings) {
+        const entry = toEntry(pack(readings), { [packAttribute]: String(readings.length) }, group)
+        await queues.of(url).add(entry, checkedSize(entry, url), unhurried)
+        return []
+      },
+    })
+  })
+  return {
+    async add(url: string, group: string | undefined, key: string, body: string, signal: AbortSignal) {
+      const bytes = Buffer.byteLength(body)
+      const packer = packers.of(group === undefined ? url : `${url} ${group}`)
+      await packer.add({ key, body, bytes }, packedSize(key, bytes), signal)
+    },
+    drained: () => packers.drained(),
+  }
+}
+
+// The line around the index, and the attributes with their names and types.
+function packHeadBytes(group: string | undefined): number {
+  return 64 + (group === undefined ? 0 : Buffer.byteLength(group))
 }
 
 function text(value: string): MessageAttributeValue {
@@ -100,15 +174,17 @@ function text(value: string): MessageAttributeValue {
 
 // Group and deduplication ids: at most 128 letters, digits and ASCII punctuation [AWS SendMessage]. Others become their hash.
 function identifier(value: string): string {
+  if (value === '') throw new GatewayError('ACTION_REFUSED', 'the groupId of the action came out empty for this message')
   return /^[!-~]{1,128}$/.test(value) ? value : createHash('sha256').update(value).digest('base64url')
 }
 
 // SQS counts the body and the name, type and value of each attribute [AWS sqs-quotas].
-function sizeOf({ MessageBody = '', MessageAttributes = {} }: Entry): number {
+function checkedSize({ MessageBody = '', MessageAttributes = {} }: Entry, url: string): number {
   let bytes = Buffer.byteLength(MessageBody)
   for (const name in MessageAttributes) {
     bytes += name.length + 'String'.length + Buffer.byteLength(MessageAttributes[name]?.StringValue ?? '')
   }
+  if (bytes > maxBytes) throw tooLarge(bytes, targetName(url))
   return bytes
 }
 

@@ -92,6 +92,8 @@ export interface Fields {
   readonly rule?: string
   readonly action?: string
   readonly queue?: string
+  /** Name of the queue, topic or host a rule action delivers to. */
+  readonly target?: string
   readonly group?: string
   readonly outcome?: string
   readonly alert?: string
