@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { consumerSchema } from '../../../gateway/consume/config.ts'
 import { type ConsumerDeps, createConsumer } from '../../../gateway/consume/consumer.ts'
+import { consumerSchema } from '../../../gateway/consume/consumer-config.ts'
 import { PermanentFailure } from '../../../gateway/consume/failure.ts'
 import type { Item } from '../../../gateway/consume/queue.ts'
 import { createRandom } from '../../../lib/random.ts'
