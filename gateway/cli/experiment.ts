@@ -95,6 +95,11 @@ export async function sendPlan(plan: readonly Planned[], queue: Queue, clock: Cl
   await Promise.all(sends)
 }
 
+/** Requests made between two counts. */
+export function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)]))
+}
+
 /** Of unsorted numbers; 0 of none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)

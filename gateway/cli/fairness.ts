@@ -6,7 +6,7 @@ import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { toMs, toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type Planned, planArrivals, quantile, type StartSqs, sendPlan, table } from './experiment.ts'
+import { type Bench, openBench, type Planned, planArrivals, quantile, type StartSqs, sendPlan, since, table } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -194,7 +194,3 @@ export function fairnessText({ noisy, times, alone, off, on, againstAlone, again
 const quantiles = (values: readonly number[]) => ({ p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) })
 const round = (value: number) => Math.round(value * 10) / 10
 const ratio = (a: number, b: number) => (b === 0 ? 0 : Math.round((a / b) * 1_000) / 1_000)
-
-function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)]))
-}

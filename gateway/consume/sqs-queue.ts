@@ -23,7 +23,7 @@ export interface SqsQueueOptions {
   readonly deadLetterName?: string
   readonly visibilityTimeoutSeconds: number
   readonly clock: Pick<Clock, 'sleep'>
-  /** How long a delete waits for others to share its request. Default 50 on standard queues, 0 on FIFO ones. */
+  /** How long a delete waits for others to share its request. Default 50 on standard queues, 3 on FIFO ones, whose successors wait for it. */
   readonly removeLingerMs?: number
 }
 
@@ -47,7 +47,7 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
 
   const remove = createCoalescer<string>({
     max: maxEntries,
-    lingerMs: options.removeLingerMs ?? (fifo ? 0 : 50),
+    lingerMs: options.removeLingerMs ?? (fifo ? 3 : 50),
     clock,
     async flush(receipts) {
       const Entries = receipts.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }))
