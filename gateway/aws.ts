@@ -83,3 +83,13 @@ export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_0
     },
   }
 }
+
+/** `telemetry` → `telemetry-dlq`, `door-events.fifo` → `door-events-dlq.fifo`; URLs alike. */
+export function deadLetterNameOf(queue: string): string {
+  return queue.endsWith('.fifo') ? `${queue.slice(0, -'.fifo'.length)}-dlq.fifo` : `${queue}-dlq`
+}
+
+/** The way back: what a dead-letter queue's name says about its queue. */
+export function sourceNameOf(deadLetterQueue: string): string | undefined {
+  return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
+}

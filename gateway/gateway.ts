@@ -6,7 +6,7 @@ import { systemRandom } from '../lib/random.ts'
 import { createAccess } from './access/access.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
-import { type Aws, createAws } from './aws.ts'
+import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
 import type { Broker } from './broker/broker.ts'
 import { createEmbeddedBroker } from './broker/embedded.ts'
 import { type GatewayConfig, resourcesOf, rulesDirOf } from './config.ts'
@@ -19,7 +19,7 @@ import { textOf } from './errors.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
 import { startLocal } from './local/local.ts'
-import { deadLetterName, ensureResources, type Resources } from './local/resources.ts'
+import { ensureResources, type Resources } from './local/resources.ts'
 import { createIds } from './message.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
@@ -115,10 +115,7 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
   const queues = watchQueues(aws, resources)
   const consumers: Consumer[] = []
   for (const consumer of config.consumers) {
-    const built = await buildConsumer(
-      { deadLetterQueue: deadLetterName(consumer.queue), ...consumer },
-      { ...deps, print: (line) => process.stdout.write(`${line}\n`), directory: process.cwd(), handler: handlers[consumer.queue] },
-    )
+    const built = await buildConsumer(consumer, { ...deps, handler: handlers[consumer.queue] })
     built.start()
     consumers.push(built)
     stops.unshift(() => built.stop())
@@ -228,7 +225,7 @@ async function prepareResources(aws: Aws, resources: Resources, target: string, 
 /** Every queue of the configuration, and its dead-letter queue. */
 function watchQueues(aws: Aws, { queues }: Resources): () => Promise<readonly QueueState[]> {
   const watched = Object.keys(queues)
-    .flatMap((name) => [name, deadLetterName(name)])
+    .flatMap((name) => [name, deadLetterNameOf(name)])
     .map((name) => createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock }))
   return () => Promise.all(watched.map(async (queue) => ({ name: queue.name, ...(await queue.depth().catch(() => undefined)) })))
 }

@@ -52,7 +52,7 @@ const slowDownSchema = z.strictObject({
 export const consumerSchema = z
   .strictObject({
     queue: z.string().min(1).describe('name or URL of the queue'),
-    deadLetterQueue: z.string().min(1).optional().describe('where messages go that cannot be handled'),
+    deadLetterQueue: z.string().min(1).optional().describe('where messages go that cannot be handled; default `<queue>-dlq`'),
     handler: handlerSchema.describe('what is done with each message'),
     rate: rate.optional().describe('most messages handled a second, in total, such as `50/s`; none: as fast as the handler is'),
     concurrency: count(1_000).default(10).describe('most messages handled at once'),

@@ -24,6 +24,8 @@ export interface ConsumerStats {
   readonly waiting: number
   /** Share of the configured pace that is used, 0 to 1. */
   readonly pace: number
+  /** When the oldest item in hand was first sent, in milliseconds since the epoch. */
+  readonly oldestAt?: number
 }
 
 export interface Consumer {
@@ -454,7 +456,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
       stopped ??= finishFrom(state)
       return stopped
     },
-    stats: () => ({ ...counts, inFlight: running, waiting: lanes.size + later.size, pace: pace.factor }),
+    stats: () => ({ ...counts, inFlight: running, waiting: lanes.size + later.size, pace: pace.factor, ...oldest(held) }),
     tenants: () => tenants.snapshot((tenant) => lanes.waiting(tenant) + later.waiting(tenant)),
   }
 
@@ -462,6 +464,12 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     state = 'stopping'
     return before === 'running' ? finish() : Promise.resolve()
   }
+}
+
+function oldest(held: ReadonlySet<Held>): { readonly oldestAt?: number } {
+  let oldestAt = Infinity
+  for (const { item } of held) oldestAt = Math.min(oldestAt, item.sentAt)
+  return oldestAt === Infinity ? {} : { oldestAt }
 }
 
 function cancel(run: NonNullable<Held['run']>, code: 'HANDLER_TIMEOUT' | 'STOPPING', message: string): void {

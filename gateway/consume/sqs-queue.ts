@@ -1,4 +1,5 @@
 // Amazon SQS as a Queue: long polls, batches whose failed entries are heard, and moves that send before they delete.
+import { createHash } from 'node:crypto'
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
@@ -22,7 +23,7 @@ export interface SqsQueueOptions {
   readonly deadLetterName?: string
   readonly visibilityTimeoutSeconds: number
   readonly clock: Pick<Clock, 'sleep'>
-  /** How long a delete waits for others to share its request. Default 50 on standard queues, 0 on FIFO ones. */
+  /** How long a delete waits for others to share its request. Default 50 on standard queues, 3 on FIFO ones, whose successors wait for it. */
   readonly removeLingerMs?: number
 }
 
@@ -34,7 +35,7 @@ const maxVisibilityMs = 43_200_000
 const maxDelayMs = 900_000
 
 /** Attributes with a meaning of their own; every other one of the sender travels along. */
-const reserved = { key: 'messageId', group: 'group', sentAt: 'sentAt', tries: 'tries', reason: 'reason', source: 'source' } as const
+const reserved = { key: 'messageId', tenant: 'tenant', sentAt: 'sentAt', tries: 'tries', reason: 'reason', source: 'source' } as const
 
 export function createSqsQueue(options: SqsQueueOptions): Queue {
   const { aws, name, deadLetterName, visibilityTimeoutSeconds, clock } = options
@@ -46,7 +47,7 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
 
   const remove = createCoalescer<string>({
     max: maxEntries,
-    lingerMs: options.removeLingerMs ?? (fifo ? 0 : 50),
+    lingerMs: options.removeLingerMs ?? (fifo ? 3 : 50),
     clock,
     async flush(receipts) {
       const Entries = receipts.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }))
@@ -67,7 +68,7 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
   })
 
   const toItem = (message: Message): Item => {
-    const item = itemOf(message)
+    const item = itemOf(message, fifo)
     handles.set(item, message.ReceiptHandle ?? '')
     return item
   }
@@ -122,14 +123,15 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
   return self
 }
 
-function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes = {} }: Message): Item {
+function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes = {} }: Message, fifo: boolean): Item {
   const attributes: Record<string, string> = {}
   for (const [name, { StringValue }] of Object.entries(MessageAttributes)) if (StringValue !== undefined) attributes[name] = StringValue
   const system: Readonly<Record<string, string | undefined>> = Attributes
   return {
     id: MessageId,
     body: Buffer.from(Body),
-    group: system.MessageGroupId ?? attributes[reserved.group] ?? attributes.tenant ?? '',
+    // Not every SQS gives the group of a standard queue back, so there the tenant travels as an attribute too.
+    group: (fifo ? undefined : (attributes[reserved.tenant] ?? attributes.group)) ?? system.MessageGroupId ?? '',
     key: attributes[reserved.key] ?? system.MessageDeduplicationId ?? MessageId,
     receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes[reserved.tries] ?? 0),
     sentAt: Number(attributes[reserved.sentAt] ?? system.SentTimestamp ?? 0),
@@ -158,12 +160,12 @@ async function sendAll(aws: SqsQueueOptions['aws'], name: string, messages: read
 
 function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatchRequestEntry {
   const { group, key } = message
-  const own = { [reserved.key]: key, ...(group === '' ? {} : { [reserved.group]: group }) }
+  const own = { [reserved.key]: key, ...(fifo ? {} : { [reserved.tenant]: group }) }
   const attributes = Object.entries({ ...own, ...message.attributes }).filter(([, value]) => value !== '')
   const order = fifo
-    ? { MessageGroupId: group === '' ? '-' : group, MessageDeduplicationId: message.id }
+    ? { MessageGroupId: identifier(group || '-'), MessageDeduplicationId: identifier(message.id) }
     : {
-        ...(group === '' ? {} : { MessageGroupId: group }),
+        ...(group === '' ? {} : { MessageGroupId: identifier(group) }),
         ...(message.delayMs ? { DelaySeconds: Math.ceil(Math.min(message.delayMs, maxDelayMs) / 1_000) } : {}),
       }
   return {
@@ -174,6 +176,11 @@ function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatch
     ),
     ...order,
   }
+}
+
+/** At most 128 letters, digits and ASCII punctuation [AWS SendMessage]; others become their hash. */
+function identifier(text: string): string {
+  return /^[!-~]{1,128}$/.test(text) ? text : createHash('sha256').update(text).digest('base64url')
 }
 
 /** SQS carries ten attributes: when a move adds to a full set, the sender's own give way and ours stay. */

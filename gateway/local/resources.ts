@@ -2,7 +2,7 @@
 import { CreateTopicCommand, SetSubscriptionAttributesCommand, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import type { Aws } from '../aws.ts'
+import { type Aws, deadLetterNameOf } from '../aws.ts'
 
 const queueName = /^[A-Za-z0-9_-]{1,75}(\.fifo)?$/
 
@@ -30,11 +30,6 @@ export const resourcesSchema = z.strictObject({
 export type Resources = z.infer<typeof resourcesSchema>
 type QueueConfig = z.infer<typeof queueSchema>
 
-/** `telemetry` → `telemetry-dlq`, `door-events.fifo` → `door-events-dlq.fifo`. */
-export function deadLetterName(queue: string): string {
-  return queue.endsWith('.fifo') ? `${queue.slice(0, -'.fifo'.length)}-dlq.fifo` : `${queue}-dlq`
-}
-
 /** Creates what is missing and sets what differs; running it again changes nothing. */
 export async function ensureResources(aws: Aws, { queues, topics }: Resources): Promise<void> {
   for (const [name, config] of Object.entries(queues)) await ensureQueue(aws, name, config)
@@ -51,7 +46,7 @@ async function ensureQueue(
 ): Promise<void> {
   const fifo: Record<string, string> = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {}
   // A dead letter keeps the age it had, so its queue must keep messages longer [AWS sqs-dead-letter-queues].
-  const deadLetterArn = await createQueue(aws, deadLetterName(name), { ...fifo, MessageRetentionPeriod: '1209600' })
+  const deadLetterArn = await createQueue(aws, deadLetterNameOf(name), { ...fifo, MessageRetentionPeriod: '1209600' })
   await createQueue(aws, name, {
     ...fifo,
     VisibilityTimeout: String(visibilityTimeoutSeconds),

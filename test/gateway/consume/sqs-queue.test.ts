@@ -88,7 +88,7 @@ test('of ten attributes of a sender some give way to the reason', async () => {
   await queue.bury(item!, 'HANDLER_REFUSED: no')
   const dead = createSqsQueue({ aws: sqs.aws, name: 'attributes-dlq', visibilityTimeoutSeconds: 30, clock })
   const [letter] = await dead.receive(1, 1_000, signal)
-  expect(letter!.attributes).toMatchObject({ messageId: 'k-1', group: 'acme', reason: 'HANDLER_REFUSED: no', source: 'attributes' })
+  expect(letter!.attributes).toMatchObject({ messageId: 'k-1', tenant: 'acme', reason: 'HANDLER_REFUSED: no', source: 'attributes' })
 })
 
 test('FIFO: one group stays in order, and a second copy of one id is stored once', async () => {
