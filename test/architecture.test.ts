@@ -94,7 +94,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
   'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
-  'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'node:'],
+  'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
   'device-sim': ['lib', 'device-sim', 'mqtt', 'mqtt-packet', 'ws', 'zod', 'commander', 'cborg', '@peculiar/x509', 'node:'],
   bin: [
     'bin',
