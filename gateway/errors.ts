@@ -20,6 +20,7 @@ export const codes = {
   QOS_NOT_SUPPORTED: { retryable: false, status: 400, means: 'QoS 2 is not supported, as in AWS IoT Core' },
   SPOOL_FULL: { retryable: true, status: 503, means: 'the spool reached its byte limit' },
   SPOOL_FAILED: { retryable: true, status: 503, means: 'the spool cannot write to its disk' },
+  SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same spool directory' },
   ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },
   STOPPING: { retryable: true, status: 503, means: 'the gateway is shutting down' },
   RULE_FAILED: { retryable: false, status: 500, means: 'a rule could not be evaluated on a message' },

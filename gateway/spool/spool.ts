@@ -6,6 +6,8 @@ export type Outcome = 'delivered' | 'unmatched' | 'dead'
 /** Settle exactly once. An entry nobody settled comes back after a restart. */
 export interface Entry {
   readonly message: Message
+  /** true: older than the age limit when it was read. Whoever settles it may call it dead; the spool never drops it by itself. */
+  readonly expired?: boolean
   settle(outcome: Outcome): void
 }
 
