@@ -163,8 +163,9 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   function committed(group: Group, segment: Segment): void {
     const { messages, ends, bytes } = group
-    const base = segment.bytes - bytes
+    const base = segment.bytes
     const follows = behind() === undefined // else these wait on disk for their turn
+    segment.bytes += bytes
     diskBytes += bytes
     depth.messages += messages.length
     depth.bytes += bytes

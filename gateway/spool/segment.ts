@@ -58,7 +58,7 @@ export const isSettled = (segment: Segment, offset: number): boolean => offset <
 
 export interface SegmentWriter {
   readonly segment: Segment
-  /** Resolves when the bytes are on disk; then, and only then, segment.bytes includes them. After a rejection the writer is of no more use. */
+  /** Resolves when the bytes are on disk; the caller then moves segment.bytes behind them. After a rejection the writer is of no more use. */
   append(bytes: Uint8Array): Promise<void>
   /** Cuts the zeros, or what a failed append left, off the end. */
   close(): Promise<void>
@@ -88,7 +88,6 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
       await file.write(bytes, segment.bytes)
       if (end > ahead) await writeAhead(end)
       await file.datasync()
-      segment.bytes = end
     },
     async close() {
       segment.sealed = true

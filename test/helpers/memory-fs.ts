@@ -28,6 +28,8 @@ export interface MemoryFs extends SpoolFs {
   fault: (call: Call, path: string) => Error | undefined
   /** The plug is pulled: every call from now on hangs, and what comes back is the disk as the next start finds it. */
   crash(random: () => number): MemoryFs
+  /** The same disk once more, to look at without disturbing it. */
+  copy(): MemoryFs
   readonly files: ReadonlyMap<string, Buffer>
   /** Damages a file behind the back of its owner. */
   overwrite(path: string, position: number, bytes: Uint8Array): void
@@ -134,6 +136,9 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
         kept.set(path, { content, durable: content, unsynced: [] })
       }
       return createMemoryFs(kept)
+    },
+    copy() {
+      return createMemoryFs(new Map([...nodes].filter(([path]) => !path.endsWith('/lock')).map(([path, node]) => [path, { ...node }])))
     },
     get files() {
       return new Map([...nodes].map(([path, { content }]) => [path, content]))
