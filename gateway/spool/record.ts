@@ -14,10 +14,11 @@ import type { Message, MqttProperties, Source, Transport } from '../message.ts'
 //   20  7 × u16         lengths of id, topic, clientId, principal, sourceIp, tenant, trace
 //   34  properties u32  length of the JSON, 0: none
 //   38  text u32        bytes of the text
-//   42  text … payload …
+//   42  group u32       bytes between the start of the write it was part of and this record
+//   46  text … payload …
 //
 // Why IEEE and not CRC-32C: node:zlib computes it natively, 0.25 µs for a record of 250 bytes; a table in JavaScript takes 0.5 µs.
-const headBytes = 42
+const headBytes = 46
 const frameBytes = 8
 const version = 1
 const absent = 0xffff
@@ -43,7 +44,7 @@ export function recordSizeLimit({ id, topic, payload, source, trace, properties 
   return headBytes + units * 3 + payload.length
 }
 
-/** Writes the message at `at` and returns its length. The buffer must have room for recordSizeLimit(message). */
+/** Writes the message at `at` of a buffer that holds one group, and returns its length. There must be room for recordSizeLimit(message). */
 export function encodeRecord(buffer: Buffer, at: number, message: Message, salt: number): number {
   const { id, topic, payload, qos, retain, receivedAt, source, hops, trace, properties } = message
   const { clientId, transport, principal, sourceIp, tenant } = source
@@ -67,6 +68,7 @@ export function encodeRecord(buffer: Buffer, at: number, message: Message, salt:
   buffer.writeUInt16LE(trace?.length ?? absent, at + 32)
   buffer.writeUInt32LE(json.length, at + 34)
   buffer.writeUInt32LE(textBytes, at + 38)
+  buffer.writeUInt32LE(at, at + 42)
   buffer.writeUInt32LE(checksum(buffer, at, length, salt), at + 4)
   return length
 }
@@ -93,6 +95,11 @@ export function claimedLength(buffer: Buffer, at: number): number | 'short' | 'b
 
 export function receivedAtOf(buffer: Buffer, at: number): number {
   return buffer.readDoubleLE(at + 12)
+}
+
+/** Where in the file the write began that a checked record was part of. */
+export function groupStartOf(buffer: Buffer, at: number, offset: number): number {
+  return offset - buffer.readUInt32LE(at + 42)
 }
 
 /** The message of a checked record. It shares no memory with the buffer: one message kept must not keep its neighbours. */

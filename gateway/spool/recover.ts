@@ -2,7 +2,7 @@
 import type { Observe } from '../observe/observe.ts'
 import { type Cursor, readCursor } from './cursor.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
-import { receivedAtOf } from './record.ts'
+import { groupStartOf, receivedAtOf } from './record.ts'
 import { findRecord, headerBytes, isSettled, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment } from './segment.ts'
 
 export interface Recovered {
@@ -60,7 +60,8 @@ async function recoverSegment(
     const size = await file.size()
     const salt = await readHeader(file)
     if (salt === undefined) {
-      if (size <= headerBytes || (await isZero(file, 0, size))) await fs.remove(path)
+      // A disk writes its first sector whole or not at all. Without it, the first sync never ended, and nothing in the file was acknowledged.
+      if (await isZero(file, 0, Math.min(size, headerBytes))) await drop(deps, path, size)
       else await setAside(deps, path, size)
       return undefined
     }
@@ -105,7 +106,7 @@ async function scan(
     segment.bytes = next
     if (!bad) continue
     const found = await findRecord(file, segment.salt, next, size)
-    if (found < size) {
+    if (found < size && !(last && (await isTorn(file, segment.salt, next, found, size)))) {
       segment.holes.set(next, found)
       observe.record('spool.corrupted', { bytes: found - next, detail: segment.path })
       segment.bytes = found
@@ -116,6 +117,21 @@ async function scan(
   }
   segment.replay = present
   segment.unread = segment.unsettled
+}
+
+/**
+ * Whether damage at `from`, with whole records behind it, is one write that a crash tore: all of those records belong to the write that
+ * also covers the damage. The next write begins only after a sync, so anything of a later one proves that this one had been on disk.
+ */
+async function isTorn(file: SpoolFile, salt: number, from: number, found: number, size: number): Promise<boolean> {
+  let torn = true
+  for (let at = found; torn && at < size; ) {
+    const { next, bad } = await readChunk(file, salt, at, size, (buffer, start, _length, offset) => {
+      if (groupStartOf(buffer, start, offset) > from) torn = false
+    })
+    at = bad ? await findRecord(file, salt, next, size) : next
+  }
+  return torn
 }
 
 async function cutTail({ observe }: Pick<Deps, 'observe'>, file: SpoolFile, segment: Segment, size: number, last: boolean): Promise<void> {
@@ -129,6 +145,11 @@ async function cutTail({ observe }: Pick<Deps, 'observe'>, file: SpoolFile, segm
   if (!clean) observe.record('spool.truncated', { bytes, detail: segment.path })
   await file.truncate(segment.bytes)
   await file.datasync()
+}
+
+async function drop({ fs, observe }: Deps, path: string, bytes: number): Promise<void> {
+  await fs.remove(path)
+  if (bytes > 0) observe.record('spool.truncated', { bytes, detail: path })
 }
 
 async function setAside({ fs, observe }: Deps, path: string, bytes: number): Promise<void> {

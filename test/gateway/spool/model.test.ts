@@ -224,6 +224,6 @@ test('against a list: no loss, no invention, order kept, settled stays settled',
         throw new Error(`after ${done.join(', ')}`, { cause: error })
       }
     }),
-    { numRuns: Number(process.env.SPOOL_RUNS ?? 120) },
+    { numRuns: Number(process.env.SPOOL_RUNS ?? 120), timeout: 2_000 },
   )
 }, 120_000)
