@@ -6,14 +6,20 @@
 import type { Message } from '../message.ts'
 import { encodeRecord } from './record.ts'
 
-/** Encoded records end to end, and one promise for all of them: its reactions run in the order of the appends [MQTT-4.6.0-2]. */
+/** Encoded records end to end, and whom to tell. */
 export interface Group {
   buffer: Buffer
   bytes: number
   readonly messages: Message[]
   /** Where the record of the same index ends, from the start of the group. */
   readonly ends: number[]
+  /** In the order of the calls [MQTT-4.6.0-2]: one promise for all appends between two refusals, its reactions run in the order of the appends. */
+  readonly turns: Turn[]
+}
+
+interface Turn {
   readonly done: PromiseWithResolvers<void>
+  readonly refusal?: Error
 }
 
 export interface GroupCommit {
@@ -43,13 +49,15 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
       const group = filling
       writing = group
       filling = createGroup(spare)
-      try {
-        await commit(group)
-        group.done.resolve()
-      } catch (error) {
-        group.done.reject(error)
-      }
+      const failure = await commit(group).then(
+        () => undefined,
+        (error) => error,
+      )
       writing = undefined
+      for (const { done, refusal } of group.turns) {
+        if (refusal ?? failure) done.reject(refusal ?? failure)
+        else done.resolve()
+      }
       spare = group.buffer.length > 8 * usualBytes ? Buffer.allocUnsafe(usualBytes) : group.buffer
     }
     running = undefined
@@ -63,12 +71,14 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
       group.messages.push(message)
       group.ends.push(group.bytes)
       running ??= run()
-      return group.done.promise
+      return turnOf(group).done.promise
     },
     refuse(error) {
       const elder = filling.messages.length > 0 ? filling : writing
-      const refuse = () => Promise.reject(error)
-      return elder ? elder.done.promise.then(refuse, refuse) : refuse()
+      if (!elder) return Promise.reject(error)
+      const turn = { done: Promise.withResolvers<void>(), refusal: error }
+      elder.turns.push(turn)
+      return turn.done.promise
     },
     get pendingBytes() {
       return filling.bytes + (writing?.bytes ?? 0)
@@ -78,7 +88,15 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
 }
 
 function createGroup(buffer: Buffer): Group {
-  return { buffer, bytes: 0, messages: [], ends: [], done: Promise.withResolvers() }
+  return { buffer, bytes: 0, messages: [], ends: [], turns: [] }
+}
+
+function turnOf({ turns }: Group): Turn {
+  const last = turns.at(-1)
+  if (last && !last.refusal) return last
+  const turn = { done: Promise.withResolvers<void>() }
+  turns.push(turn)
+  return turn
 }
 
 function grow(group: Group, needed: number): void {

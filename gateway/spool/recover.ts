@@ -61,7 +61,7 @@ async function recoverSegment(
     const salt = await readHeader(file)
     if (salt === undefined) {
       // A disk writes its first sector whole or not at all. Without it, the first sync never ended, and nothing in the file was acknowledged.
-      if (await isZero(file, 0, Math.min(size, headerBytes))) await drop(deps, path, size)
+      if (size <= headerBytes || (await isZero(file, 0, headerBytes))) await drop(deps, path, size)
       else await setAside(deps, path, size)
       return undefined
     }
