@@ -40,7 +40,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('the rules'),
   access: accessSchema.prefault({}).describe('who may do what, and how much'),
-  spool: spoolSchema.prefault({}).describe('what stands between an acknowledgement and a delivery'),
+  spool: spoolSchema.prefault({ kind: 'file' }).describe('what stands between an acknowledgement and a delivery'),
   delivery: z
     .strictObject({ maxInFlight: z.number().int().min(1).default(4_096).describe('messages with the rules and their targets at one time') })
     .prefault({})

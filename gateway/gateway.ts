@@ -34,6 +34,8 @@ import type { Scope } from './rules/sql/scope.ts'
 import type { Statement } from './rules/sql/statement.ts'
 import { compileTemplate } from './rules/sql/template.ts'
 import { createDirectSpool } from './spool/direct.ts'
+import { createFileSpool } from './spool/file.ts'
+import type { Spool } from './spool/spool.ts'
 
 export type Ports = Readonly<Record<string, number>>
 
@@ -102,7 +104,7 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
   })
   stops.unshift(() => rules.stop())
 
-  const spool = createDirectSpool({ clock, ...config.spool })
+  const spool = createSpool(config, observe)
   await spool.start()
   stops.unshift(() => spool.stop())
 
@@ -175,6 +177,11 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
       return stopped
     },
   }
+}
+
+function createSpool({ spool, dataDir }: GatewayConfig, observe: Observe): Spool {
+  if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
+  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
 }
 
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */

@@ -7,7 +7,7 @@ import type { Fields } from './observe/events.ts'
 import type { Observe } from './observe/observe.ts'
 import type { Dispatch } from './rules/dispatch.ts'
 import type { RuleSet } from './rules/rule-set.ts'
-import type { Entry, Spool } from './spool/spool.ts'
+import type { Entry, Outcome, Spool } from './spool/spool.ts'
 
 export interface PipelineOptions {
   readonly spool: Spool
@@ -39,7 +39,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
 
   const settle = async (entry: Entry) => {
     try {
-      const outcome = await dispatch(entry.message, ruleSet(), stopping.signal)
+      const outcome = entry.expired ? tooOld(entry.message) : await dispatch(entry.message, ruleSet(), stopping.signal)
       if (entry.settle(outcome)) observe.record('message.settled', { outcome })
     } catch (error) {
       // Only a stop gets here: the entry stays unsettled, and the spool still owns it.
@@ -47,6 +47,11 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     } finally {
       slots.release()
     }
+  }
+
+  const tooOld = ({ id, topic }: Message): Outcome => {
+    observe.record('message.dead', { code: 'MESSAGE_EXPIRED', messageId: id, topic })
+    return 'dead'
   }
 
   const drain = async () => {

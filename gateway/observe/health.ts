@@ -7,12 +7,12 @@ export interface Health {
   readonly reasons: readonly string[]
 }
 
-/** `gateway.degraded` with a `target` puts it on the list, `gateway.recovered` takes it off. */
+/** `gateway.degraded` puts its `target`, or its `code` where it has none, on the list, `gateway.recovered` takes it off. */
 export function createHealth(observe: Observatory): () => Health {
   const away = new Set<string>()
-  observe.listen((event, { target }) => {
-    if (event === 'gateway.degraded') away.add(String(target))
-    if (event === 'gateway.recovered') away.delete(String(target))
+  observe.listen((event, { target, code }) => {
+    if (event === 'gateway.degraded') away.add(String(target ?? code))
+    if (event === 'gateway.recovered') away.delete(String(target ?? code))
   })
   return () => ({ status: away.size === 0 ? 'ok' : 'degraded', reasons: [...away] })
 }

@@ -16,12 +16,12 @@ export interface Ledger {
   readonly pending: number
   readonly refused: Readonly<Record<string, number>>
   readonly shed: Readonly<Record<string, number>>
-  /** accepted + pending = delivered + unmatched + dead + queued; at rest nothing is pending. */
+  /** accepted = delivered + unmatched + dead + queued; while messages are pending, each of them may be on either side. */
   readonly balanced: boolean
 }
 
 export interface Holdings {
-  /** In the spool, counted from the call of append. */
+  /** In the spool. */
   readonly queued: number
   /** Appends that have not resolved or rejected yet. */
   readonly pending: number
@@ -34,11 +34,12 @@ export function createLedger(metrics: Metrics, holdings: () => Holdings): () => 
     const [delivered, unmatched, dead] = ['delivered', 'unmatched', 'dead'].map((outcome) => metrics.total('message.settled', { outcome }))
     const { queued, pending } = holdings()
     const ledger = { accepted, recovered, delivered: delivered!, unmatched: unmatched!, dead: dead!, queued, pending }
+    const held = ledger.delivered + ledger.unmatched + ledger.dead + queued
     return {
       ...ledger,
       refused: byCode(metrics, 'message.refused'),
       shed: byCode(metrics, 'message.shed'),
-      balanced: accepted + pending === ledger.delivered + ledger.unmatched + ledger.dead + queued,
+      balanced: accepted <= held && held <= accepted + pending,
     }
   }
 }

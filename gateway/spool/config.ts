@@ -1,13 +1,8 @@
-// How the gateway remembers what it has acknowledged and not yet delivered.
+// What stands between an acknowledgement and a delivery: a disk, or the targets themselves.
 import { z } from 'zod'
+import { directSpoolSchema } from './direct.ts'
+import { fileSpoolSchema } from './file.ts'
 
-export const spoolSchema = z.strictObject({
-  kind: z.enum(['direct']).default('direct').describe('`direct`: acknowledge after the targets accepted'),
-  maxBytes: z.number().int().min(1_024).default(67_108_864).describe('payload bytes that may wait; beyond, messages are refused'),
-  ackTimeoutMs: z
-    .number()
-    .int()
-    .min(100)
-    .default(30_000)
-    .describe('`direct`: refuse a message whose targets do not accept it in this time'),
-})
+export const spoolSchema = z.discriminatedUnion('kind', [fileSpoolSchema, directSpoolSchema])
+
+export type SpoolConfig = z.infer<typeof spoolSchema>

@@ -1,9 +1,24 @@
 // The spool that holds nothing: a message is acknowledged when its targets have accepted it. Memory only; a crash loses nothing acknowledged.
+import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { createInOrder } from '../../lib/in-order.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Entry, Spool } from './spool.ts'
+
+export const directSpoolSchema = z.strictObject({
+  kind: z.literal('direct').describe('acknowledge when the targets have accepted the message'),
+  maxBytes: z
+    .int()
+    .min(1_024)
+    .default(64 * 1024 ** 2)
+    .describe('refuse messages while this many payload bytes wait for their targets'),
+  ackTimeoutMs: z
+    .int()
+    .min(100)
+    .default(30_000)
+    .describe('refuse a message whose targets have not accepted it after this time, in milliseconds'),
+})
 
 export interface DirectSpoolOptions {
   readonly clock: Clock
@@ -74,7 +89,7 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
     },
     get depth() {
       const [oldest] = unsettled
-      return { messages: unsettled.size, bytes, ...(oldest ? { oldestAt: oldest.at } : {}) }
+      return { messages: unsettled.size, bytes, ...(oldest ? { oldestAt: oldest.message.receivedAt } : {}) }
     },
     async stop() {
       if (stopped) return
@@ -90,9 +105,12 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
 }
 
 function toEntry(waiting: Waiting, forget: (waiting: Waiting) => boolean): Entry {
+  let settled = false
   return {
     message: waiting.message,
     settle() {
+      if (settled) throw new Error(`message ${waiting.message.id} was settled twice`)
+      settled = true
       if (!forget(waiting)) return false
       waiting.accept()
       return true

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createDirectSpool } from '../../../gateway/spool/direct.ts'
 import type { Entry } from '../../../gateway/spool/spool.ts'
+import { testSpool } from '../../contract/spool.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMessage } from '../../helpers/message.ts'
 
@@ -70,3 +71,5 @@ test('a reader ends when its signal aborts', async () => {
   reading.abort()
   await done
 })
+
+testSpool({ name: 'direct', create: () => createDirectSpool({ clock: createManualClock(), maxBytes: 1_000_000, ackTimeoutMs: 60_000 }) })
