@@ -40,12 +40,23 @@ export interface AwsOptions {
   readonly maxSockets?: number
 }
 
-/** Emulators verify no signature, live at one address, and so need neither the hashing nor the endpoint rules of every call. */
-const emulator = {
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  signer: { sign: async <T>(request: T): Promise<T> => request },
-  useQueueUrlAsEndpoint: false,
-  cacheMiddleware: true,
+/**
+ * Emulators verify no signature and live at one address, and so need neither the hashing nor the endpoint rules of every call.
+ * Some read Region and service from the header that a signature comes in, so that one is sent, with nothing in it to verify.
+ */
+const emulated = (endpoint: string, region: string, service: 'sqs' | 'sns') => {
+  const authorization = `AWS4-HMAC-SHA256 Credential=local/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=local`
+  return {
+    endpoint,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    signer: {
+      async sign<T extends { headers: Record<string, string> }>(request: T): Promise<T> {
+        request.headers.authorization = authorization
+        return request
+      },
+    },
+    cacheMiddleware: true,
+  }
 }
 
 /** Steps of every call that serve logs and statistics nobody here reads. */
@@ -65,12 +76,12 @@ export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_0
     connectionTimeout: 2_000,
     requestTimeout: requestTimeoutMs,
   })
-  const local = endpoint === undefined ? {} : { ...emulator, endpoint }
+  const local = (service: 'sqs' | 'sns') => (endpoint === undefined ? {} : emulated(endpoint, region, service))
   // Retries are made in one place only, by the caller, who knows the budget.
-  const config = { region, requestHandler, maxAttempts: 1, ...local }
+  const config = { region, requestHandler, maxAttempts: 1 }
   // TCP and TLS have checksums of their own, and hashing every body again is a tenth of what a call costs.
-  const sqs = lean(new SQSClient({ ...config, md5: false }))
-  const sns = lean(new SNSClient(config))
+  const sqs = lean(new SQSClient({ ...config, ...local('sqs'), md5: false, useQueueUrlAsEndpoint: endpoint === undefined }))
+  const sns = lean(new SNSClient({ ...config, ...local('sns') }))
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
   return {
     sqs,

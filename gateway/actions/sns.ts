@@ -41,7 +41,7 @@ export const sns = {
   bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
     const topicOf = deps.template(targetArn)
     const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
-    const batchers = createBatchers((arn) => createTopicBatcher(arn, deps))
+    const batchers = createBatchers<Entry>()
     return {
       action: 'sns',
       async deliver(delivery, signal) {
@@ -52,7 +52,7 @@ export const sns = {
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
         const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
         const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
-        await batchers.of(arn).add(entry, bytes, signal)
+        await batchers.of(arn, () => createTopicBatcher(arn, deps)).add(entry, bytes, signal)
       },
       stop: () => batchers.drained(),
       targetOf: (delivery) => targetName(topicOf(delivery)),

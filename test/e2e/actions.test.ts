@@ -1,7 +1,7 @@
 // The actions against SQS and SNS over HTTP, through the AWS SDK as the gateway configures it.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import { CreateQueueCommand, DeleteMessageCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws.ts'
@@ -93,6 +93,18 @@ test('an endpoint that does not answer is told in a sentence, and leaving it is 
   leave.abort()
   await expect(delivered).rejects.toMatchObject({ code: 'ACTION_FAILED', retryable: true })
   away.stop()
+})
+
+test('a queue is made in the Region of the configuration, where any other client finds it', async () => {
+  const region = 'eu-central-1'
+  const ours = createAws({ endpoint: local.endpoint, region, accountId: '000000000000' })
+  await ours.sqs.send(new CreateQueueCommand({ QueueName: 'regional' }))
+  const credentials = { accessKeyId: 'other', secretAccessKey: 'other' }
+  const theirs = new SQSClient({ endpoint: local.endpoint, region, credentials })
+  const { QueueUrl } = await theirs.send(new GetQueueUrlCommand({ QueueName: 'regional' }))
+  expect(QueueUrl).toContain('/regional')
+  theirs.destroy()
+  ours.stop()
 })
 
 test('a webhook gets a POST', async () => {

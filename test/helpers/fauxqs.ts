@@ -5,6 +5,7 @@ import { startFauxqs } from 'fauxqs'
 import { type Aws, createAws } from '../../gateway/aws.ts'
 
 export interface TestAws {
+  readonly endpoint: string
   readonly aws: Aws
   createQueue(name: string): Promise<void>
   /** A topic whose messages arrive raw in a queue of the same name. */
@@ -16,11 +17,13 @@ export interface TestAws {
 
 export async function startTestAws(): Promise<TestAws> {
   const server = await startFauxqs({ port: 0, logger: false })
-  const aws = createAws({ endpoint: `http://127.0.0.1:${server.port}`, region: 'us-east-1', accountId: '000000000000' })
+  const endpoint = `http://127.0.0.1:${server.port}`
+  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
   const createQueue = async (QueueName: string) => {
     await aws.sqs.send(new CreateQueueCommand({ QueueName, ...(QueueName.endsWith('.fifo') && { Attributes: { FifoQueue: 'true' } }) }))
   }
   return {
+    endpoint,
     aws,
     createQueue,
     async createTopic(name) {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
 import { sqs } from '../../../gateway/actions/sqs.ts'
@@ -191,4 +192,51 @@ test('on a FIFO queue a failed body is not overtaken by its group, and the other
   await deps.clock.advance(10_000)
   await Promise.all(all)
   expect(accepted).toEqual(['b1', 'b2', 'a1', 'a2', 'a3'])
+})
+
+test('whatever fails, and however, each FIFO group arrives in order and complete but for what was refused', async () => {
+  // `lost`: SQS accepted the whole call, and the answer did not arrive. The retry is a duplicate that SQS knows by its deduplication id.
+  const trouble = fc.constantFrom('none', 'none', 'none', 'entry', 'refused', 'call', 'lost')
+  await fc.assert(
+    fc.asyncProperty(fc.array(trouble, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (troubles, groups) => {
+      const queue = new Map<string, string>()
+      const refused = new Set<string>()
+      let calls = 0
+      const accept = ({ MessageDeduplicationId = '', MessageBody = '' }) => {
+        if (!queue.has(MessageDeduplicationId)) queue.set(MessageDeduplicationId, MessageBody)
+      }
+      const aws = createFakeAws({
+        async sqs({ input: { Entries } }) {
+          const [first, ...others] = Entries
+          const drawn = troubles[calls++] ?? 'none'
+          // What SQS knows already it does not refuse.
+          const fate = drawn === 'refused' && queue.has(first!.MessageDeduplicationId!) ? 'none' : drawn
+          if (fate === 'call') throw sdkError('InternalFailure', 500)
+          if (fate !== 'entry' && fate !== 'refused') accept(first!)
+          for (const entry of others) accept(entry)
+          if (fate === 'lost') throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+          if (fate === 'refused') refused.add(first!.MessageBody!)
+          return fate === 'none' ? {} : { Failed: [{ Id: '0', Code: 'AsTheTestWants', SenderFault: fate === 'refused' }] }
+        },
+      })
+      const deps = createDeps({ aws })
+      const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
+      const bodies = Array.from({ length: 24 }, (_, i) => ({ group: String(i % groups), body: String(i) }))
+      const all = bodies.map(({ group, body }) =>
+        sink.deliver(createDelivery({ body, key: `key-${body}`, message: createMessage({ topic: group }) }), signal),
+      )
+      let done = false
+      Promise.allSettled(all).then(() => {
+        done = true
+      })
+      for (let i = 0; i < 200 && !done; i++) await deps.clock.advance(20_000)
+      expect(done).toBe(true)
+      for (let group = 0; group < groups; group++) {
+        const ofGroup = (body: string) => Number(body) % groups === group
+        const expected = bodies.map(({ body }) => body).filter((body) => ofGroup(body) && !refused.has(body))
+        expect([...queue.values()].filter(ofGroup)).toEqual(expected)
+      }
+    }),
+    { numRuns: 25 },
+  )
 })
