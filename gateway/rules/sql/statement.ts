@@ -4,6 +4,7 @@ import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
 import { refuse } from './errors.ts'
+import { compileLean, type Lean } from './lean.ts'
 import { folding, keeping } from './number.ts'
 import { parseStatement } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
@@ -18,6 +19,8 @@ export interface StatementOptions {
   readonly resolvers?: Resolvers
   /** Sees every part's value as it is computed; for explaining. */
   readonly trace?: (node: Expression, value: Value) => void
+  /** Never the short way of lean.ts: for comparing the two. */
+  readonly general?: boolean
 }
 
 export interface Statement {
@@ -66,6 +69,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
   const select = compileSelect(tree.select, { ...context, variables })
   const payloadOf = payloadReader(version)
   const run = { ...select, value: tree.select.value, payloadOf }
+  const lean = version === '2015-10-08' || options.trace !== undefined || options.general ? undefined : compileLean(tree, select)
   return {
     sql,
     version,
@@ -73,7 +77,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     filter: tree.filter?.text,
     warnings,
     variables,
-    evaluate: (scope) => evaluate(run, scope),
+    evaluate: lean === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateLean(lean, run, scope),
     inspect: (scope) => inspect(run, scope),
   }
 }
@@ -126,6 +130,11 @@ function evaluate(run: Run, scope: Scope): Uint8Array | undefined {
   const payload = run.payloadOf(scope)
   if (run.where !== undefined && run.where(scope, payload) !== true) return undefined
   return bodyOf(run, scope, run.project(scope, payload))
+}
+
+function evaluateLean(lean: Lean, run: Run, scope: Scope): Uint8Array | undefined {
+  const body = lean(scope)
+  return body === undefined ? evaluate(run, scope) : (body ?? undefined)
 }
 
 function bodyOf({ items, value, payloadOf }: Run, scope: Scope, result: Value): Uint8Array {
