@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Item, Queue } from '../../../gateway/consume/queue.ts'
+import { createSqsQueue } from '../../../gateway/consume/sqs-queue.ts'
+import { GatewayError } from '../../../gateway/errors.ts'
+import { systemClock as clock } from '../../../lib/clock.ts'
+import { type LocalSqs, startLocalSqs } from '../../helpers/local-sqs.ts'
+
+let sqs: LocalSqs
+beforeAll(async () => {
+  sqs = await startLocalSqs()
+})
+afterAll(() => sqs.stop())
+
+const { signal } = new AbortController()
+const queueOf = (name: string) => createSqsQueue({ aws: sqs.aws, ...sqs.createQueue(name), visibilityTimeoutSeconds: 30, clock })
+const outgoing = (id: string, more: object = {}) => ({
+  id,
+  body: Buffer.from(`{"id":"${id}"}`),
+  group: 'acme',
+  key: `k-${id}`,
+  attributes: {},
+  ...more,
+})
+const inFlight = (name: string) => sqs.server.inspectQueue(name)!.messages.inflight.length
+
+async function receiveAll(queue: Queue, count: number): Promise<Item[]> {
+  const items: Item[] = []
+  while (items.length < count) items.push(...(await queue.receive(10, 1_000, signal)))
+  return items
+}
+
+test('what is sent comes back whole: body, tenant, key, attributes, and when', async () => {
+  const queue = queueOf('whole')
+  const before = Date.now()
+  await queue.send([outgoing('1', { attributes: { site: 'truck-7' } })])
+  const [item] = await queue.receive(10, 1_000, signal)
+  expect(item).toMatchObject({ group: 'acme', key: 'k-1', receives: 1, attributes: { site: 'truck-7' } })
+  expect(Buffer.from(item!.body).toString()).toBe('{"id":"1"}')
+  expect(item!.sentAt).toBeGreaterThanOrEqual(before)
+  expect(item!.sentAt).toBeLessThanOrEqual(Date.now())
+})
+
+test('more than ten go in several batches, and deletes share requests', async () => {
+  const queue = queueOf('many')
+  await queue.send(Array.from({ length: 25 }, (_, i) => outgoing(String(i))))
+  expect(await queue.depth()).toEqual({ waiting: 25, inFlight: 0 })
+  const items = await receiveAll(queue, 25)
+  let requests = 0
+  const counting = (next: (args: never) => unknown) => (args: never) => {
+    requests++
+    return next(args)
+  }
+  sqs.aws.sqs.middlewareStack.add(counting as never, { step: 'initialize', name: 'count' })
+  await Promise.all(items.map((item) => queue.remove([item])))
+  sqs.aws.sqs.middlewareStack.remove('count')
+  expect(requests).toBe(3)
+  expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 })
+})
+
+test('a held item comes back after its time, counted as received again', async () => {
+  const queue = queueOf('held')
+  await queue.send([outgoing('1')])
+  const [item] = await queue.receive(1, 1_000, signal)
+  await queue.hold(item!, 0)
+  expect(inFlight('held')).toBe(1)
+  const [again] = await queue.receive(1, 3_000, signal)
+  expect(again).toMatchObject({ key: 'k-1', receives: 2 })
+})
+
+test('a buried item is in the dead-letter queue with its reason, and only there', async () => {
+  const queue = queueOf('buried')
+  await queue.send([outgoing('1', { attributes: { site: 'truck-7' } })])
+  const [item] = await queue.receive(1, 1_000, signal)
+  await queue.bury(item!, 'HANDLER_REFUSED: unknown unit')
+  expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 })
+  const dead = createSqsQueue({ aws: sqs.aws, name: 'buried-dlq', visibilityTimeoutSeconds: 30, clock })
+  const [letter] = await dead.receive(1, 1_000, signal)
+  expect(letter).toMatchObject({ group: 'acme', key: 'k-1', sentAt: item!.sentAt })
+  expect(letter!.attributes).toMatchObject({ reason: 'HANDLER_REFUSED: unknown unit', source: 'buried', site: 'truck-7' })
+})
+
+test('of ten attributes of a sender some give way to the reason', async () => {
+  const queue = queueOf('attributes')
+  const attributes = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`a${i}`, String(i)]))
+  await queue.send([outgoing('1', { attributes })])
+  const [item] = await queue.receive(1, 1_000, signal)
+  expect(Object.keys(item!.attributes)).toHaveLength(10)
+  await queue.bury(item!, 'HANDLER_REFUSED: no')
+  const dead = createSqsQueue({ aws: sqs.aws, name: 'attributes-dlq', visibilityTimeoutSeconds: 30, clock })
+  const [letter] = await dead.receive(1, 1_000, signal)
+  expect(letter!.attributes).toMatchObject({ messageId: 'k-1', tenant: 'acme', reason: 'HANDLER_REFUSED: no', source: 'attributes' })
+})
+
+test('FIFO: one group stays in order, and a second copy of one id is stored once', async () => {
+  const queue = queueOf('door.fifo')
+  expect(queue.fifo).toBe(true)
+  await queue.send([outgoing('1'), outgoing('2'), outgoing('2'), outgoing('3')])
+  const keys: string[] = []
+  while (keys.length < 3) {
+    const items = await queue.receive(10, 1_000, signal)
+    keys.push(...items.map(({ key }) => key))
+    await queue.remove(items)
+  }
+  expect(keys).toEqual(['k-1', 'k-2', 'k-3'])
+  expect((await queue.depth()).waiting).toBe(0)
+})
+
+test('failed entries of a batch are told apart from the others', async () => {
+  const queue = queueOf('partial')
+  await queue.send([outgoing('1'), outgoing('2')])
+  const items = await receiveAll(queue, 2)
+  // The emulator accepts any receipt; what the SDK reports is put in its place.
+  sqs.aws.sqs.middlewareStack.add(
+    (next) => async (args) => {
+      const answer = await next(args)
+      const failed = { Successful: [{ Id: '0' }], Failed: [{ Id: '1', Code: 'InternalError', SenderFault: false }] }
+      return { ...answer, output: { ...answer.output, ...failed } }
+    },
+    { step: 'initialize', name: 'partial' },
+  )
+  const error = await queue.remove(items).catch((thrown: unknown) => thrown)
+  sqs.aws.sqs.middlewareStack.remove('partial')
+  expect(error).toBeInstanceOf(GatewayError)
+  expect((error as GatewayError).code).toBe('QUEUE_REFUSED')
+  expect((error as GatewayError).details.failed).toEqual([items[1]])
+})
+
+test('a missing queue, an absent endpoint and a missing dead-letter queue each have their code', async () => {
+  const nowhere = createSqsQueue({ aws: sqs.aws, name: 'nowhere', visibilityTimeoutSeconds: 30, clock })
+  await expect(nowhere.receive(1, 0, signal)).rejects.toMatchObject({ code: 'QUEUE_MISSING' })
+  const { name } = sqs.createQueue('no-dlq')
+  const queue = createSqsQueue({ aws: sqs.aws, name, visibilityTimeoutSeconds: 30, clock })
+  await queue.send([outgoing('1')])
+  const [item] = await queue.receive(1, 1_000, signal)
+  await expect(queue.bury(item!, 'X')).rejects.toMatchObject({ code: 'DEAD_LETTER_QUEUE_MISSING' })
+})
