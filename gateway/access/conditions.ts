@@ -1,5 +1,6 @@
 // The Condition element: IAM's operators as one table, and what is true when a key is missing or has several values.
 import { BlockList, isIP } from 'node:net'
+import { nearest } from '../../lib/nearest.ts'
 import { compileKey, type Fact, type PolicyContext, parseTemplate } from './policy-variables.ts'
 import { compilePattern, type Matcher, type Piece, patternText } from './wildcards.ts'
 
@@ -160,7 +161,10 @@ export const operatorNames: readonly string[] = [...Object.keys(operators), null
 /** What is wrong with an operator or with one of its listed values, or undefined. Values with variables are known only later. */
 export function conditionProblem(operatorText: string, values: readonly string[]): string | undefined {
   const named = parseOperator(operatorText)
-  if (!named) return `there is no condition operator ${operatorText}`
+  if (!named) {
+    const meant = nearest(operatorText, operatorNames)
+    return `there is no condition operator ${operatorText}${meant ? `; did you mean ${meant}?` : ''}`
+  }
   const constants = values.filter((value) => parseTemplate(value).constant)
   const wrong = constants.find((value) => named.operator.compile(parseTemplate(value).resolve({})!) === undefined)
   return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is no value for ${operatorText}`

@@ -1,5 +1,6 @@
 // The shape of an AWS IoT policy document, with a sentence for everything AWS would refuse.
 import { z } from 'zod'
+import { problemsOf } from '../../lib/problems.ts'
 import { GatewayError } from '../errors.ts'
 import { conditionProblem } from './conditions.ts'
 
@@ -71,22 +72,11 @@ export const textsOf = (values: z.infer<typeof conditionValue> | readonly z.infe
 /** A parsed JSON value as a policy. Throws CONFIG_INVALID with one sentence per problem, each beginning with `name`. */
 export function parsePolicyDocument(value: unknown, name: string): PolicyDocument {
   const { data, error } = policyDocumentSchema.safeParse(value)
-  if (error)
-    throw new GatewayError(
-      'CONFIG_INVALID',
-      sentencesOf(error.issues, [])
-        .map((text) => `${name}: ${text}`)
-        .join('\n'),
-    )
-  return data
+  if (!error) return data
+  throw new GatewayError(
+    'CONFIG_INVALID',
+    problemsOf(policyDocumentSchema, error)
+      .map((text) => `${name}: ${text}`)
+      .join('\n'),
+  )
 }
-
-function sentencesOf(issues: readonly z.core.$ZodIssue[], path: readonly PropertyKey[]): readonly string[] {
-  return issues.flatMap((issue) => {
-    const at = [...path, ...issue.path]
-    const branches = issue.code === 'invalid_union' ? [...issue.errors].sort((a, b) => depthOf(b) - depthOf(a)) : []
-    return branches[0] ? sentencesOf(branches[0], at) : [`${at.join('.') || 'the document'}: ${issue.message}`]
-  })
-}
-
-const depthOf = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map(({ path }) => path.length))

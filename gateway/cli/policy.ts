@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import { problemsOf } from '../../lib/problems.ts'
 import { type Arns, createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { listOf, type PolicyDocument, parsePolicyDocument } from '../access/policy-document.ts'
@@ -62,8 +63,8 @@ function checkCommand(): Command {
     .option('--thing-type <name>', 'type of the thing')
     .option('--attribute <name=value...>', 'attributes of the thing', toAttributes)
     .option('--certificate-id <id>', 'the certificate of the connection')
-    .option('--source-ip <address>', 'the address it comes from')
-    .option('--domain-name <host>', 'the host name it asked for')
+    .option('--source-ip <address>', 'the source address of the connection')
+    .option('--domain-name <host>', 'the host name in its TLS handshake')
     .option('--connect', 'may it connect')
     .option('--persistent', 'with a persistent session')
     .option('--will <topic>', 'with a Last Will on this topic')
@@ -218,12 +219,12 @@ export type PolicyVector = z.infer<typeof vectorSchema>
 export function parseVector(text: string, lineNumber: number): PolicyVector {
   const { data, error } = vectorSchema.safeParse(parseJson(text, `line ${lineNumber}`))
   if (!error) return data
-  const problems = error.issues.map(({ path, message }) => `line ${lineNumber}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`)
+  const problems = problemsOf(vectorSchema, error).map((text) => `line ${lineNumber}: ${text}`)
   throw new GatewayError('CONFIG_INVALID', problems.join('\n'))
 }
 
 export function evaluateVector({ policies, action, resource, context }: PolicyVector, name: string): Verdict {
-  const documents = policies.map((policy, index) => parsePolicyDocument(policy, `${name}: policies.${index}`))
+  const documents = policies.map((policy, index) => parsePolicyDocument(policy, `${name}: policies[${index}]`))
   return compilePolicies(documents)
     .bind({ ...context, lastWillTopic: willArn(context.lastWillTopic, resource) })
     .decide(action, resource)

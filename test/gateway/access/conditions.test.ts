@@ -108,7 +108,7 @@ test('a condition on the time is read again each time', () => {
 })
 
 test.each<[operator: string, value: string, problem: string | undefined]>([
-  ['StringEqual', 'a', 'there is no condition operator StringEqual'],
+  ['StringEqual', 'a', 'there is no condition operator StringEqual; did you mean StringEquals?'],
   ['ForAllValue:StringEquals', 'a', 'there is no condition operator ForAllValue:StringEquals'],
   ['NullIfExists', 'true', 'there is no condition operator NullIfExists'],
   ['toString', 'a', 'there is no condition operator toString'],

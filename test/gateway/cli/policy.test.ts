@@ -99,8 +99,12 @@ describe('eval', () => {
 
   test.each<[what: string, line: string, says: string]>([
     ['no JSON', '{', 'line 3: not JSON'],
-    ['an unknown field', JSON.stringify({ ...vector, extra: 1 }), 'line 3: Unrecognized key: "extra"'],
-    ['an unknown fact', JSON.stringify({ ...vector, context: { clientid: 'a' } }), 'line 3: context: Unrecognized key: "clientid"'],
+    ['an unknown field', JSON.stringify({ ...vector, extra: 1 }), 'line 3: extra: unknown key'],
+    [
+      'an unknown fact',
+      JSON.stringify({ ...vector, context: { clientid: 'a' } }),
+      'line 3: context.clientid: unknown key; did you mean clientId?',
+    ],
     ['a missing field', JSON.stringify({ ...vector, id: undefined }), 'line 3: id:'],
   ])('%s is an error that names the line', (_what, line, says) => {
     expect(() => parseVector(line, 3)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(says) }))
@@ -108,7 +112,7 @@ describe('eval', () => {
 
   test('so is a policy that is none', () => {
     const parsed = parseVector(JSON.stringify({ ...vector, policies: [{ Version: '2012-10-17' }] }), 1)
-    expect(() => evaluateVector(parsed, 'line 1')).toThrow('line 1: policies.0: Statement')
+    expect(() => evaluateVector(parsed, 'line 1')).toThrow('line 1: policies[0]: Statement')
   })
 
   test('no policy, no right', () => {
