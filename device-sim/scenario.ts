@@ -1,28 +1,25 @@
 // What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { parseDuration } from '../lib/units.ts'
 import { driverNames } from './drivers/index.ts'
 import { FleetError } from './errors.ts'
+import { fault } from './faults.ts'
+import { chance, duration } from './fields.ts'
 import { models } from './models/index.ts'
+import { phase } from './phases.ts'
 import { explainProblem } from './problems.ts'
+import { interval } from './schedule.ts'
 import { parseThreshold } from './thresholds.ts'
 
-const duration = z.string().transform((text, context) => {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  context.addIssue({ code: 'custom', message: `expected a duration such as "500ms", "10s" or "5m", got "${text}"` })
-  return z.NEVER
-})
-
-const interval = z
-  .union([
-    duration.describe('the same time between any two readings').transform((everyMs) => ({ kind: 'fixed' as const, everyMs })),
-    z.strictObject({ kind: z.literal('fixed'), everyMs: z.number().positive().describe('milliseconds between two readings') }),
-  ])
-  .describe('time between two readings of one device: "10s"')
-
-export type Interval = z.output<typeof interval>
+const sensor = z
+  .strictObject({
+    driftPerDay: z.number().default(0).describe('how far the sensor drifts in a day'),
+    stuckChance: chance.default(0).describe('chance at each reading to stick at its value'),
+    stuckFor: duration.default(300_000).describe('how long it sticks'),
+    spikeChance: chance.default(0).describe('chance at each reading of a value far off'),
+    spikeBy: z.number().default(25).describe('how far off'),
+  })
+  .transform(({ stuckFor: stuckForMs, ...lie }) => ({ ...lie, stuckForMs }))
 
 const common = {
   name: z
@@ -31,7 +28,7 @@ const common = {
     .optional()
     .describe('what the devices are called; the name of the model when left out'),
   share: z.number().positive().default(1).describe('how large a part of the fleet this is, relative to the other populations'),
-  interval: interval.default({ kind: 'fixed', everyMs: 10_000 }),
+  interval: interval.default({ kind: 'fixed', every: 10_000 }),
   topic: z
     .string()
     .refine((text) => !/[#+]/.test(text), 'a topic to publish to has no wildcards')
@@ -41,13 +38,15 @@ const common = {
     )
     .default('dt/coldchain/{tenant}/{site}/{device}/{stream}')
     .describe('where readings go; {tenant}, {site}, {device}, {population} and {stream} are filled in'),
+  encoding: z.enum(['json', 'cbor']).optional().describe("how readings become bytes; the model's own way when left out"),
+  sensors: z.record(z.string(), sensor).default({}).describe('how sensors lie, by the name of the number in the payload'),
   tenants: z.array(z.string().min(1)).min(1).optional().describe("tenants these devices belong to in turn; the scenario's when left out"),
 }
 
 const populations = Object.entries(models).map(([name, model]) =>
   z.strictObject({
     model: z.literal(name as keyof typeof models).describe(model.summary),
-    params: model.params.prefault({}).describe('what the model may be told'),
+    params: (model.params as z.ZodType<object, object>).prefault({}).describe('what the model may be told'),
     ...common,
   }),
 )
@@ -82,6 +81,13 @@ export const scenarioSchema = z.strictObject({
     .max(60_000)
     .default(20)
     .describe('readings a device may have sent and not yet seen acknowledged; above it readings are dropped'),
+  backlog: z
+    .number()
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('readings a device keeps while it is not connected, and sends when it is again; the oldest are dropped first'),
   maxLate: duration.default(1_000).describe('a reading that could not start this long after its time is dropped'),
   ackTimeout: duration.default(10_000).describe('how long to wait for acknowledgements after the last reading'),
   connectTimeout: duration.default(10_000).describe('how long one attempt to connect may take'),
@@ -91,6 +97,8 @@ export const scenarioSchema = z.strictObject({
     .min(1)
     .prefault([{ model: 'freezer' }])
     .describe('the kinds of devices in this fleet'),
+  phases: z.array(phase).default([]).describe('how the rate changes over time, one after the other'),
+  faults: z.array(fault).default([]).describe('what goes wrong'),
   thresholds: z
     .array(
       z.string().transform((text, context) => {

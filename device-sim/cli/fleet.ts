@@ -109,8 +109,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
     target: flags.target,
     qos: number('qos', flags.qos),
-    populations:
-      everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: { kind: 'fixed', everyMs } })),
+    populations: everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: `${everyMs}ms` })),
     thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],
   }
   return { ...file, ...Object.fromEntries(Object.entries(laid).filter(([, value]) => value !== undefined)) }

@@ -30,6 +30,8 @@ export interface Session {
   close(): Promise<void>
   /** Cuts the line without a word, as a lost radio link does. */
   cut(): void
+  /** Stops or resumes reading from the connection. A driver without connections has none. */
+  pause?(on: boolean): void
 }
 
 export interface DriverOptions {

@@ -92,6 +92,7 @@ function toSession(client: MqttClient): Session {
       if (client.connected) await client.endAsync()
       await closed
     },
+    pause: (on) => void (on ? client.stream.pause() : client.stream.resume()),
     cut: () => (client.stream as Socket).resetAndDestroy(),
   }
 }

@@ -110,6 +110,11 @@ class MqttSession implements Session {
     this.#socket?.resetAndDestroy()
   }
 
+  pause(on: boolean): void {
+    if (on) this.#socket?.pause()
+    else this.#socket?.resume()
+  }
+
   fail(reason: Error): void {
     if (this.#ended) return
     this.#ended = reason
