@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { randomSeed, systemRandom } from '../lib/random.ts'
 import { agendaOf, agendaOfEach, agendaOfOnce, followAgendas } from './agenda.ts'
+import { loadCertificates } from './certs.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Slice } from './device.ts'
 import type { Driver, Session } from './drivers/driver.ts'
@@ -39,7 +40,8 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
   const seed = scenario.seed ?? randomSeed()
   const kind = drivers[scenario.protocol]
   const target = new URL(scenario.target ?? kind.target)
-  const driver = options.driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, clock })
+  const certificates = scenario.certs === undefined ? {} : await loadCertificates(scenario.certs)
+  const driver = options.driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, clock, ...certificates })
   const source = createModelSource(scenario, seed, startOf(scenario, clock), options.slice)
 
   const counts = { sent: 0, acked: 0, failed: 0, dropped: 0, late: 0 }

@@ -67,6 +67,7 @@ export const scenarioSchema = z.strictObject({
   count: z.number().int().min(1).optional().describe('stop after this many readings of each device'),
   protocol: z.enum(driverNames).default('mqtt').describe('how devices speak'),
   target: z.url().optional().describe('where the gateway or broker listens; the usual port on this machine when left out'),
+  certs: z.string().optional().describe('folder with a CA and device certificates, as `weir certs mint` writes it'),
   qos: z.literal([0, 1]).default(1).describe('0: fire and forget; 1: every reading is acknowledged'),
   tenants: z
     .array(z.string().min(1))

@@ -19,6 +19,7 @@ interface Flags {
   readonly protocol?: DriverName
   readonly target?: string
   readonly qos?: string
+  readonly certs?: string
   readonly threshold?: readonly string[]
   readonly json?: boolean
 }
@@ -44,6 +45,7 @@ export function fleetCommand(): Command {
     .option('--start-at <time>', 'the time devices live at: "now" or an ISO time')
     .addOption(new Option('--protocol <name>', 'how devices speak; taken from --target when left out').choices(driverNames))
     .option('--target <url>', 'gateway or broker; the usual port on this machine when left out')
+    .option('--certs <dir>', 'CA and device certificates for TLS, as `weir certs mint` writes them')
     .addOption(new Option('--qos <qos>', '0: fire and forget, 1: acknowledged').choices(['0', '1']))
     .option(
       '--threshold <condition>',
@@ -108,6 +110,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     startAt: flags.startAt,
     protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
     target: flags.target,
+    certs: flags.certs,
     qos: number('qos', flags.qos),
     populations: everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: `${everyMs}ms` })),
     thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],

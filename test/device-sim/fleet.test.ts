@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Driver, Reading } from '../../device-sim/drivers/driver.ts'
 import { type FleetOptions, type FleetProgress, runFleet } from '../../device-sim/fleet.ts'
 import { parseScenario, type ScenarioInput } from '../../device-sim/scenario.ts'
+import { startBroker } from '../helpers/device-doors.ts'
 import { createManualClock, settled } from '../helpers/manual-clock.ts'
-import { startBroker } from '../helpers/mqtt-broker.ts'
 
 /** A driver whose sessions do as the test says. */
 function createFakeDriver(publish: (reading: Reading) => Promise<void> = async () => undefined) {
