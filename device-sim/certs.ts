@@ -21,6 +21,12 @@ export interface MintOptions {
   readonly product: string
 }
 
+/** What a driver needs for TLS. */
+export interface Certificates {
+  readonly ca?: string
+  readonly credentials?: NonNullable<DriverOptions['credentials']>
+}
+
 /** A line of things.json: what to register in AWS IoT, and what a local gateway needs to know of a certificate. */
 export interface Thing {
   readonly thingName: string
@@ -73,9 +79,7 @@ export async function mintCertificates(
 }
 
 /** What drivers need of a folder that `mintCertificates` wrote. */
-export async function loadCertificates(
-  folder: string,
-): Promise<{ readonly ca: string; readonly credentials: NonNullable<DriverOptions['credentials']> }> {
+export async function loadCertificates(folder: string): Promise<Required<Certificates>> {
   const read = (name: string, why: string) =>
     readFile(join(folder, name), 'utf8').catch(() => {
       throw new FleetError(`${join(folder, name)} cannot be read: ${why}`, 2)

@@ -2,18 +2,21 @@
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { randomSeed, systemRandom } from '../lib/random.ts'
 import { agendaOf, agendaOfEach, agendaOfOnce, followAgendas } from './agenda.ts'
-import { loadCertificates } from './certs.ts'
+import { type Certificates, loadCertificates } from './certs.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Slice } from './device.ts'
 import type { Driver, Session } from './drivers/driver.ts'
 import { drivers } from './drivers/index.ts'
+import { FleetError } from './errors.ts'
 import type { FaultKind, LinkFault, Outgoing } from './faults.ts'
 import { createPublisher } from './publisher.ts'
 import type { FleetProgress, FleetReport } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { createModelSource, type Source } from './source.ts'
 import { createLatencies, summarize } from './stats.ts'
+import { createSubscriber, filtersOf } from './subscriber.ts'
 import { checkThresholds } from './thresholds.ts'
+import { createVerifier, type Follower, settled } from './verify.ts'
 
 export type { FleetProgress, FleetReport } from './report.ts'
 
@@ -27,6 +30,8 @@ export interface FleetOptions {
   readonly onFault?: (fault: { readonly kind: FaultKind; readonly device: string; readonly at: number }) => void
   /** Instead of the one the scenario's protocol names. */
   readonly driver?: Driver
+  /** Brings what arrives at the far end, for `verify: 'queue'`. */
+  readonly follower?: Follower
   /** Run only a part of the devices: another process has the rest. */
   readonly slice?: Slice
 }
@@ -40,9 +45,12 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
   const seed = scenario.seed ?? randomSeed()
   const kind = drivers[scenario.protocol]
   const target = new URL(scenario.target ?? kind.target)
-  const certificates = scenario.certs === undefined ? {} : await loadCertificates(scenario.certs)
+  const certificates: Certificates = scenario.certs === undefined ? {} : await loadCertificates(scenario.certs)
   const driver = options.driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, clock, ...certificates })
   const source = createModelSource(scenario, seed, startOf(scenario, clock), options.slice)
+
+  const follower = options.follower ?? followerFor(scenario, target, certificates)
+  const verifier = follower && createVerifier()
 
   const counts = { sent: 0, acked: 0, failed: 0, dropped: 0, late: 0 }
   const faults: Partial<Record<FaultKind, number>> = {}
@@ -65,6 +73,7 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
     maxInFlight: scenario.maxInFlight,
     maxLateMs: scenario.maxLate,
     backlog: scenario.backlog,
+    witness: verifier,
   })
 
   const startedAt = clock.monotonic()
@@ -80,6 +89,7 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
   const stopProgress = clock.every(progressEveryMs, showProgress)
 
   try {
+    await follower?.start((body) => verifier!.arrived(body, clock.monotonic()))
     await connections.open(signal)
     const since = clock.monotonic()
     const told = (device: number, at: number) => (kind: FaultKind) => {
@@ -107,11 +117,13 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
     for (const device of source.clientIds.keys())
       for (const outgoing of source.rest(device)) send(device, clock.monotonic() - since, outgoing)
     await within(scenario.ackTimeout, clock, publisher.idle())
+    if (verifier) await settled(verifier, { clock, patienceMs: scenario.verifyPatience })
   } finally {
     // Whatever is still outstanding fails as its session closes, and is counted before the report is made.
     await connections.close()
     publisher.abandon()
     await publisher.idle()
+    await follower?.stop()
     driver.stop()
     stopProgress()
   }
@@ -126,8 +138,16 @@ export async function runFleet(scenario: Scenario, options: FleetOptions = {}): 
     faults,
     ...optional('connectMs', summarize(connections.connectMs)),
     ...optional('lateMs', summarize(lateMs)),
+    ...optional('delivered', verifier?.report()),
   }
   return { ...report, thresholds: checkThresholds(scenario.thresholds, report) }
+}
+
+function followerFor({ verify, verifyAt, populations }: Scenario, target: URL, certificates: Certificates): Follower | undefined {
+  if (verify === undefined) return undefined
+  if (verify === 'queue') throw new FleetError('verify is "queue", and nobody said how to read one', 2)
+  const where = new URL(verifyAt ?? (/^(mqtts?|wss?):$/.test(target.protocol) ? target : drivers.mqtt.target))
+  return createSubscriber({ target: where, filters: filtersOf(populations), ...certificates })
 }
 
 interface Struck {

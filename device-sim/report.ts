@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../lib/units.ts'
 import type { FaultKind } from './faults.ts'
 import type { Latencies } from './stats.ts'
 import type { ThresholdResult } from './thresholds.ts'
+import type { Delivered } from './verify.ts'
 
 interface Figures {
   readonly devices: number
@@ -40,6 +41,8 @@ export interface FleetReport extends Figures {
   readonly connectMs?: Latencies
   /** How long after its time each reading started. */
   readonly lateMs?: Latencies
+  /** What became of the readings at the far end, when somebody followed them there. */
+  readonly delivered?: Delivered
   readonly thresholds: readonly ThresholdResult[]
 }
 
@@ -65,6 +68,7 @@ export function formatReport(report: FleetReport): string {
       : undefined,
     latencyRow('ack', report.ackMs),
     latencyRow('connect', report.connectMs),
+    ...deliveredRows(report.delivered),
     ...report.thresholds.map(({ threshold, value, ok }) => [ok ? 'passed' : 'MISSED', `${threshold} (${value ?? 'no figure'})`] as const),
   ]
   return rows
@@ -77,4 +81,10 @@ function latencyRow(name: string, latencies: Latencies | undefined): readonly [s
   if (!latencies) return undefined
   const { p50, p95, p99, max } = latencies
   return [name, [p50, p95, p99, max].map((ms, i) => `${['p50', 'p95', 'p99', 'max'][i]} ${ms.toFixed(2)} ms`).join('  ')]
+}
+
+function deliveredRows(delivered: Delivered | undefined): readonly (readonly [string, string] | undefined)[] {
+  if (!delivered) return []
+  const { arrived, lost, duplicated, outOfOrder, endToEndMs } = delivered
+  return [['arrived', `${arrived}, ${lost} lost, ${duplicated} duplicated, ${outOfOrder} out of order`], latencyRow('far end', endToEndMs)]
 }

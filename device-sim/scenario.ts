@@ -98,6 +98,12 @@ export const scenarioSchema = z.strictObject({
     .min(1)
     .prefault([{ model: 'freezer' }])
     .describe('the kinds of devices in this fleet'),
+  verify: z
+    .enum(['subscriber', 'queue'])
+    .optional()
+    .describe('follow the readings to the far end: to an MQTT subscriber, or out of the queue the gateway delivers to'),
+  verifyAt: z.url().optional().describe('where the subscriber connects, when readings go out by another way than MQTT'),
+  verifyPatience: duration.default(5_000).describe('how long nothing may arrive before what is missing is lost'),
   phases: z.array(phase).default([]).describe('how the rate changes over time, one after the other'),
   faults: z.array(fault).default([]).describe('what goes wrong'),
   thresholds: z

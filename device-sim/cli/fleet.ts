@@ -7,6 +7,7 @@ import { type FleetReport, runFleet } from '../fleet.ts'
 import { createProgress } from '../progress.ts'
 import { formatReport } from '../report.ts'
 import { parseScenario, readScenario } from '../scenario.ts'
+import type { Follower } from '../verify.ts'
 
 interface Flags {
   readonly devices?: string
@@ -21,7 +22,14 @@ interface Flags {
   readonly qos?: string
   readonly certs?: string
   readonly threshold?: readonly string[]
+  readonly verify?: 'subscriber' | 'queue'
+  readonly queueUrl?: string
   readonly json?: boolean
+}
+
+/** What the fleet cannot do by itself: somebody else knows how to read a queue. */
+export interface FleetCommandOptions {
+  readonly followQueue?: (options: { readonly queueUrl?: string }) => Follower
 }
 
 const examples = `
@@ -32,7 +40,7 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or scenario, 3 a threshold was missed.`
 
-export function fleetCommand(): Command {
+export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command {
   return new Command('fleet')
     .description('Run a fleet of simulated devices and say what became of every reading.')
     .argument('[scenario]', 'a scenario file; without one, freezers of four tenants')
@@ -52,18 +60,22 @@ export function fleetCommand(): Command {
       'what must hold at the end, such as "ack_ms p95 < 200"; may be repeated',
       (text, all: string[] = []) => [...all, text],
     )
+    .addOption(new Option('--verify <where>', 'follow the readings to the far end').choices(['subscriber', 'queue']))
+    .option('--queue-url <url>', 'the queue that --verify queue reads')
     .option('--json', 'print the report as one JSON document')
     .addHelpText('after', examples)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(runCommand)
+    .action((file: string | undefined, flags: Flags) => runCommand(file, flags, followQueue))
 }
 
-async function runCommand(file: string | undefined, flags: Flags): Promise<void> {
+async function runCommand(file: string | undefined, flags: Flags, followQueue: FleetCommandOptions['followQueue']): Promise<void> {
   try {
     const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, flags), file)
+    const follower =
+      scenario.verify === 'queue' ? followQueue?.(flags.queueUrl === undefined ? {} : { queueUrl: flags.queueUrl }) : undefined
     const report = await interruptible((signal) => {
       const progress = createProgress(process.stderr)
-      return runFleet(scenario, { signal, onProgress: progress.show }).finally(progress.end)
+      return runFleet(scenario, { signal, onProgress: progress.show, ...(follower && { follower }) }).finally(progress.end)
     })
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${formatReport(report)}\n`)
     process.exitCode = exitCodeOf(report)
@@ -111,6 +123,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
     target: flags.target,
     certs: flags.certs,
+    verify: flags.verify,
     qos: number('qos', flags.qos),
     populations: everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: `${everyMs}ms` })),
     thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],
