@@ -98,6 +98,15 @@ export const scenarioSchema = z.strictObject({
     .min(1)
     .prefault([{ model: 'freezer' }])
     .describe('the kinds of devices in this fleet'),
+  workers: z.number().int().min(1).max(64).default(1).describe('threads that share the devices'),
+  replay: z
+    .strictObject({
+      file: z.string().describe('a recording, NDJSON or CSV, with at, device, topic and payload'),
+      speed: z.number().positive().default(1).describe('times as fast as it was recorded'),
+      loop: z.boolean().default(false).describe('from the beginning again, until the duration is over'),
+    })
+    .optional()
+    .describe('play a recording instead of living models'),
   verify: z
     .enum(['subscriber', 'queue'])
     .optional()

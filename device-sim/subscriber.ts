@@ -1,5 +1,6 @@
 // Follows readings by subscribing to them where they were published: what a broker's other clients see.
 import { hostname } from 'node:os'
+import { threadId } from 'node:worker_threads'
 import type { DriverOptions } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
 import type { Population } from './scenario.ts'
@@ -15,7 +16,7 @@ export function createSubscriber({ target, filters, ca, credentials }: Options):
   return {
     async start(arrived) {
       const { connectAsync } = await import('mqtt')
-      const clientId = `weir-verify-${hostname()}-${process.pid}`
+      const clientId = `weir-verify-${hostname()}-${process.pid}-${threadId}`
       const own = await credentials?.(clientId).catch(() => undefined)
       try {
         const client = await connectAsync(

@@ -1,9 +1,10 @@
 // Follows the fleet's own readings to the far end: which arrived, how often, in what order, and how long they took.
+import type { RecordableHistogram } from 'node:perf_hooks'
 import { decode as decodeCbor } from 'cborg'
 import type { Clock } from '../lib/clock.ts'
 import type { Numbered } from './device.ts'
 import type { Witness } from './publisher.ts'
-import { createLatencies, type Latencies, recordMs, summarize } from './stats.ts'
+import { createLatencies, type Latencies, recordMs } from './stats.ts'
 
 /** Brings what arrives at the far end; whoever starts it gets every body from then on. */
 export interface Follower {
@@ -12,7 +13,7 @@ export interface Follower {
   stop(): Promise<void>
 }
 
-export interface Delivered {
+export interface DeliveredCounts {
   /** Readings that arrived, each as often as it was sent. */
   readonly arrived: number
   /** Acknowledged, and not seen at the far end. */
@@ -23,6 +24,9 @@ export interface Delivered {
   readonly outOfOrder: number
   /** Bodies that name no reading of this run. */
   readonly unknown: number
+}
+
+export interface Delivered extends DeliveredCounts {
   /** From the time a reading was planned for: a fleet that fell behind does not look faster than it was. */
   readonly endToEndMs?: Latencies
 }
@@ -31,7 +35,8 @@ export interface Verifier extends Witness {
   arrived(body: Uint8Array, at: number): void
   /** Acknowledged readings that are still on their way. */
   readonly missing: number
-  report(): Delivered
+  readonly counts: DeliveredCounts
+  readonly endToEnd: RecordableHistogram
 }
 
 interface OnItsWay {
@@ -107,10 +112,10 @@ export function createVerifier(): Verifier {
     get missing() {
       return missing
     },
-    report: () => {
-      const endToEndMs = summarize(endToEnd)
-      return { ...counts, lost: missing, ...(endToEndMs && { endToEndMs }) }
+    get counts() {
+      return { ...counts, lost: missing }
     },
+    endToEnd,
   }
 }
 

@@ -5,6 +5,7 @@ import { type DriverName, driverNames } from '../drivers/index.ts'
 import { FleetError } from '../errors.ts'
 import { type FleetReport, runFleet } from '../fleet.ts'
 import { createProgress } from '../progress.ts'
+import { createRecorder } from '../recorder.ts'
 import { formatReport } from '../report.ts'
 import { parseScenario, readScenario } from '../scenario.ts'
 import type { Follower } from '../verify.ts'
@@ -24,6 +25,11 @@ interface Flags {
   readonly threshold?: readonly string[]
   readonly verify?: 'subscriber' | 'queue'
   readonly queueUrl?: string
+  readonly workers?: string
+  readonly record?: string
+  readonly replay?: string
+  readonly speed?: string
+  readonly loop?: boolean
   readonly json?: boolean
 }
 
@@ -62,6 +68,11 @@ export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command
     )
     .addOption(new Option('--verify <where>', 'follow the readings to the far end').choices(['subscriber', 'queue']))
     .option('--queue-url <url>', 'the queue that --verify queue reads')
+    .option('--workers <n>', 'threads that share the devices')
+    .option('--record <file>', 'write what is sent into a file that can be replayed')
+    .option('--replay <file>', 'send what a recording says, NDJSON or CSV, instead of living models')
+    .option('--speed <times>', 'replay so many times as fast, such as 10x')
+    .option('--loop', 'replay for ever, or until --duration')
     .option('--json', 'print the report as one JSON document')
     .addHelpText('after', examples)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -73,10 +84,11 @@ async function runCommand(file: string | undefined, flags: Flags, followQueue: F
     const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, flags), file)
     const follower =
       scenario.verify === 'queue' ? followQueue?.(flags.queueUrl === undefined ? {} : { queueUrl: flags.queueUrl }) : undefined
+    const recorder = flags.record === undefined ? undefined : createRecorder(flags.record)
     const report = await interruptible((signal) => {
       const progress = createProgress(process.stderr)
-      return runFleet(scenario, { signal, onProgress: progress.show, ...(follower && { follower }) }).finally(progress.end)
-    })
+      return runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower }).finally(progress.end)
+    }).finally(() => recorder?.stop())
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${formatReport(report)}\n`)
     process.exitCode = exitCodeOf(report)
   } catch (error) {
@@ -124,11 +136,24 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     target: flags.target,
     certs: flags.certs,
     verify: flags.verify,
+    workers: number('workers', flags.workers),
+    replay: replayOf(file.replay, flags),
     qos: number('qos', flags.qos),
     populations: everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: `${everyMs}ms` })),
     thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],
   }
   return { ...file, ...Object.fromEntries(Object.entries(laid).filter(([, value]) => value !== undefined)) }
+}
+
+function replayOf(inFile: unknown, { replay, speed, loop }: Flags): object | undefined {
+  const times = speed === undefined ? undefined : Number(/^(\d+(?:\.\d+)?)x?$/.exec(speed)?.[1])
+  if (Number.isNaN(times)) throw new FleetError(`--speed is "${speed}"; expected a factor such as 10x`, 2)
+  const laid = {
+    ...(replay === undefined ? {} : { file: replay }),
+    ...(times === undefined ? {} : { speed: times }),
+    ...(loop ? { loop } : {}),
+  }
+  return Object.keys(laid).length ? { ...(inFile as object | undefined), ...laid } : undefined
 }
 
 function intervalMs({ interval, rate }: Flags): number | undefined {

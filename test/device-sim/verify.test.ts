@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Numbered } from '../../device-sim/device.ts'
 import { runFleet } from '../../device-sim/fleet.ts'
 import { parseScenario } from '../../device-sim/scenario.ts'
+import { summarize } from '../../device-sim/stats.ts'
 import { createVerifier, type Follower, settled } from '../../device-sim/verify.ts'
 import { startBroker } from '../helpers/device-doors.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
@@ -28,9 +29,9 @@ function follow(count: number, arrivals: (all: readonly Numbered[]) => readonly 
 }
 
 test('all arrived once and in order: nothing to report but how long they took', () => {
-  const report = follow(100, (all) => all).report()
-  expect(report).toMatchObject({ arrived: 100, lost: 0, duplicated: 0, outOfOrder: 0, unknown: 0 })
-  expect(report.endToEndMs!.p50).toBeCloseTo(5, 1)
+  const { counts, endToEnd } = follow(100, (all) => all)
+  expect(counts).toEqual({ arrived: 100, lost: 0, duplicated: 0, outOfOrder: 0, unknown: 0 })
+  expect(summarize(endToEnd)!.p50).toBeCloseTo(5, 1)
 })
 
 test('a far end that drops 1 in 1,000, repeats 1 in 500 and swaps 1 in 200 is reported exactly', () => {
@@ -47,14 +48,14 @@ test('a far end that drops 1 in 1,000, repeats 1 in 500 and swaps 1 in 200 is re
     }
     return out
   }
-  expect(follow(20_000, disturbed).report()).toMatchObject({ arrived: 19_980, lost: 20, duplicated: 40, outOfOrder: 100, unknown: 0 })
+  expect(follow(20_000, disturbed).counts).toMatchObject({ arrived: 19_980, lost: 20, duplicated: 40, outOfOrder: 100, unknown: 0 })
 })
 
 test('what was never acknowledged is not lost, and what arrives all the same has arrived', () => {
   const verifier = createVerifier()
   for (const seq of [1, 2]) verifier.sent(reading(seq), 0)
   verifier.arrived(reading(2).payload, 1)
-  expect(verifier.report()).toMatchObject({ arrived: 1, lost: 0 })
+  expect(verifier.counts).toMatchObject({ arrived: 1, lost: 0 })
 })
 
 test('an arrival before its acknowledgement counts once', () => {
@@ -70,7 +71,7 @@ test('a duplicate that the fleet itself sent is no fault of the far end', () => 
   for (let i = 0; i < 2; i++) verifier.sent(reading(1), 0)
   for (let i = 0; i < 2; i++) verifier.acked(reading(1))
   for (let i = 0; i < 3; i++) verifier.arrived(reading(1).payload, 1)
-  expect(verifier.report()).toMatchObject({ arrived: 2, duplicated: 1, lost: 0 })
+  expect(verifier.counts).toMatchObject({ arrived: 2, duplicated: 1, lost: 0 })
 })
 
 test('order is the order of sending, per device and boot', () => {
@@ -78,7 +79,7 @@ test('order is the order of sending, per device and boot', () => {
   const sent = [reading(2), reading(1), reading(1, 'e'), reading(1, 'd', 2)]
   for (const each of sent) verifier.sent(each, 0)
   for (const each of [sent[3]!, sent[2]!, sent[0]!, sent[1]!]) verifier.arrived(each.payload, 1)
-  expect(verifier.report()).toMatchObject({ arrived: 4, outOfOrder: 0 })
+  expect(verifier.counts).toMatchObject({ arrived: 4, outOfOrder: 0 })
 })
 
 test('bodies are read as JSON or CBOR, and strangers are told apart', () => {
@@ -87,7 +88,7 @@ test('bodies are read as JSON or CBOR, and strangers are told apart', () => {
   verifier.arrived(encode({ device: 'd', boot: 1, seq: 1 }), 1)
   for (const body of ['', 'x', '{', '{"device":"d","boot":1,"seq":2}', '{"device":"d","boot":9,"seq":1}', '{"seq":1}', '[1]', 'null'])
     verifier.arrived(Buffer.from(body), 1)
-  expect(verifier.report()).toMatchObject({ arrived: 1, unknown: 8 })
+  expect(verifier.counts).toMatchObject({ arrived: 1, unknown: 8 })
 })
 
 test('waiting ends when nothing is missing, or nothing comes any more', async () => {
@@ -103,7 +104,7 @@ test('waiting ends when nothing is missing, or nothing comes any more', async ()
   expect(done).toBe(false)
   await clock.advance(1_100)
   await waiting
-  expect(verifier.report().lost).toBe(1)
+  expect(verifier.counts.lost).toBe(1)
 })
 
 const scenario = { devices: 20, count: 5, seed: 7, populations: [{ model: 'freezer' as const, interval: '50ms' }], verifyPatience: '300ms' }
