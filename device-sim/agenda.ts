@@ -11,7 +11,7 @@ export interface Agenda {
 /** After this many, the event loop gets its turn, however far behind the plan is. */
 const perTurn = 500
 
-/** Resolves when nothing is left to do before `endMs`, that time has passed, or the signal says stop. */
+/** The first agenda is what the run is for. Resolves when nothing is left on it and `endMs` has passed, or when the signal says stop. */
 export async function followAgendas(
   agendas: readonly Agenda[],
   {
@@ -21,18 +21,18 @@ export async function followAgendas(
     endMs,
   }: { readonly clock: Clock; readonly signal: AbortSignal; readonly since: number; readonly endMs?: number | undefined },
 ): Promise<void> {
-  const [main] = agendas
+  const isOver = () => signal.aborted || (agendas[0]?.nextAt ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY
   // Never longer than a timer can: an interval may be a month.
   const wait = (until: number) =>
     clock.sleep(Math.min(3_600_000, Math.max(0, Math.ceil(until - (clock.monotonic() - since)))), signal).catch(() => undefined)
-  while (!signal.aborted && (main?.nextAt ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY) {
+  while (!isOver()) {
     const now = clock.monotonic() - since
     let next = earliest(agendas)
     for (let n = 0; n < perTurn && next.nextAt <= now; n++) {
       next.run()
       next = earliest(agendas)
     }
-    if (next.nextAt < Number.POSITIVE_INFINITY) await wait(next.nextAt)
+    if (!isOver()) await wait(next.nextAt)
   }
   while (endMs !== undefined && !signal.aborted && clock.monotonic() - since < endMs) await wait(endMs)
 }

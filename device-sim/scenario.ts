@@ -1,7 +1,7 @@
 // What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { driverNames } from './drivers/index.ts'
+import { driverNames, drivers } from './drivers/index.ts'
 import { FleetError } from './errors.ts'
 import { fault } from './faults.ts'
 import { chance, duration } from './fields.ts'
@@ -51,7 +51,7 @@ const populations = Object.entries(models).map(([name, model]) =>
   }),
 )
 
-export const scenarioSchema = z.strictObject({
+const fields = z.strictObject({
   $schema: z.string().optional().describe('for editors'),
   name: z.string().optional().describe('what this scenario is for'),
   devices: z.number().int().min(1).max(1_000_000).default(10).describe('how many devices there are'),
@@ -66,7 +66,11 @@ export const scenarioSchema = z.strictObject({
   duration: duration.optional().describe('stop planning readings after this time'),
   count: z.number().int().min(1).optional().describe('stop after this many readings of each device'),
   protocol: z.enum(driverNames).default('mqtt').describe('how devices speak'),
-  target: z.url().optional().describe('where the gateway or broker listens; the usual port on this machine when left out'),
+  target: z
+    .string()
+    .refine((text) => URL.canParse(text), 'expected a URL such as mqtt://127.0.0.1:1883')
+    .optional()
+    .describe('where the gateway or broker listens; the usual port on this machine when left out'),
   certs: z.string().optional().describe('folder with a CA and device certificates, as `weir certs mint` writes it'),
   qos: z.literal([0, 1]).default(1).describe('0: fire and forget; 1: every reading is acknowledged'),
   tenants: z
@@ -128,6 +132,17 @@ export const scenarioSchema = z.strictObject({
     )
     .default([])
     .describe('what must hold at the end: "ack_ms p95 < 200", "failed == 0"'),
+})
+
+export const scenarioSchema = fields.superRefine(({ protocol, target }, context) => {
+  const { schemes } = drivers[protocol]
+  const scheme = target === undefined ? undefined : URL.parse(target)?.protocol
+  if (scheme === undefined || (schemes as readonly string[]).includes(scheme)) return
+  context.addIssue({
+    code: 'custom',
+    path: ['target'],
+    message: `the ${protocol} driver cannot reach a ${scheme}// address; expected ${schemes.map((each) => `${each}//`).join(' or ')}`,
+  })
 })
 
 export type Scenario = z.output<typeof scenarioSchema>

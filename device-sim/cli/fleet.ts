@@ -1,7 +1,7 @@
 // `weir fleet`: flags laid over a scenario, a run, a summary and an exit code.
 import { Command, Option } from 'commander'
 import { parseDuration, parseRate } from '../../lib/units.ts'
-import { type DriverName, driverNames } from '../drivers/index.ts'
+import { type DriverName, driverNames, drivers } from '../drivers/index.ts'
 import { FleetError } from '../errors.ts'
 import { type FleetReport, runFleet } from '../fleet.ts'
 import { createProgress } from '../progress.ts'
@@ -168,8 +168,8 @@ function intervalMs({ interval, rate }: Flags): number | undefined {
   return ms
 }
 
-/** `mqtts://host` means the driver `mqtts`; a scheme nobody knows is left to the schema, which names the field. */
+/** `mqtts://host` means the driver `mqtts`, `ws://` MQTT over WebSocket; a scheme nobody knows is left to the schema, which names the field. */
 function protocolOf(target: string): DriverName | undefined {
-  const scheme = /^([a-z]+):\/\//.exec(target)?.[1]
-  return driverNames.find((name) => name === scheme)
+  const scheme = URL.parse(target)?.protocol
+  return driverNames.find((name) => (drivers[name].schemes as readonly string[]).includes(scheme ?? ''))
 }

@@ -46,6 +46,8 @@ export interface DriverOptions {
 
 export interface DriverKind {
   readonly summary: string
+  /** URL schemes it can reach, with the colon. */
+  readonly schemes: readonly string[]
   /** Where the gateway listens by default. */
   readonly target: string
   create(options: DriverOptions): Driver

@@ -6,12 +6,14 @@ import { createWiring, opened, secure, type Wiring } from './wire.ts'
 
 export const http = {
   summary: 'HTTP: POST /topics/<topic>?qos= for every reading.',
+  schemes: ['http:'],
   target: 'http://127.0.0.1:8081',
   create: createHttpDriver,
 } satisfies DriverKind
 
 export const https = {
   summary: 'HTTPS: POST /topics/<topic>?qos= for every reading, with a certificate for each device.',
+  schemes: ['https:'],
   target: 'https://127.0.0.1:8443',
   create: createHttpDriver,
 } satisfies DriverKind

@@ -6,6 +6,7 @@ import { createWiring } from './wire.ts'
 
 export const mqttJs = {
   summary: 'MQTT 3.1.1 over TCP through MQTT.js, the client most Node devices run.',
+  schemes: ['mqtt:', 'tcp:'],
   target: 'mqtt://127.0.0.1:1883',
   create: createMqttJsDriver,
 } satisfies DriverKind

@@ -7,18 +7,21 @@ import { createWiring, secure, type Wiring } from './wire.ts'
 
 export const mqtt = {
   summary: 'MQTT 3.1.1 over TCP on bare sockets: the least memory and CPU per device.',
+  schemes: ['mqtt:', 'tcp:'],
   target: 'mqtt://127.0.0.1:1883',
   create: (options) => createMqttDriver(options, dialTcp),
 } satisfies DriverKind
 
 export const mqtts = {
   summary: 'MQTT 3.1.1 over TLS, with a certificate for each device.',
+  schemes: ['mqtts:', 'ssl:'],
   target: 'mqtts://127.0.0.1:8883',
   create: (options) => createMqttDriver(options, dialTls),
 } satisfies DriverKind
 
 export const mqttWs = {
   summary: 'MQTT 3.1.1 over WebSocket; wss:// where the target says so.',
+  schemes: ['ws:', 'wss:'],
   target: 'ws://127.0.0.1:8083/mqtt',
   create: (options) => createMqttDriver(options, dialWebSocket),
 } satisfies DriverKind

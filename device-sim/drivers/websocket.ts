@@ -5,6 +5,7 @@ import { createWiring } from './wire.ts'
 
 export const websocket = {
   summary: 'Raw WebSocket: {"action":"publish","topic","payload","id"} and an answer with the same id.',
+  schemes: ['ws:', 'wss:'],
   target: 'ws://127.0.0.1:8082',
   create: createWebSocketDriver,
 } satisfies DriverKind
