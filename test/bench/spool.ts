@@ -90,20 +90,24 @@ async function paced(create: (dir: string) => Promise<Peer>, rate: number): Prom
     const start = performance.now()
     const cpu = process.cpuUsage()
     let count = 0
+    let refused = 0
     while (performance.now() - start < 3_000) {
       const due = Math.floor(((performance.now() - start) / 1_000) * rate)
       for (; count < due; count++) {
         const at = performance.now()
-        peer.append(count).then(() => lags.push(performance.now() - at))
+        peer.append(count).then(
+          () => lags.push(performance.now() - at),
+          () => refused++,
+        )
       }
       await systemClock.sleep(1)
     }
     const { user, system } = process.cpuUsage(cpu)
-    await systemClock.sleep(50)
+    await systemClock.sleep(200)
     lags.sort((a, b) => a - b)
     const at = (share: number) => lags[Math.floor(lags.length * share)]!.toFixed(2)
     const cores = ((user + system) / 1e6 / 3).toFixed(2)
-    return `p50 ${at(0.5)} p99 ${at(0.99)} max ${lags.at(-1)!.toFixed(1)} ms · ${Math.round(count / 3)}/s · ${cores} cores · depth ${peer.depth()}`
+    return `p50 ${at(0.5)} p99 ${at(0.99)} max ${lags.at(-1)!.toFixed(1)} ms · ${Math.round(count / 3)}/s · ${cores} cores · refused ${refused} · depth ${peer.depth()}`
   })
 }
 
