@@ -187,6 +187,6 @@ export function orderingText({ messages, devices, failureShare, standard, fifo }
     ]),
     '',
     'A standard queue promises no order: a message that failed comes back after its successors.',
-    'A FIFO queue keeps it inside each group, at the price of more requests.',
+    'A FIFO queue keeps it inside each group: a failure makes its own group wait, and no other.',
   ].join('\n')
 }

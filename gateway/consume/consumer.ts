@@ -213,15 +213,16 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const next = (): Held | undefined => {
     const fresh = lanes.take()
-    if (fresh || later.size === 0 || !returning.tryTake()) return fresh?.value
+    if (fresh || later.idle || !returning.tryTake()) return fresh?.value
     return later.take()?.value
   }
 
   /** Starts whatever may start now, and sleeps until the rest may. */
   const pump = () => {
+    let waitMs = 0
     while (state === 'running' && running < allowed() && lanes.size + later.size > 0) {
-      if (limiter.waitMs() > 0) break
-      const entry = next()
+      waitMs = limiter.waitMs()
+      const entry = waitMs > 0 ? undefined : next()
       if (!entry) break
       if (entry.lost) {
         held.delete(entry)
@@ -232,18 +233,22 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
       changed(entry)
       void run(entry)
     }
-    arm()
+    arm(waitMs)
     for (const each of intakes) each.wake()
   }
 
   let alarm: { readonly at: number; readonly off: AbortController } | undefined
 
-  const arm = () => {
+  /** What waits for a slot is started when one is free; what waits for time needs waking. */
+  const arm = (limiterMs: number) => {
     if (state !== 'running' || running >= allowed() || lanes.size + later.size === 0) return
     const now = clock.now()
-    const waits = [now + limiter.waitMs(), lanes.nextAt() ?? Infinity, later.size > 0 ? now + returning.waitMs() : Infinity]
-    const at = Math.min(...waits.filter((wait) => wait > now))
-    if (at === Infinity || (alarm && alarm.at <= at && alarm.at > now)) return
+    const returnAt = later.idle ? (later.nextAt() ?? Infinity) : now + returning.waitMs()
+    const due = limiterMs > 0 ? now + limiterMs : Math.min(lanes.nextAt() ?? Infinity, returnAt)
+    if (due === Infinity) return
+    // What fell due since it was last looked at is looked at again soon.
+    const at = Math.max(due, now + 1)
+    if (alarm && alarm.at <= at) return
     alarm?.off.abort()
     const off = new AbortController()
     alarm = { at, off }

@@ -158,7 +158,7 @@ export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
       newestAt: Math.max(...members.map(({ sentAt }) => sentAt)),
       example: members[0]!.id,
     }))
-    .sort((a, b) => b.count - a.count)
+    .sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause))
 }
 
 function toDeadLetter(item: Item): DeadLetter {
