@@ -5,7 +5,6 @@ import { createRandom } from '../../lib/random.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import type { Outgoing } from '../consume/queue.ts'
-import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { toPositive, toUrl, toWhole } from './arguments.ts'
 import { type Bench, openBench, type StartSqs, since, table } from './experiment.ts'
 
@@ -61,7 +60,7 @@ export function orderingCommand(startSqs?: StartSqs): Command {
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
-      const bench = await openBench(flags.awsEndpoint, startSqs)
+      const bench = await openBench(systemClock, flags.awsEndpoint, startSqs)
       try {
         const report = await measureOrdering(flags, bench, systemClock)
         process.stdout.write(`${flags.json ? JSON.stringify(report) : orderingText(report)}\n`)
@@ -98,7 +97,7 @@ async function measure(
 ): Promise<OrderingRun> {
   const name = `weir-ordering-${seed}${kind === 'fifo' ? '.fifo' : ''}`
   await bench.createQueues([name])
-  const queue = createSqsQueue({ aws: bench.aws, name, visibilityTimeoutSeconds: 30, clock })
+  const queue = bench.queue(name)
   const before = bench.requests()
   await queue.send(stream)
   const order = createOrder()
