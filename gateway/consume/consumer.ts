@@ -79,7 +79,6 @@ interface Held {
 const longestLeaseMs = 43_200_000
 /** What is given back is there again after this; never 0, see sqs-queue.ts. */
 const releaseMs = 1_000
-const timeoutCheckMs = 100
 const removeTries = 4
 const removeRetry = { baseMs: 100, capMs: 2_000 }
 
@@ -454,7 +453,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     start() {
       if (state !== 'new') return
       state = 'running'
-      timers.push(clock.every(visibilityTimeout / 2, prolong), clock.every(timeoutCheckMs, expireHandlers))
+      timers.push(clock.every(visibilityTimeout / 2, prolong), clock.every(Math.min(1_000, Math.max(20, options.handlerTimeout / 20)), expireHandlers))
       for (const each of intakes) each.start()
     },
     stop() {
