@@ -1,6 +1,6 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
-import type { Aws } from '../aws.ts'
+import { type Aws, deadLetterNameOf } from '../aws.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer, type Part } from './consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
@@ -48,16 +48,6 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
       await handler.stop?.()
     },
   }
-}
-
-/** `telemetry` → `telemetry-dlq`, `door-events.fifo` → `door-events-dlq.fifo`; URLs alike. */
-export function deadLetterNameOf(queue: string): string {
-  return queue.endsWith('.fifo') ? `${queue.slice(0, -'.fifo'.length)}-dlq.fifo` : `${queue}-dlq`
-}
-
-/** The way back: what a dead-letter queue's name says about its queue. */
-export function sourceNameOf(deadLetterQueue: string): string | undefined {
-  return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
 }
 
 function printLine(line: string): void {

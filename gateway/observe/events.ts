@@ -31,6 +31,13 @@ export const events = {
     labels: ['rule', 'code'],
     means: 'a message could not be delivered and never will be',
   },
+  'spool.truncated': { level: 'info', means: 'a write that a crash had cut short was removed; it was never acknowledged' },
+  'spool.corrupted': {
+    level: 'error',
+    metric: 'spool_corruptions_total',
+    means: 'part of the spool is unreadable; the file is kept as *.corrupt',
+  },
+  'spool.failed': { level: 'warn', metric: 'spool_failures_total', labels: ['code'], means: 'the disk of the spool failed a call' },
   'rule.loaded': { level: 'info', means: 'a set of rules is in use' },
   'rule.rejected': { level: 'error', metric: 'rules_rejected_total', means: 'new rule files are broken; the old set stays' },
   'rule.matched': { level: 'none', metric: 'rule_matches_total', labels: ['rule'], means: 'FROM and WHERE held for a message' },
@@ -92,6 +99,8 @@ export interface Fields {
   readonly rule?: string
   readonly action?: string
   readonly queue?: string
+  /** Name of the queue, topic or host a rule action delivers to. */
+  readonly target?: string
   readonly group?: string
   readonly outcome?: string
   readonly alert?: string

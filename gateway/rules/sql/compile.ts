@@ -105,7 +105,8 @@ function since2016(what: string, node: Expression, { sql, version }: CompileCont
   if (version === '2015-10-08') refuse(sql, node.pos, `${what} needs awsIotSqlVersion 2016-03-23; this rule has 2015-10-08`)
 }
 
-const inherited = new Set(Object.getOwnPropertyNames(Object.prototype))
+/** Names that every object seems to have. */
+export const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 function compileName({ name }: Name, { nested }: CompileContext): Evaluate {
   if (nested?.alias === name) return (_scope, row) => row

@@ -5,8 +5,6 @@ import type { Value } from './value.ts'
 /** How deep arrays and objects of a payload may nest; deeper ones count as not JSON (U-37). */
 export const maxDepth = 1_000
 
-// Up to 15 digits and two digits of exponent always survive a double.
-const suspicious = /[\d.]{16}|\d[eE][+-]?\d{3}/
 const numbersAndStrings = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/gs
 
 /** Undefined when the text is not JSON. The last of several equal keys wins (U-36). */
@@ -14,17 +12,41 @@ export function parseJson(text: string, mode: NumberMode = folding): Value {
   if (text.length > 2 * maxDepth && tooDeep(text)) return undefined
   try {
     const value = JSON.parse(text) as Value
-    const plain = mode.wholeDecimals ? !/\d[.eE]/.test(text) && !suspicious.test(text) : !suspicious.test(text) || survives(text)
-    return plain ? value : parseExactly(text, mode)
+    const exact = mode.wholeDecimals ? /\d[.eE]/.test(text) || hasLongNumber(text) : hasLongNumber(text) && !survives(text)
+    return exact ? parseExactly(text, mode) : value
   } catch {
     return undefined
   }
 }
 
+/**
+ * Whether something in the text looks like a number that a double could change. Up to 15 digits and two digits of exponent never are,
+ * so nearly every payload answers no, at the price of one look at each character.
+ */
+function hasLongNumber(text: string): boolean {
+  let run = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (isDigit(code) || code === dot) {
+      if (++run > 15) return true
+    } else {
+      if (run > 0 && (code | 0x20) === 0x65 && hasLongExponent(text, i + 1)) return true
+      run = 0
+    }
+  }
+  return false
+}
+
+function hasLongExponent(text: string, start: number): boolean {
+  const sign = text.charCodeAt(start)
+  const pos = sign === 0x2b || sign === 0x2d ? start + 1 : start
+  return isDigit(text.charCodeAt(pos)) && isDigit(text.charCodeAt(pos + 1)) && isDigit(text.charCodeAt(pos + 2))
+}
+
 /** Only for text that is known to be JSON. */
 function survives(text: string): boolean {
   for (const [token] of text.matchAll(numbersAndStrings)) {
-    if (token[0] !== '"' && suspicious.test(token) && !fitsDouble(token)) return false
+    if (token[0] !== '"' && token.length > 4 && !fitsDouble(token)) return false
   }
   return true
 }
@@ -33,6 +55,12 @@ function parseExactly(text: string, mode: NumberMode): Value {
   const revive = (_key: string, value: unknown, context?: { readonly source?: string }) =>
     typeof value === 'number' ? numberOf(context!.source!, mode) : value
   return JSON.parse(text, revive) as Value
+}
+
+const dot = 0x2e
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
 }
 
 function tooDeep(text: string): boolean {

@@ -1,8 +1,8 @@
 // What a statement is evaluated on: one message, its payload parsed at most once for all rules, and what the context functions see.
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import type { Message } from '../../message.ts'
 import { parseJson } from './json.ts'
-import { keeping } from './number.ts'
+import { folding, keeping, type NumberMode } from './number.ts'
 import type { Value } from './value.ts'
 
 export interface Environment {
@@ -20,6 +20,11 @@ export interface Scope {
   /** The same as 2015-10-08 reads it: `10.0` stays a Decimal. */
   readonly oldPayload: Value
   readonly json: boolean
+  /**
+   * The payload's text where looking through it is still cheaper than parsing it: not parsed yet, not looked through twice already,
+   * short, and ASCII, where bytes and characters are the same.
+   */
+  scannable(): string | undefined
   /** Computed once in the life of this scope, for the key's owner. Undefined is a result like any other. */
   remember<T>(key: object, compute: () => T): T
 }
@@ -39,6 +44,8 @@ class MessageScope implements Scope {
   readonly topic: string
   #payload: Value | typeof unread = unread
   #oldPayload: Value | typeof unread = unread
+  #scans = 0
+  #text: string | undefined
   #remembered: Map<object, unknown> | undefined
 
   constructor(message: Message, accountId: string) {
@@ -48,19 +55,25 @@ class MessageScope implements Scope {
   }
 
   get payload(): Value {
-    if (this.#payload === unread) {
-      const text = textOf(this.message.payload)
-      this.#payload = text === undefined ? undefined : parseJson(text)
-    }
+    if (this.#payload === unread) this.#payload = this.#parse(folding)
     return this.#payload
   }
 
   get oldPayload(): Value {
-    if (this.#oldPayload === unread) {
-      const text = textOf(this.message.payload)
-      this.#oldPayload = text === undefined ? undefined : parseJson(text, keeping)
-    }
+    if (this.#oldPayload === unread) this.#oldPayload = this.#parse(keeping)
     return this.#oldPayload
+  }
+
+  scannable(): string | undefined {
+    if (this.#payload !== unread || this.#scans++ >= maxScans) return undefined
+    const { payload } = this.message
+    if (this.#text === undefined && payload.length <= maxScanned && isAscii(payload)) this.#text = asciiText(payload)
+    return this.#text
+  }
+
+  #parse(mode: NumberMode): Value {
+    const text = this.#text ?? textOf(this.message.payload)
+    return text === undefined ? undefined : parseJson(text, mode)
   }
 
   get json(): boolean {
@@ -74,7 +87,20 @@ class MessageScope implements Scope {
   }
 }
 
+/** From the third rule on, and for long payloads, parsing once is cheaper than looking through the text again. */
+const maxScans = 2
+const maxScanned = 16 * 1024
+
+function asciiText(payload: Uint8Array): string {
+  return bufferOf(payload).toString('latin1')
+}
+
+function bufferOf(payload: Uint8Array): Buffer {
+  return payload instanceof Buffer ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+}
+
 /** Undefined for bytes that are not UTF-8: text made from them would not be what was sent. */
 function textOf(payload: Uint8Array): string | undefined {
-  return isUtf8(payload) ? Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString() : undefined
+  if (isAscii(payload)) return asciiText(payload)
+  return isUtf8(payload) ? bufferOf(payload).toString() : undefined
 }

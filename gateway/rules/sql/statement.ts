@@ -4,6 +4,7 @@ import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
 import { refuse } from './errors.ts'
+import { compileLean, type Lean } from './lean.ts'
 import { folding, keeping } from './number.ts'
 import { parseStatement } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
@@ -18,6 +19,8 @@ export interface StatementOptions {
   readonly resolvers?: Resolvers
   /** Sees every part's value as it is computed; for explaining. */
   readonly trace?: (node: Expression, value: Value) => void
+  /** Never the short way of lean.ts: for comparing the two. */
+  readonly general?: boolean
 }
 
 export interface Statement {
@@ -42,6 +45,8 @@ export interface Statement {
 export interface Inspection {
   readonly matched: boolean
   readonly body?: Uint8Array
+  /** The body is the message's own bytes, which are not JSON. */
+  readonly raw: boolean
   /** The keys of items that are Undefined. */
   readonly undefinedKeys: readonly string[]
   /** The value of the outermost item by its key, before it becomes JSON. */
@@ -64,6 +69,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
   const select = compileSelect(tree.select, { ...context, variables })
   const payloadOf = payloadReader(version)
   const run = { ...select, value: tree.select.value, payloadOf }
+  const lean = version === '2015-10-08' || options.trace !== undefined || options.general ? undefined : compileLean(tree, select)
   return {
     sql,
     version,
@@ -71,7 +77,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     filter: tree.filter?.text,
     warnings,
     variables,
-    evaluate: (scope) => evaluate(run, scope),
+    evaluate: lean === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateLean(lean, run, scope),
     inspect: (scope) => inspect(run, scope),
   }
 }
@@ -126,6 +132,11 @@ function evaluate(run: Run, scope: Scope): Uint8Array | undefined {
   return bodyOf(run, scope, run.project(scope, payload))
 }
 
+function evaluateLean(lean: Lean, run: Run, scope: Scope): Uint8Array | undefined {
+  const body = lean(scope)
+  return body === undefined ? evaluate(run, scope) : (body ?? undefined)
+}
+
 function bodyOf({ items, value, payloadOf }: Run, scope: Scope, result: Value): Uint8Array {
   if (result !== undefined) return Buffer.from(JSON.stringify(result))
   const passesAll = items.length === 1 && (items[0]!.path === undefined || value) && items[0]!.star
@@ -134,7 +145,7 @@ function bodyOf({ items, value, payloadOf }: Run, scope: Scope, result: Value): 
 
 function inspect(run: Run, scope: Scope): Inspection {
   const payload = run.payloadOf(scope)
-  if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, undefinedKeys: [], values: {} }
+  if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, raw: false, undefinedKeys: [], values: {} }
   const values: Record<string, Value> = {}
   const undefinedKeys: string[] = []
   for (const { path, evaluate: part } of run.items) {
@@ -143,5 +154,7 @@ function inspect(run: Run, scope: Scope): Inspection {
     values[key] = part(scope, payload)
     if (values[key] === undefined) undefinedKeys.push(key)
   }
-  return { matched: true, body: bodyOf(run, scope, run.project(scope, payload)), undefinedKeys, values }
+  const result = run.project(scope, payload)
+  const body = bodyOf(run, scope, result)
+  return { matched: true, body, raw: result === undefined && body.length > 0, undefinedKeys, values }
 }

@@ -82,7 +82,7 @@ function tryCompile(pattern: string): RE2JS | undefined {
 function replaceAll(pattern: RE2JS, text: string, by: string): string | undefined {
   if (by.length * (text.length + 1) > 64 * maxTextLength) return undefined
   try {
-    return bounded(pattern.matcher(text).replaceAll(by))
+    return bounded(pattern.matcher(text).replaceAll(by, true))
   } catch {
     return undefined
   }
