@@ -1,16 +1,18 @@
 // `weir consume`: consumers alone, as many processes as one likes against the same queues.
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { problemsOf } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { awsSchema, createAws } from '../aws.ts'
+import { readConfig } from '../config.ts'
 import { buildConsumer } from '../consume/build.ts'
 import type { Consumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
-import { GatewayError, textOf } from '../errors.ts'
-import type { Observe } from '../observe/observe.ts'
+import { GatewayError } from '../errors.ts'
+import { createLog } from '../observe/log.ts'
+import { createObserve } from '../observe/observe.ts'
 import { toMs, toUrl } from './arguments.ts'
 
 const examples = `
@@ -21,28 +23,13 @@ Examples:
 A config file:
   { "consumers": [ { "queue": "telemetry", "handler": { "kind": "module", "path": "./handle.ts" }, "rate": "50/s" } ] }
 
-Handlers: log, ndjson, http, module. SIGTERM or Ctrl-C finishes what is being handled, gives back the rest, and ends.`
+Handlers: log, ndjson, http, module. The log of warnings goes to stderr. SIGTERM or Ctrl-C finishes what is being handled, gives back the rest, and ends.`
 
 /** A file with more in it, a whole gateway's, serves as well: only these keys are read. */
 const fileSchema = z.object({
   aws: awsSchema.prefault({}),
   consumers: z.array(consumerSchema).min(1),
 })
-
-/** What the program around the command brings along. */
-export interface ConsumeWiring {
-  readonly observe: Observe
-  /** Reads the file; throws CONFIG_INVALID. */
-  readonly readConfig: (path: string) => unknown
-  /** One sentence for each problem. */
-  readonly problemsOf: (schema: z.ZodType, error: z.ZodError) => readonly string[]
-}
-
-const plain: ConsumeWiring = {
-  observe: { record() {} },
-  readConfig: readJson,
-  problemsOf: (_, { issues }) => issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
-}
 
 interface Flags {
   readonly config: string
@@ -51,7 +38,7 @@ interface Flags {
   readonly json?: true
 }
 
-export function consumeCommand(wiring: Partial<ConsumeWiring> = {}): Command {
+export function consumeCommand(): Command {
   return new Command('consume')
     .description('consumers alone, as many processes as one likes against the same queues')
     .requiredOption('--config <file>', 'JSON file with `consumers`, and `aws` where it is not the embedded one')
@@ -59,10 +46,10 @@ export function consumeCommand(wiring: Partial<ConsumeWiring> = {}): Command {
     .option('--duration <duration>', 'stop by itself after this time', toMs)
     .option('--json', 'print what was done as one JSON document at the end; handlers print to stderr then')
     .addHelpText('after', examples)
-    .action((flags: Flags) => run(flags, { ...plain, ...wiring }))
+    .action(run)
 }
 
-async function run({ config, awsEndpoint, duration, json }: Flags, { observe, readConfig, problemsOf }: ConsumeWiring): Promise<void> {
+async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void> {
   const parsed = fileSchema.safeParse(readConfig(config))
   if (!parsed.success) {
     throw new GatewayError(
@@ -73,6 +60,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags, { observe, re
     )
   }
   const { aws: awsConfig, consumers: configs } = parsed.data
+  const observe = createObserve(createLog({ level: 'warn', destination: process.stderr, clock }))
   const aws = createAws({ region: awsConfig.region, accountId: awsConfig.accountId, ...endpointOf(awsEndpoint ?? awsConfig.endpoint) })
   const out = json ? process.stderr : process.stdout
   const consumers: Consumer[] = []
@@ -115,12 +103,4 @@ async function stopAsked(duration: number | undefined): Promise<void> {
   if (duration !== undefined) clock.sleep(duration, timer.signal).then(asked.resolve, () => undefined)
   await asked.promise
   timer.abort()
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new GatewayError('CONFIG_INVALID', `${path}: cannot be read as JSON (${textOf(error)})`)
-  }
 }

@@ -5,7 +5,7 @@ import { createRandom } from '../../lib/random.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import { toMs, toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type Planned, planArrivals, quantile, type StartSqs, sendPlan, since, table } from './experiment.ts'
+import { type Bench, openBench, type Planned, planArrivals, quantile, sendPlan, since, table } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -61,7 +61,7 @@ export interface FairnessReport {
   readonly kept: boolean
 }
 
-export function fairnessCommand(startSqs?: StartSqs): Command {
+export function fairnessCommand(): Command {
   return new Command('fairness')
     .description('the same seeded load with fairness off and on: what do the quiet tenants wait?')
     .option('--noisy <tenant>', 'name of the noisy tenant', 'acme')
@@ -73,7 +73,7 @@ export function fairnessCommand(startSqs?: StartSqs): Command {
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
-      const bench = await openBench(systemClock, flags.awsEndpoint, startSqs)
+      const bench = await openBench(systemClock, flags.awsEndpoint)
       try {
         const report = await measureFairness(flags, bench, systemClock, (text) => process.stderr.write(`${text}\n`))
         process.stdout.write(`${flags.json ? JSON.stringify(report) : fairnessText(report)}\n`)

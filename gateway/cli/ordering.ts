@@ -6,7 +6,7 @@ import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import type { Outgoing } from '../consume/queue.ts'
 import { toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type StartSqs, since, table } from './experiment.ts'
+import { type Bench, openBench, since, table } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -49,7 +49,7 @@ export interface OrderingReport {
   readonly fifo: OrderingRun
 }
 
-export function orderingCommand(startSqs?: StartSqs): Command {
+export function orderingCommand(): Command {
   return new Command('ordering')
     .description('one seeded stream with transient failures through a standard and a FIFO queue')
     .option('--devices <n>', 'devices, each a message group', toPositive, 20)
@@ -60,7 +60,7 @@ export function orderingCommand(startSqs?: StartSqs): Command {
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
-      const bench = await openBench(systemClock, flags.awsEndpoint, startSqs)
+      const bench = await openBench(systemClock, flags.awsEndpoint)
       try {
         const report = await measureOrdering(flags, bench, systemClock)
         process.stdout.write(`${flags.json ? JSON.stringify(report) : orderingText(report)}\n`)

@@ -453,7 +453,10 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     start() {
       if (state !== 'new') return
       state = 'running'
-      timers.push(clock.every(visibilityTimeout / 2, prolong), clock.every(Math.min(1_000, Math.max(20, options.handlerTimeout / 20)), expireHandlers))
+      timers.push(
+        clock.every(visibilityTimeout / 2, prolong),
+        clock.every(Math.min(1_000, Math.max(20, options.handlerTimeout / 20)), expireHandlers),
+      )
       for (const each of intakes) each.start()
     },
     stop() {

@@ -145,6 +145,11 @@ export function createDeadLetters({ queue, clock, observe, waitMs = 1_000, visib
   }
 }
 
+/** The queue that a dead-letter queue of the usual name belongs to: `telemetry-dlq` → `telemetry`. */
+export function sourceNameOf(deadLetterQueue: string): string | undefined {
+  return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
+}
+
 /** The most frequent cause first. */
 export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
   const causes = Map.groupBy(letters, ({ code, reason }) => `${code}: ${reason.replace(/\d+/g, '#')}`)
