@@ -73,6 +73,17 @@ test('eval --jsonl answers each vector with one line', async () => {
   ])
 })
 
+test('the digits of a vector survive', async () => {
+  const { lines } = await weirRules(
+    ['eval', '--jsonl'],
+    [
+      '{"id":"1","expr":"v + 1","topic":"a","payload":{"v":12345678901234567890}}',
+      '{"id":"2","expr":"cast(v as String)","sqlVersion":"2015-10-08","topic":"a","payload":{"v":10.0}}',
+    ],
+  )
+  expect(lines).toEqual(['{"id":"1","match":true,"output":{"r":12345678901234567891}}', '{"id":"2","match":true,"output":{"r":"10.0"}}'])
+})
+
 test.each([
   [['eval'], /give a statement with --sql/],
   [['eval', '--sql', 'SELCT *'], /line 1, column 1: expected SELECT, found "SELCT". Did you mean SELECT\?/],
