@@ -212,9 +212,8 @@ function compileCall(node: Call, context: CompileContext): Evaluate {
   countCalls(name, found, node, context)
   const [fewest, most] = found.arity
   if (node.args.length < fewest || node.args.length > most) {
-    context.warnings.push(
-      `${node.name} takes ${fewest === most ? fewest : `${fewest} to ${most}`} arguments, so this call is always Undefined`,
-    )
+    const number = fewest === most ? String(fewest) : `${fewest} to ${most}`
+    context.warnings.push(`${node.name} takes ${number} ${number === '1' ? 'argument' : 'arguments'}, so this call is always Undefined`)
     return () => undefined
   }
   return invoke(node, found, context)

@@ -88,6 +88,15 @@ describe('refused when compiled', () => {
   })
 })
 
+test('what AWS would take differently is a warning', () => {
+  const { warnings } = compileStatement("SELECT CASE a WHEN b THEN 1 END AS x, abs() FROM '1/2/3/4/5/6/7/8/9'")
+  expect(warnings).toEqual([
+    'topics in AWS IoT Core have at most 7 slashes, so this FROM never matches there',
+    'AWS IoT takes only constants behind WHEN',
+    'abs takes 1 argument, so this call is always Undefined',
+  ])
+})
+
 describe('external functions', () => {
   const resolvers = {
     get_thing_shadow: ([thing]: readonly unknown[]) => ({ state: { thing: String(thing) } }),
