@@ -31,6 +31,14 @@ export interface Sink {
   stop?(): Promise<void>
 }
 
+/** What an action binds to: a sink as its target is, without the order and the retries that every sink gets in index.ts. */
+export interface Target extends Sink {
+  /** Deliveries with the same order key are made one after another; undefined: in any order. */
+  orderOf?(delivery: Delivery): string | undefined
+  /** Where this delivery goes, as far as being away is concerned: one queue may be missing while others are well. */
+  targetOf?(delivery: Delivery): string
+}
+
 export interface ActionDeps {
   readonly broker: Pick<Broker, 'publish'>
   readonly aws: Aws
@@ -45,5 +53,7 @@ export interface ActionDeps {
 export interface ActionKind<P> {
   readonly summary: string
   readonly params: z.ZodType<P>
-  bind(params: P, deps: ActionDeps): Sink
+  /** true: the action keeps retry rules of its own, and what it rejects with is final. */
+  readonly ownRetries?: boolean
+  bind(params: P, deps: ActionDeps): Target
 }

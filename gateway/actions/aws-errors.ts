@@ -1,0 +1,77 @@
+// What an error of SQS or SNS means for the delivery: the situation is at fault (try again), or the message is (never).
+import { GatewayError, textOf } from '../errors.ts'
+
+export interface Blamed {
+  /** `sqs`, `sns`. */
+  readonly action: string
+  /** Name of the queue or topic, without host and account. */
+  readonly target: string
+}
+
+/** An entry of `Failed[]` in the answer to a batch call. */
+export interface FailedEntry {
+  readonly Code?: string | undefined
+  readonly Message?: string | undefined
+  readonly SenderFault?: boolean | undefined
+}
+
+const missing = /^(QueueDoesNotExist|NonExistentQueue|NotFound|NotFoundException|QueueDeletedRecently)$/
+// The message is innocent of all of these: they pass, or an operator makes them pass.
+const situation =
+  /Throttl|TooManyRequests|OverLimit|RequestTimeout|SlowDown|AccessDenied|Authorization|Kms|KMS|Token|Signature|Credential|Expired/
+
+/** For an error thrown by a call as a whole. */
+export function toActionError(error: unknown, blamed: Blamed): GatewayError {
+  if (error instanceof GatewayError) return error
+  const { name, status, network } = facts(error)
+  if (missing.test(name)) return missingTarget(blamed, error)
+  if (network) {
+    return failed(blamed, `${blamed.action.toUpperCase()} does not answer (${network})`, error)
+  }
+  const retryable = status === undefined || status >= 500 || [401, 403, 408, 429].includes(status) || situation.test(name)
+  const text = sentence(blamed, name, textOf(error))
+  return retryable ? failed(blamed, text, error) : refused(blamed, text, error)
+}
+
+/** For one entry of a batch whose neighbours may have been accepted. */
+export function toEntryError({ Code = 'Unknown', Message, SenderFault }: FailedEntry, blamed: Blamed): GatewayError {
+  const name = bare(Code)
+  if (missing.test(name)) return missingTarget(blamed)
+  const text = sentence(blamed, name, Message)
+  return SenderFault && !situation.test(name) ? refused(blamed, text) : failed(blamed, text)
+}
+
+/** `https://…/000000000000/telemetry` or `arn:aws:sns:…:alerts` → the last part. */
+export function targetName(urlOrArn: string): string {
+  return urlOrArn.slice(Math.max(urlOrArn.lastIndexOf('/'), urlOrArn.lastIndexOf(':')) + 1)
+}
+
+// Emulators and the query protocol prefix what the SDK's JSON protocol calls by its bare name.
+function bare(name: string): string {
+  return name.replace(/^(AWS\.SimpleQueueService\.|com\.amazonaws\.\w+#)/, '')
+}
+
+function facts(error: unknown) {
+  const { name, code, $metadata } = (error ?? {}) as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } }
+  const status = $metadata?.httpStatusCode
+  const timedOut = name === 'TimeoutError' ? 'timed out' : undefined
+  const network = status === undefined ? (typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : timedOut) : undefined
+  return { name: bare(name ?? 'Error'), status, network }
+}
+
+function sentence({ action, target }: Blamed, name: string, text?: string): string {
+  return `${action.toUpperCase()} did not take the message for "${target}": ${name}${text ? ` (${text})` : ''}`
+}
+
+function missingTarget(blamed: Blamed, cause?: unknown): GatewayError {
+  const noun = blamed.action === 'sns' ? 'topic' : 'queue'
+  return new GatewayError('ACTION_TARGET_MISSING', `the ${noun} "${blamed.target}" does not exist`, { details: { ...blamed }, cause })
+}
+
+function failed(blamed: Blamed, text: string, cause?: unknown): GatewayError {
+  return new GatewayError('ACTION_FAILED', text, { details: { ...blamed }, cause })
+}
+
+function refused(blamed: Blamed, text: string, cause?: unknown): GatewayError {
+  return new GatewayError('ACTION_REFUSED', text, { details: { ...blamed }, cause })
+}

@@ -1,0 +1,165 @@
+// Collects bodies into calls. A call costs the same whatever it carries, so calls carry much; but nobody waits for company that may not come.
+import type { Clock } from '../../lib/clock.ts'
+import { GatewayError } from '../errors.ts'
+
+export interface BatchLimits {
+  readonly maxEntries: number
+  /** Of all entries of a call together. */
+  readonly maxBytes: number
+  /** Calls in flight at once. */
+  readonly maxCalls: number
+  /** How long an entry waits for company at most. */
+  readonly lingerMs: number
+  /** true: with no call in flight an entry does not wait at all, so a lonely one loses no time. false: it always waits, which saves calls. */
+  readonly eager: boolean
+}
+
+export interface BatchOptions<E> extends BatchLimits {
+  readonly clock: Clock
+  /** Resolves with one outcome per entry, undefined meaning accepted. Rejects with a GatewayError when the call as a whole failed. */
+  send(entries: readonly E[]): Promise<readonly (GatewayError | undefined)[]>
+}
+
+export interface Batcher<E> {
+  /** Resolves when this entry was accepted; rejects with its own error, whatever became of its neighbours. */
+  add(entry: E, bytes: number, signal: AbortSignal): Promise<void>
+  /** Nothing waits and nothing is in flight. */
+  readonly idle: boolean
+  /** Resolves when idle: everything that was added has been answered. */
+  drained(): Promise<void>
+}
+
+interface Waiting<E> {
+  readonly entry: E
+  readonly bytes: number
+  readonly signal: AbortSignal
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/*
+   add ─▶ waiting ──┬─ a call's worth is there and a slot is free ───────▶ send now
+                    ├─ eager, no call in flight: at the end of this turn ──▶ send
+                    └─ else when a call ends (eager), or after lingerMs ───▶ send
+*/
+export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
+  const { maxEntries, maxBytes, maxCalls, lingerMs, eager, clock } = options
+  let waiting: Waiting<E>[] = []
+  let waitingBytes = 0
+  let calls = 0
+  let turnScheduled = false
+  let lingering = false
+  let onIdle: (() => void)[] = []
+
+  const idle = () => calls === 0 && waiting.length === 0
+  const full = () => waiting.length >= maxEntries || waitingBytes >= maxBytes
+
+  const flush = (partial: boolean) => {
+    while (waiting.length > 0 && calls < maxCalls && (full() || partial || (eager && calls === 0))) {
+      const batch = take()
+      if (batch.length > 0) void launch(batch)
+    }
+    if (waiting.length > 0 && calls < maxCalls) void linger()
+    if (onIdle.length > 0 && idle()) {
+      for (const resolve of onIdle) resolve()
+      onIdle = []
+    }
+  }
+
+  const linger = async () => {
+    if (lingering) return
+    lingering = true
+    await clock.sleep(lingerMs)
+    lingering = false
+    flush(true)
+  }
+
+  const take = (): Waiting<E>[] => {
+    let bytes = 0
+    let count = 0
+    while (count < waiting.length && count < maxEntries) {
+      const next = bytes + waiting[count]!.bytes
+      if (count > 0 && next > maxBytes) break
+      bytes = next
+      count++
+    }
+    const batch = count === waiting.length ? waiting : waiting.splice(0, count)
+    if (batch === waiting) waiting = []
+    waitingBytes -= bytes
+    return batch.filter(isWanted)
+  }
+
+  const launch = async (batch: readonly Waiting<E>[]) => {
+    calls++
+    const release = letGo(batch)
+    try {
+      await attempt(batch)
+    } finally {
+      release()
+      calls--
+      flush(false)
+    }
+  }
+
+  const attempt = async (batch: readonly Waiting<E>[]): Promise<void> => {
+    try {
+      const outcomes = await options.send(batch.map(({ entry }) => entry))
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        const error = outcomes[index]
+        if (error) reject(error)
+        else resolve()
+      }
+    } catch (error) {
+      const oneIsToBlame = batch.length > 1 && error instanceof GatewayError && !error.retryable
+      if (!oneIsToBlame) for (const { reject } of batch) reject(error)
+      else for (const single of batch) if (isWanted(single)) await attempt([single])
+    }
+  }
+
+  return {
+    add(entry, bytes, signal) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ entry, bytes, signal, resolve, reject })
+        waitingBytes += bytes
+        if (full()) flush(false)
+        else if (!turnScheduled) {
+          turnScheduled = true
+          setImmediate(() => {
+            turnScheduled = false
+            flush(false)
+          })
+        }
+      })
+    },
+    get idle() {
+      return idle()
+    },
+    drained: () =>
+      new Promise((resolve) => {
+        onIdle.push(resolve)
+        flush(true)
+      }),
+  }
+}
+
+function isWanted({ signal, reject }: Waiting<unknown>): boolean {
+  if (signal.aborted) reject(abandoned())
+  return !signal.aborted
+}
+
+/** What a caller learns whose signal aborted: the body may or may not have arrived. */
+export function abandoned(): GatewayError {
+  return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
+}
+
+/** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
+function letGo(batch: readonly Waiting<unknown>[]): () => void {
+  const signals = new Set(batch.map(({ signal }) => signal))
+  const onAbort = () => {
+    for (const waiting of batch) isWanted(waiting)
+  }
+  for (const signal of signals) signal.addEventListener('abort', onAbort)
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+  }
+}

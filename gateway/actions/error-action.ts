@@ -1,0 +1,44 @@
+// What the error action of a rule receives: AWS's documented envelope, one per rule and message, with every failure in it.
+import { createHash } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
+import type { Message } from '../message.ts'
+import { view } from './text.ts'
+
+export interface Failure {
+  /** `sqs`, `http`, … */
+  readonly action: string
+  readonly error: unknown
+}
+
+/** [AWS rule-error-handling] The bytes that the error action delivers. The same message and failures give the same bytes. */
+export function toErrorEnvelope(rule: string, message: Message, failures: readonly Failure[]): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({
+      ruleName: rule,
+      topic: message.topic,
+      cloudwatchTraceId: traceId(message),
+      clientId: message.source.clientId,
+      base64OriginalPayload: view(message.payload).toString('base64'),
+      failures: failures.map((failure) => describe(failure, message.topic)),
+    }),
+  )
+}
+
+function describe({ action, error }: Failure, topic: string) {
+  const target = error instanceof GatewayError && typeof error.details.target === 'string' ? error.details.target : ''
+  // Of an error that is not ours nobody knows what its text gives away.
+  const reason = error instanceof GatewayError ? `${error.code}: ${error.message}` : 'the action failed inside the gateway'
+  const where = target === '' ? '' : `, Resource: ${target}`
+  return {
+    failedAction: `${action.charAt(0).toUpperCase()}${action.slice(1)}Action`,
+    failedResource: target,
+    errorMessage: `Failed to deliver the message. The error received was ${reason}. Message arrived on: ${topic}, Action: ${action}${where}`,
+  }
+}
+
+/** The trace of the message in the shape of a UUID; without a trace, one derived from its id. */
+function traceId({ id, trace }: Message): string {
+  const [, fromTrace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(trace ?? '') ?? []
+  const hex = fromTrace ?? createHash('sha256').update(id).digest('hex').slice(0, 32)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

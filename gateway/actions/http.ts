@@ -1,0 +1,108 @@
+// POSTs the rule's result to a URL, under the retry rules of AWS's own HTTP action.
+import { isUtf8 } from 'node:buffer'
+import { z } from 'zod'
+import { backoffMs } from '../../lib/backoff.ts'
+import { GatewayError } from '../errors.ts'
+import type { ActionDeps, ActionKind, Target } from './action.ts'
+import { isTemplate, localOnly } from './params.ts'
+import { createSlots } from './slots.ts'
+import { isJson, view } from './text.ts'
+
+const target = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .refine((url) => isTemplate(url) || isWebUrl(url), 'must be an http:// or https:// URL')
+
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/, 'must be the name of an HTTP header')
+
+const params = z
+  .strictObject({
+    url: target.describe('where to POST to, a template; AWS takes only https:// on port 443 or 8443'),
+    confirmationUrl: target.optional().describe('prefix that the URL must have; needed when `url` holds a template'),
+    headers: z
+      .array(z.strictObject({ key: headerName.describe('name'), value: z.string().describe('text; may be a template') }))
+      .max(100)
+      .default([])
+      .describe('headers of the request; values may be templates'),
+    timeoutMs: localOnly(z.number().int().min(100).max(30_000).default(3_000), 'milliseconds for all attempts together; 3000 on AWS'),
+  })
+  .refine(({ url, confirmationUrl }) => !isTemplate(url) || confirmationUrl !== undefined, {
+    path: ['confirmationUrl'],
+    error: 'is needed because `url` holds a template: it says which URLs the template may make',
+  })
+
+/** [AWS http-rule-action] three attempts in all, and only 429 and 5xx are worth another. */
+const maxAttempts = 3
+const backoff = { baseMs: 200, capMs: 1_000 }
+/** Requests of one action in flight at once. */
+const maxRequests = 16
+
+export const http = {
+  summary: 'POST the result to a URL.',
+  params,
+  ownRetries: true,
+  bind({ url, confirmationUrl, headers, timeoutMs }, deps): Target {
+    const urlOf = deps.template(url)
+    const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
+    const inSlot = createSlots(maxRequests)
+    const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
+    return {
+      action: 'http',
+      async deliver(delivery, signal) {
+        const to = checked(urlOf(delivery), prefixOf?.(delivery))
+        const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
+        for (const [name, value] of templates) headers.set(name, value(delivery))
+        const request = { method: 'POST', body: Buffer.from(delivery.body), headers, redirect: 'manual' } as const
+        await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
+      },
+    }
+  },
+} satisfies ActionKind<z.infer<typeof params>>
+
+async function post(url: URL, request: RequestInit, signal: AbortSignal, { fetch, clock, random }: ActionDeps): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const status = await once(url, { ...request, signal }, fetch)
+    if (status >= 200 && status < 300) return
+    const error = failed(url, `answered ${status}`, status === 429 || status >= 500)
+    if (!error.retryable || attempt === maxAttempts) throw error
+    await clock.sleep(backoffMs(backoff, attempt - 1, random), signal).catch(() => {
+      throw error
+    })
+  }
+}
+
+async function once(url: URL, request: RequestInit, send: typeof fetch): Promise<number> {
+  try {
+    const response = await send(url, request)
+    await response.body?.cancel()
+    return response.status
+  } catch (error) {
+    const { name, cause } = error as { name?: string; cause?: { code?: string } }
+    throw failed(url, name === 'TimeoutError' ? 'did not answer in time' : `could not be reached (${cause?.code ?? name})`, true, error)
+  }
+}
+
+function checked(text: string, prefix: string | undefined): URL {
+  if (!isWebUrl(text) || (prefix !== undefined && !text.startsWith(prefix))) {
+    throw new GatewayError('ACTION_REFUSED', 'the URL of the http action is not a web address or does not start with its confirmationUrl', {
+      details: { action: 'http' },
+    })
+  }
+  return new URL(text)
+}
+
+// Only the host is named: paths and queries of webhooks hold secrets.
+function failed(url: URL, what: string, retryable: boolean, cause?: unknown): GatewayError {
+  const details = { action: 'http', target: url.host }
+  return new GatewayError(retryable ? 'ACTION_FAILED' : 'ACTION_REFUSED', `${url.host} ${what}`, { details, cause })
+}
+
+function isWebUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text)
+}
+
+// [AWS http-rule-action] JSON results and raw bytes have different types.
+function contentType(body: Uint8Array): string {
+  return isUtf8(body) && isJson(view(body).toString()) ? 'application/json' : 'application/octet-stream'
+}

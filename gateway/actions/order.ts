@@ -1,0 +1,34 @@
+// Keeps the deliveries of one group in order, through every retry: the next is not tried before the one ahead is settled.
+import type { Delivery, Sink, Target } from './action.ts'
+
+/*
+   group A:  1 ── 2 ── 3        each waits for the one ahead to be accepted or given up for good
+   group B:  1 ── 2             groups do not wait for each other
+
+   If one is left unsettled, because its caller went away, everything queued behind it is left as well:
+   delivering a successor would put it ahead for ever.
+*/
+export function keepOrder(sink: Sink, orderOf: NonNullable<Target['orderOf']>): Sink {
+  const tails = new Map<string, Promise<void>>()
+
+  return {
+    ...sink,
+    async deliver(delivery: Delivery, signal) {
+      const group = orderOf(delivery)
+      if (group === undefined) return sink.deliver(delivery, signal)
+      const ahead = tails.get(group)
+      const done = ahead ? ahead.then(() => sink.deliver(delivery, signal)) : sink.deliver(delivery, signal)
+      // Settled for good, also when refused, frees the next one; left unsettled, it takes the next one with it.
+      const tail = done.catch((error) => {
+        if (signal.aborted) throw error
+      })
+      tail.catch(() => undefined)
+      tails.set(group, tail)
+      const forget = () => {
+        if (tails.get(group) === tail) tails.delete(group)
+      }
+      tail.then(forget, forget)
+      return done
+    },
+  }
+}

@@ -1,0 +1,90 @@
+// Publishes the rule's result to an SNS topic, ten to a call.
+import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+import type { ActionDeps, ActionKind, Target } from './action.ts'
+import { targetName, toActionError, toEntryError } from './aws-errors.ts'
+import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
+import { createBatchers } from './batchers.ts'
+import { localOnly, roleArn } from './params.ts'
+import { toText } from './text.ts'
+
+const params = z.strictObject({
+  targetArn: z
+    .string()
+    .min(1)
+    .refine((topic) => !topic.endsWith('.fifo'), 'FIFO topics are not supported, as on AWS')
+    .describe('name or ARN of the topic; may be a template'),
+  messageFormat: z
+    .enum(['RAW', 'JSON'])
+    .default('RAW')
+    .describe('`JSON`: the result is a map from protocol to text, with at least the key `default`'),
+  roleArn,
+  attributes: localOnly(
+    z
+      .record(z.string().regex(/^[\w.-]{1,256}$/), z.string())
+      .refine((attributes) => Object.keys(attributes).length <= 9, 'at most 9 attributes: SNS takes 10, and `messageId` is one')
+      .optional(),
+    'message attributes that subscription filters can look at, name to value; values may be templates',
+  ),
+})
+
+/** [AWS sns-quotas] 10 entries, 256 KiB of messages and attributes together. */
+const maxBytes = 262_144
+const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 4, lingerMs: 10, eager: true }
+
+type Entry = Omit<PublishBatchRequestEntry, 'Id'>
+
+export const sns = {
+  summary: 'Publish the result to an SNS topic.',
+  params,
+  bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
+    const topicOf = deps.template(targetArn)
+    const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
+    const batchers = createBatchers<Entry>()
+    return {
+      action: 'sns',
+      async deliver(delivery, signal) {
+        const arn = deps.aws.topicArn(topicOf(delivery))
+        const Message = toText(delivery.body)
+        const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
+        const bytes = sizeOf(Message, values)
+        if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
+        const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
+        const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
+        await batchers.of(arn, () => createTopicBatcher(arn, deps)).add(entry, bytes, signal)
+      },
+      stop: () => batchers.drained(),
+      targetOf: (delivery) => targetName(topicOf(delivery)),
+    }
+  },
+} satisfies ActionKind<z.infer<typeof params>>
+
+function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<Entry> {
+  const blamed = { action: 'sns', target: targetName(arn) }
+  return createBatcher<Entry>({
+    ...limits,
+    clock,
+    async send(entries) {
+      const PublishBatchRequestEntries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
+      const command = new PublishBatchCommand({ TopicArn: arn, PublishBatchRequestEntries })
+      const { Failed = [] } = await aws.sns.send(command).catch((error) => {
+        throw toActionError(error, blamed)
+      })
+      const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
+      for (const entry of Failed) outcomes[Number(entry.Id)] = toEntryError(entry, blamed)
+      return outcomes
+    },
+  })
+}
+
+function sizeOf(message: string, attributes: readonly (readonly string[])[]): number {
+  let bytes = Buffer.byteLength(message)
+  for (const [name = '', value = ''] of attributes) bytes += name.length + 'String'.length + Buffer.byteLength(value)
+  return bytes
+}
+
+function tooLarge(bytes: number, target: string): GatewayError {
+  const text = `the message has ${bytes} bytes with its attributes, and SNS takes at most ${maxBytes}`
+  return new GatewayError('BODY_TOO_LARGE', text, { details: { action: 'sns', target } })
+}

@@ -1,0 +1,111 @@
+// Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
+import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
+import { z } from 'zod'
+import type { GatewayError } from '../errors.ts'
+import type { ActionDeps, ActionKind, Delivery, Target } from './action.ts'
+import { targetName, toActionError, toEntryError } from './aws-errors.ts'
+import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
+import { createBatchers } from './batchers.ts'
+import { createPacks } from './packs.ts'
+import { isTemplate, localOnly, roleArn } from './params.ts'
+import { checkedSize, type SqsEntry, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
+import { toBase64, toText } from './text.ts'
+
+const params = z
+  .strictObject({
+    queueUrl: z.string().min(1).describe('name or URL of the queue; a template such as `telemetry-${topic(3)}` picks one per message'),
+    useBase64: z.boolean().default(false).describe('send the body as base64 text, for bodies that are not text'),
+    roleArn,
+    groupId: localOnly(
+      z.string().min(1).optional(),
+      'FIFO queue: what is kept in order, the message group. Standard queue: the tenant, for fair queues. A template such as `${topic(3)}`',
+    ),
+    pack: localOnly(
+      z
+        .strictObject({
+          maxBytes: z
+            .number()
+            .int()
+            .min(1_024)
+            .max(1_000_000)
+            .default(65_536)
+            .describe('a pack is closed before it would grow over this; SQS bills each 64 KiB as a request'),
+          lingerMs: z.number().int().min(0).max(60_000).default(100).describe('milliseconds a reading waits for others'),
+        })
+        .optional(),
+      'put many readings into one message, which divides the price and the work per reading; consumers must unpack. Not for FIFO queues',
+    ),
+  })
+  .refine(({ queueUrl, pack }) => pack === undefined || !isFifo(queueUrl), {
+    path: ['pack'],
+    error: 'a FIFO queue sends one message of a group after another, so there is nothing to pack',
+  })
+  .refine(({ queueUrl, groupId }) => groupId !== undefined || isTemplate(queueUrl) || !isFifo(queueUrl), {
+    path: ['groupId'],
+    error: 'a FIFO queue needs a groupId that says what is kept in order, for example "${topic(5)}"',
+  })
+
+/** [AWS sqs-quotas] 10 entries, 1 MiB of bodies and attributes together. */
+const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 10, eager: true }
+
+export const sqs = {
+  summary: 'Send the result to an SQS queue.',
+  params,
+  bind(params, deps): Target {
+    const queueOf = deps.template(params.queueUrl)
+    const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
+    const fixedUrl = isTemplate(params.queueUrl) ? undefined : deps.aws.queueUrl(params.queueUrl)
+    const write = params.useBase64 ? toBase64 : toText
+    const batchers = createBatchers<SqsEntry>()
+    const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
+    const packs = params.pack && createPacks(params.pack, batcherOf, deps)
+    return {
+      action: 'sqs',
+      async deliver(delivery, signal) {
+        const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
+        const body = write(delivery.body)
+        const group = groupOf?.(delivery)
+        if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
+        const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+        await batcherOf(url).add(entry, checkedSize(entry, url), signal)
+      },
+      async stop() {
+        await packs?.drained()
+        await batchers.drained()
+      },
+      targetOf: (delivery) => targetName(queueOf(delivery)),
+      ...(mayBeFifo(params.queueUrl) && {
+        orderOf(delivery: Delivery) {
+          const queue = queueOf(delivery)
+          return isFifo(queue) ? `${queue} ${groupOf?.(delivery)}` : undefined
+        },
+      }),
+    }
+  },
+} satisfies ActionKind<z.infer<typeof params>>
+
+function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<SqsEntry> {
+  const blamed = { action: 'sqs', target: targetName(url) }
+  return createBatcher<SqsEntry>({
+    ...limits,
+    clock,
+    async send(entries) {
+      const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
+      const command = new SendMessageBatchCommand({ QueueUrl: url, Entries })
+      const { Failed = [] } = await aws.sqs.send(command).catch((error) => {
+        throw toActionError(error, blamed)
+      })
+      const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
+      for (const entry of Failed) outcomes[Number(entry.Id)] = toEntryError(entry, blamed)
+      return outcomes
+    },
+  })
+}
+
+function isFifo(queueUrl: string): boolean {
+  return queueUrl.endsWith('.fifo')
+}
+
+function mayBeFifo(queueUrl: string): boolean {
+  return isTemplate(queueUrl) || isFifo(queueUrl)
+}

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { keepOrder } from '../../../gateway/actions/order.ts'
+import { GatewayError } from '../../../gateway/errors.ts'
+import { createDelivery } from '../../helpers/delivery.ts'
+import { settled } from '../../helpers/manual-clock.ts'
+
+function setUp() {
+  const started: string[] = []
+  const work = new Map<string, PromiseWithResolvers<void>>()
+  const target = {
+    action: 'test',
+    deliver({ key }: { key: string }) {
+      started.push(key)
+      const made = Promise.withResolvers<void>()
+      work.set(key, made)
+      return made.promise
+    },
+  }
+  const stopping = new AbortController()
+  const sink = keepOrder(target, ({ key }) => (key.startsWith('?') ? undefined : key.charAt(0)))
+  const deliver = (key: string) => {
+    const done = sink.deliver(createDelivery({ key }), stopping.signal)
+    done.catch(() => undefined)
+    return done
+  }
+  return { started, work, deliver, stopping }
+}
+
+test('within a group one after another, between groups side by side', async () => {
+  const { started, work, deliver } = setUp()
+  for (const key of ['a1', 'a2', 'b1', '?1', 'a3', '?2']) deliver(key)
+  expect(started).toEqual(['a1', 'b1', '?1', '?2'])
+  work.get('a1')?.resolve()
+  await settled()
+  expect(started).toEqual(['a1', 'b1', '?1', '?2', 'a2'])
+  work.get('a2')?.resolve()
+  await settled()
+  expect(started.at(-1)).toBe('a3')
+})
+
+test('one that was refused for good makes way for the next', async () => {
+  const { started, work, deliver } = setUp()
+  const first = deliver('a1')
+  deliver('a2')
+  work.get('a1')?.reject(new GatewayError('ACTION_REFUSED', 'no'))
+  await expect(first).rejects.toMatchObject({ code: 'ACTION_REFUSED' })
+  await settled()
+  expect(started).toEqual(['a1', 'a2'])
+})
+
+test('one left unsettled leaves those behind it unsettled too: none may overtake it', async () => {
+  const { started, work, deliver, stopping } = setUp()
+  const all = ['a1', 'a2', 'a3'].map(deliver)
+  stopping.abort()
+  work.get('a1')?.reject(new GatewayError('ACTION_FAILED', 'abandoned'))
+  const results = await Promise.allSettled(all)
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(started).toEqual(['a1'])
+})
+
+test('a group that has come to rest is forgotten, and starts afresh', async () => {
+  const { started, work, deliver } = setUp()
+  const first = deliver('a1')
+  work.get('a1')?.resolve()
+  await first
+  await settled()
+  deliver('a2')
+  expect(started).toEqual(['a1', 'a2'])
+})
+
+test('a group that cannot be told fails its own delivery only', async () => {
+  const sink = keepOrder({ action: 'test', deliver: async () => undefined }, ({ key }) => {
+    if (key === '?') throw new GatewayError('RULE_FAILED', 'undefined in a template')
+    return key
+  })
+  const { signal } = new AbortController()
+  await expect(sink.deliver(createDelivery({ key: '?' }), signal)).rejects.toMatchObject({ code: 'RULE_FAILED' })
+  await sink.deliver(createDelivery({ key: 'a' }), signal)
+})

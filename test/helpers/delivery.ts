@@ -1,0 +1,82 @@
+// Deliveries and the things actions are bound to, made for tests.
+import type { PublishBatchCommandInput, PublishBatchRequestEntry } from '@aws-sdk/client-sns'
+import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
+import type { ActionDeps, Delivery } from '../../gateway/actions/action.ts'
+import type { Aws } from '../../gateway/aws.ts'
+import type { Message } from '../../gateway/message.ts'
+import { createManualClock } from './manual-clock.ts'
+import { createSpyObserve } from './spy-observe.ts'
+
+export function createMessage(message: Partial<Message> = {}): Message {
+  return {
+    id: '01JZZZZZZZ0000000000000000',
+    topic: 'dt/coldchain/acme/truck-7/freezer-1/telemetry',
+    payload: Buffer.from('{"temperature":-18.5}'),
+    qos: 1,
+    retain: false,
+    receivedAt: Date.UTC(2026, 0, 1),
+    source: { clientId: 'freezer-1', transport: 'mqtt', tenant: 'acme' },
+    hops: 0,
+    ...message,
+  }
+}
+
+export function createDelivery({ body, ...rest }: Partial<Omit<Delivery, 'body'>> & { body?: string | Uint8Array } = {}): Delivery {
+  const message = rest.message ?? createMessage()
+  const rule = rest.rule ?? 'telemetry'
+  return {
+    message,
+    rule,
+    key: `${message.id}.${rule}.0`,
+    scope: undefined,
+    ...rest,
+    body: body === undefined ? message.payload : Buffer.from(body),
+  }
+}
+
+/** Knows `${topic()}`, `${topic(n)}` and `${key()}`, which is all a test of an action needs. */
+export const plainTemplate: ActionDeps['template'] = (text) => (delivery) =>
+  text.replace(/\$\{(topic|key)\((\d*)\)\}/g, (_, name, level) => {
+    if (name === 'key') return delivery.key
+    return level === '' ? delivery.message.topic : (delivery.message.topic.split('/')[level - 1] ?? '')
+  })
+
+export type SqsCall = SendMessageBatchCommandInput & { Entries: SendMessageBatchRequestEntry[] }
+export type SnsCall = PublishBatchCommandInput & { PublishBatchRequestEntries: PublishBatchRequestEntry[] }
+type Send<Input> = (command: { readonly input: Input }) => Promise<unknown>
+
+/** SQS and SNS as one function each, which sees the command and answers or throws. */
+export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; readonly sns?: Send<SnsCall> }): Aws {
+  return {
+    sqs: { send: sqs ?? unexpected } as unknown as Aws['sqs'],
+    sns: { send: sns ?? unexpected } as unknown as Aws['sns'],
+    queueUrl: (name) => (name.startsWith('http') ? name : `http://127.0.0.1/000000000000/${name}`),
+    topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:us-east-1:000000000000:${name}`),
+    stop: () => undefined,
+  }
+}
+
+async function unexpected(): Promise<never> {
+  throw new Error('the test did not expect a call')
+}
+
+export function createDeps(deps: Partial<ActionDeps> = {}) {
+  const clock = createManualClock()
+  const observe = createSpyObserve()
+  const made: ActionDeps = {
+    broker: { publish: async () => undefined },
+    aws: createFakeAws({}),
+    clock,
+    random: () => 0.5,
+    observe,
+    fetch: unexpected,
+    template: plainTemplate,
+    ...deps,
+  }
+  return { ...made, clock, observe }
+}
+
+/** The shape in which the SDK throws. */
+export function sdkError(name: string, status: number, message = name): Error {
+  return Object.assign(new Error(message), { name, $fault: status < 500 ? 'client' : 'server', $metadata: { httpStatusCode: status } })
+}
