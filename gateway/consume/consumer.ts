@@ -144,23 +144,24 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
   const take = (items: readonly Item[]) => {
     counts.received += items.length
     observe.record('consumer.received', { queue: queue.name, count: items.length })
-    const excess: Item[] = []
+    const aside = { excess: [] as Item[], old: [] as Item[] }
     for (const item of items) {
       tenants.received(tenantOf(item), 1)
-      const aside = overflow && sideline && (clock.now() - item.sentAt > sideline.olderThan || lanes.waiting(laneOf(item)) >= inHand())
-      if (aside) excess.push(item)
+      if (overflow && sideline && clock.now() - item.sentAt > sideline.olderThan) aside.old.push(item)
+      else if (overflow && lanes.waiting(laneOf(item)) >= inHand()) aside.excess.push(item)
       else keep(item, queue, lanes)
     }
-    if (excess.length > 0) track(setAside(excess))
+    if (aside.excess.length > 0) track(setAside(aside.excess, 'excess'))
+    if (aside.old.length > 0) track(setAside(aside.old, 'old'))
     pump()
   }
 
   /** Sent first, removed then: a crash in between makes a duplicate and never a loss. */
-  const setAside = async (items: readonly Item[]) => {
+  const setAside = async (items: readonly Item[], outcome: 'excess' | 'old') => {
     try {
-      await overflow?.send(items.map(toOutgoing))
+      await overflow?.send(items.map(toSidelined))
       counts.sidelined += items.length
-      observe.record('consumer.sidelined', { queue: queue.name, count: items.length, outcome: 'excess' })
+      observe.record('consumer.sidelined', { queue: queue.name, count: items.length, outcome })
     } catch (error) {
       observe.record('consumer.unreachable', { queue: sideline?.queue ?? '', code: codeOf(error, 'QUEUE_UNREACHABLE') })
       for (const item of items) keep(item, queue, lanes)
@@ -380,7 +381,10 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const bury = async (entry: Held, item: Item, code: ErrorCode, said: string) => {
     try {
-      await entry.from.bury(item, deadReason(code, said))
+      // By the main queue, so that a replay goes there; an item of the overflow queue is a copy to it.
+      const aside = entry.from !== queue
+      await queue.bury(aside ? { ...item } : item, deadReason(code, said))
+      if (aside && item === entry.item) await removeAll(entry.from, [item])
     } catch (error) {
       observe.record('consumer.unreachable', { queue: queue.name, code: codeOf(error, 'QUEUE_UNREACHABLE') })
       throw error
@@ -510,6 +514,12 @@ export function tenantOf({ attributes, group }: Item): string {
 
 function toOutgoing(item: Item): Outgoing {
   return { ...item, attributes: { ...item.attributes, sentAt: String(item.sentAt) } }
+}
+
+/** With the tries it has had, which the new message would not know of. */
+function toSidelined(item: Item): Outgoing {
+  const outgoing = toOutgoing(item)
+  return item.receives > 1 ? { ...outgoing, attributes: { ...outgoing.attributes, tries: String(item.receives - 1) } } : outgoing
 }
 
 const triesText = (tries: number) => `failed ${tries} ${tries === 1 ? 'time' : 'times'}`
