@@ -14,7 +14,7 @@ const commands: Readonly<Record<string, Row>> = {
   },
   gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
   fleet: { summary: 'a fleet of simulated devices', load: async () => (await import('../device-sim/cli/fleet.ts')).fleetCommand() },
-  rules: { summary: 'evaluate and explain rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
+  rules: { summary: 'test, explain and evaluate rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
   fairness: {
     summary: 'one noisy tenant: dwell times with fairness off and on',
     load: async () => (await import('../gateway/cli/fairness.ts')).fairnessCommand(),

@@ -51,6 +51,8 @@ export const codes = {
   QUEUE_REFUSED: { retryable: true, status: 502, means: 'the queue did not accept part of a batch' },
   LEASE_LOST: { retryable: false, status: 409, means: 'the queue has given the item to somebody else meanwhile' },
   DEAD_LETTER_QUEUE_MISSING: { retryable: false, status: 500, means: 'the queue names no dead-letter queue' },
+  DEAD_LETTER_MISSING: { retryable: false, status: 404, means: 'no dead letter has this id or key' },
+  ADMIN_UNREACHABLE: { retryable: true, status: 503, means: 'no gateway answers at the admin address' },
   HANDLER_REFUSED: { retryable: false, status: 422, means: 'a consumer handler refused a message for good' },
   HANDLER_INVALID: { retryable: false, status: 500, means: 'a consumer handler cannot be loaded' },
   HANDLER_FAILED: { retryable: true, status: 500, means: 'a consumer handler failed on a message' },

@@ -79,7 +79,6 @@ interface Held {
 const longestLeaseMs = 43_200_000
 /** What is given back is there again after this; never 0, see sqs-queue.ts. */
 const releaseMs = 1_000
-const timeoutCheckMs = 100
 const removeTries = 4
 const removeRetry = { baseMs: 100, capMs: 2_000 }
 
@@ -213,15 +212,16 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const next = (): Held | undefined => {
     const fresh = lanes.take()
-    if (fresh || later.size === 0 || !returning.tryTake()) return fresh?.value
+    if (fresh || later.idle || !returning.tryTake()) return fresh?.value
     return later.take()?.value
   }
 
   /** Starts whatever may start now, and sleeps until the rest may. */
   const pump = () => {
+    let waitMs = 0
     while (state === 'running' && running < allowed() && lanes.size + later.size > 0) {
-      if (limiter.waitMs() > 0) break
-      const entry = next()
+      waitMs = limiter.waitMs()
+      const entry = waitMs > 0 ? undefined : next()
       if (!entry) break
       if (entry.lost) {
         held.delete(entry)
@@ -232,18 +232,22 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
       changed(entry)
       void run(entry)
     }
-    arm()
+    arm(waitMs)
     for (const each of intakes) each.wake()
   }
 
   let alarm: { readonly at: number; readonly off: AbortController } | undefined
 
-  const arm = () => {
+  /** What waits for a slot is started when one is free; what waits for time needs waking. */
+  const arm = (limiterMs: number) => {
     if (state !== 'running' || running >= allowed() || lanes.size + later.size === 0) return
     const now = clock.now()
-    const waits = [now + limiter.waitMs(), lanes.nextAt() ?? Infinity, later.size > 0 ? now + returning.waitMs() : Infinity]
-    const at = Math.min(...waits.filter((wait) => wait > now))
-    if (at === Infinity || (alarm && alarm.at <= at && alarm.at > now)) return
+    const returnAt = later.idle ? (later.nextAt() ?? Infinity) : now + returning.waitMs()
+    const due = limiterMs > 0 ? now + limiterMs : Math.min(lanes.nextAt() ?? Infinity, returnAt)
+    if (due === Infinity) return
+    // What fell due since it was last looked at is looked at again soon.
+    const at = Math.max(due, now + 1)
+    if (alarm && alarm.at <= at) return
     alarm?.off.abort()
     const off = new AbortController()
     alarm = { at, off }
@@ -449,7 +453,10 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     start() {
       if (state !== 'new') return
       state = 'running'
-      timers.push(clock.every(visibilityTimeout / 2, prolong), clock.every(timeoutCheckMs, expireHandlers))
+      timers.push(
+        clock.every(visibilityTimeout / 2, prolong),
+        clock.every(Math.min(1_000, Math.max(20, options.handlerTimeout / 20)), expireHandlers),
+      )
       for (const each of intakes) each.start()
     },
     stop() {
