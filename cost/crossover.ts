@@ -6,7 +6,6 @@
 //        └───┴────── t
 import { estimatePath } from './estimate.ts'
 import { type PathName, paths, pathUsage } from './paths.ts'
-import type { Usage } from './price.ts'
 import { loadPriceBook, type PriceBook, priceOf } from './price-book.ts'
 import type { Workload } from './workload.ts'
 
@@ -117,11 +116,19 @@ function* straightPieces(
   book: PriceBook,
   [lowest, highest]: readonly [number, number],
 ): Generator<readonly [number, number]> {
-  const usages = remember((n: number) => names.map((name) => pathUsage(paths[name], at(n), book)))
-  const isStraight = (from: number, to: number) => isLine(usages, from, to, axes[axis])
+  const usageAt = (n: number) => names.map((name) => pathUsage(paths[name], at(n), book))
+  const items = usageAt(lowest).flatMap((usage, path) => Object.keys(usage).map((item) => ({ path, item })))
+  const quantities = remember((n: number) => {
+    const usages = usageAt(n)
+    return items.map(({ path, item }) => usages[path]![item] ?? 0)
+  })
+  const tiers = items.map(({ item }) => priceOf(book, item).tiers.flatMap(({ upTo }) => upTo ?? []))
+  const isStraight = (from: number, to: number) => isLine(quantities, from, to, axes[axis])
+  let length = 1
   for (let from = lowest; from <= highest; ) {
-    const to = lastStraight(from, highest, isStraight)
-    const bounds = tierBounds(usages(from), usages(to), from, to, book, axes[axis])
+    const to = lastStraight(from, highest, length, isStraight)
+    length = to - from + 1
+    const bounds = tierBounds(quantities(from), quantities(to), from, to, tiers, axes[axis])
     let start = from
     for (const bound of bounds) {
       yield [start, bound]
@@ -132,17 +139,16 @@ function* straightPieces(
   }
 }
 
-/** The largest `to` up to which the line from `from` stays straight: doubling steps, then bisection. */
-function lastStraight(from: number, highest: number, isStraight: (from: number, to: number) => boolean): number {
-  let good = from
-  let bad = highest + 1
-  for (let length = 1; good < highest; length *= 2) {
-    const next = Math.min(highest, from + length)
-    if (!isStraight(from, next)) {
-      bad = next
-      break
-    }
-    good = next
+/**
+ * The largest `to` up to which the line from `from` stays straight. Pieces are often as long as the one before (servers, pings), so that
+ * length is tried first; then doubling steps, then bisection.
+ */
+function lastStraight(from: number, highest: number, length: number, isStraight: (from: number, to: number) => boolean): number {
+  const guess = Math.min(highest, from + length - 1)
+  let [good, bad] = isStraight(from, guess) ? [guess, highest + 1] : [from, guess]
+  for (let step = 1; good + step < bad; step *= 2) {
+    if (isStraight(from, good + step)) good += step
+    else bad = good + step
   }
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2)
@@ -152,34 +158,36 @@ function lastStraight(from: number, highest: number, isStraight: (from: number, 
   return good
 }
 
-/** Both neighbours of the ends, and irregular points between, so that no staircase passes for a line. */
+/** Irregular points between the ends, and the neighbours of both, so that no staircase passes for a line. */
 const probes = [0.5, 0.137, 0.731, 0.0031, 0.977]
 
-function isLine(usages: (n: number) => readonly Usage[], from: number, to: number, { toLinear }: Axis): boolean {
-  const [first, last] = [usages(from), usages(to)]
-  const inner = [from + 1, to - 1, ...probes.map((share) => Math.round(from + share * (to - from)))].filter((n) => n > from && n < to)
+function isLine(quantities: (n: number) => readonly number[], from: number, to: number, { toLinear }: Axis): boolean {
+  const [first, last] = [quantities(from), quantities(to)]
+  const inner = [...probes.map((share) => Math.round(from + share * (to - from))), to - 1, from + 1].filter((n) => n > from && n < to)
   return inner.every((n) => {
     const share = (toLinear(n) - toLinear(from)) / (toLinear(to) - toLinear(from))
-    return usages(n).every((usage, i) =>
-      Object.entries(usage).every(([item, quantity]) => {
-        const [start, end] = [first[i]![item] ?? 0, last[i]![item] ?? 0]
-        return Math.abs(start + (end - start) * share - quantity) <= 1e-9 * Math.max(1, Math.abs(start), Math.abs(end))
-      }),
-    )
+    return quantities(n).every((quantity, i) => {
+      const [start, end] = [first[i]!, last[i]!]
+      return Math.abs(start + (end - start) * share - quantity) <= 1e-9 * Math.max(1, Math.abs(start), Math.abs(end))
+    })
   })
 }
 
 /** Last whole numbers before a quantity passes a tier bound, in order. */
-function tierBounds(first: readonly Usage[], last: readonly Usage[], from: number, to: number, book: PriceBook, axis: Axis): number[] {
-  const found = first.flatMap((usage, i) =>
-    Object.entries(usage).flatMap(([item, start]) => {
-      const end = last[i]![item] ?? 0
-      return priceOf(book, item).tiers.flatMap(({ upTo }) => {
-        if (upTo === undefined || (upTo - start) * (upTo - end) >= 0) return []
-        const share = (upTo - start) / (end - start)
-        const at = axis.fromLinear(axis.toLinear(from) + (axis.toLinear(to) - axis.toLinear(from)) * share)
-        return [Math.min(to - 1, Math.max(from, Math.floor(at)))]
-      })
+function tierBounds(
+  first: readonly number[],
+  last: readonly number[],
+  from: number,
+  to: number,
+  tiers: readonly (readonly number[])[],
+  { toLinear, fromLinear }: Axis,
+): readonly number[] {
+  const found = first.flatMap((start, i) =>
+    tiers[i]!.flatMap((upTo) => {
+      const end = last[i]!
+      if ((upTo - start) * (upTo - end) >= 0) return []
+      const at = fromLinear(toLinear(from) + (toLinear(to) - toLinear(from)) * ((upTo - start) / (end - start)))
+      return [Math.min(to - 1, Math.max(from, Math.floor(at)))]
     }),
   )
   return [...new Set(found)].filter((n) => n < to).sort((a, b) => a - b)

@@ -34,9 +34,14 @@ export interface Comparison {
 }
 
 /** Throws a CostError (PriceMissing among them) when this path has no answer. */
-export function estimatePath(name: PathName, workload: Workload, book: PriceBook, allowances: Allowances = 'none'): Estimate {
+export function estimatePath(
+  name: PathName,
+  workload: Workload,
+  book: PriceBook,
+  allowances: Allowances = 'none',
+  wire = wireOf(paths[name], workload),
+): Estimate {
   const path: Path = paths[name]
-  const wire = wireOf(path, workload)
   const usage = pathUsage(path, workload, book, wire)
   const bill = priceUsage(usage, book, allowances)
   const lineItems = [...bill.lineItems, ...labour(path, workload)]
@@ -52,13 +57,19 @@ export function estimatePath(name: PathName, workload: Workload, book: PriceBook
   }
 }
 
-export function estimateAll(workload: Workload, names: readonly PathName[] = pathNames, allowances: Allowances = 'none'): Comparison {
+/** Bytes on the wire are modelled for each path that `wires` does not have a measurement for. */
+export function estimateAll(
+  workload: Workload,
+  names: readonly PathName[] = pathNames,
+  allowances: Allowances = 'none',
+  wires: Partial<Readonly<Record<PathName, Wire>>> = {},
+): Comparison {
   const book = loadPriceBook(workload.region)
   const estimates: Estimate[] = []
   const unpriced: Unpriced[] = []
   for (const path of names)
     try {
-      estimates.push(estimatePath(path, workload, book, allowances))
+      estimates.push(estimatePath(path, workload, book, allowances, wires[path]))
     } catch (error) {
       if (!(error instanceof CostError) || error.exitCode !== 1) throw error
       unpriced.push({ path, title: paths[path].title, reason: error.message })

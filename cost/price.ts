@@ -37,7 +37,7 @@ export function priceUsage(usage: Usage, book: PriceBook, allowances: Allowances
 /** Adds usages item by item. */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Record<string, number> = {}
-  for (const usage of usages) for (const [item, quantity] of Object.entries(usage)) sum[item] = (sum[item] ?? 0) + quantity
+  for (const usage of usages) for (const item in usage) sum[item] = (sum[item] ?? 0) + usage[item]!
   return sum
 }
 
