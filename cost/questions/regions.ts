@@ -14,7 +14,7 @@ import { volumeTiers } from './volume-tiers.ts'
 const home = 'us-east-1'
 const elsewhere = ['eu-west-1', 'eu-central-1'] as const
 const asked = [connectionFee, againstMqtt, payloadSteps, volumeTiers, packing, selfHosted, queueCosts, airtimeCosts]
-const absent = 'not the case'
+const absent = 'no turn'
 
 export const regions: Question = {
   title: `Which of these answers change in ${elsewhere.join(' and ')}?`,
