@@ -43,11 +43,11 @@ export const workloadSchema = z.strictObject({
 
 export type Workload = z.infer<typeof workloadSchema>
 
-/** Throws a CostError with one sentence for each wrong field. */
-export function parseWorkload(fields: unknown): Workload {
+/** Throws a CostError with one sentence for each wrong field, under the name that `nameOf` gives it. */
+export function parseWorkload(fields: unknown, nameOf: (field: string) => string = (field) => field): Workload {
   const result = workloadSchema.safeParse(fields)
   if (result.success) return result.data
-  throw new CostError(result.error.issues.map((issue) => explain(issue, fields)).join('; '))
+  throw new CostError(result.error.issues.map((issue) => explain(issue, fields, nameOf)).join('; '))
 }
 
 /** Messages of the whole fleet in the month; an average, so not always whole. */
@@ -62,10 +62,10 @@ export const connectedMinutes = ({ devices, days }: Workload): number => devices
 export const hoursPerMonth = ({ days }: Workload): number => days * 24
 export const acksOnWebSocket = ({ webSocketAcks, qos }: Workload): boolean => webSocketAcks ?? qos === 1
 
-function explain(issue: z.core.$ZodIssue, fields: unknown): string {
+function explain(issue: z.core.$ZodIssue, fields: unknown, nameOf: (field: string) => string): string {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => `${key} is not a known field; ${nearest(key, Object.keys(workloadSchema.shape))}`).join('; ')
   const name = issue.path.join('.')
   const given = JSON.stringify((fields as Record<string, unknown>)[name])
-  return `${name} cannot be ${given}: ${issue.message.replace(/^(Invalid input|Too \w+|Invalid option): /, '')}`
+  return `${nameOf(name)} cannot be ${given}: ${issue.message.replace(/^(Invalid input|Too \w+|Invalid option): /, '')}`
 }

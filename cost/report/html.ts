@@ -24,7 +24,8 @@ ${style}
 <body>
 <h1>What the fleet costs a month</h1>
 <p class="soft">${escapeXml(describe(comparison))}.</p>
-<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}. ${escapeXml(report.questions[0]?.result ?? '')} ${escapeXml(report.questions[1]?.result ?? '')}</p>
+<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}.</p>
+${list([1, 2, 5, 6].flatMap((n) => report.questions[n - 1]?.result ?? []))}
 ${section('Every path', pathTable(report), bill(report))}
 ${section('Against message interval', curveChart('Monthly cost against message interval', intervalScale, report.curves.interval))}
 ${section('Against fleet size', curveChart('Monthly cost against fleet size', fleetScale, report.curves.devices))}
@@ -57,7 +58,7 @@ function bill({ comparison }: Report): string {
   const bars = comparison.estimates.map(({ title, lineItems, totalNanoDollars }) => {
     const sums = byCategory(lineItems)
     const parts = categories.map((category) => [styleOf(category), Number(sums[category]) / 1e9] as const)
-    return { label: title, parts, total: formatUsd(totalNanoDollars) }
+    return { label: short(title), parts, total: formatUsd(totalNanoDollars) }
   })
   const legend = usedCategories(comparison).map((category) => [styleOf(category), category] as const)
   return bars.length === 0 ? '' : figure(barChart('The bill of each path by part', bars, legend), 'The bill of each path by part.')
@@ -84,7 +85,7 @@ function curveChart(title: string, x: Scale, curves: readonly Curve[], unit = 'U
     style: charted.indexOf(path as never),
     points,
   }))
-  return figure(lineChart(title, x, y, series), `${title}; both axes logarithmic${x.kind === 'log' ? '' : ' but the lower one'}.`)
+  return figure(lineChart(title, x, y, series), `${title}; ${x.kind === 'log' ? 'both axes are' : 'the left axis is'} logarithmic.`)
 }
 
 const intervalTicks = [1_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000, 86_400_000]
@@ -133,7 +134,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
 /** `IoT Core MQTT, topic + rule` needs no more room than its first words at the end of a line. */
 const short = (title: string) =>
   title.replace('API Gateway ', '').replace('connecting for each message', 'reconnecting').replace(' behind an NLB', '')
-const formatDollars = (usd: number) => (usd < 1 ? `$${usd}` : `$${formatCount(usd)}`)
+const formatDollars = (usd: number) => (usd < 1 ? `$${usd}` : usd >= 1e6 ? `$${formatCount(usd / 1e6)}M` : `$${formatCount(usd)}`)
 const section = (title: string, ...content: readonly string[]) =>
   `<section>\n<h2>${escapeXml(title)}</h2>\n${content.join('\n')}\n</section>`
 const figure = (chart: string, caption: string) => `<figure>${chart}<figcaption>${escapeXml(caption)}</figcaption></figure>`

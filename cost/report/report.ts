@@ -79,7 +79,7 @@ export function buildReport(workload: Workload, { allowances = 'none', wires = {
     workload,
     comparison,
     crossovers: mainCrossovers(workload),
-    questions: questions.map(({ title, answer }, i) => ({ number: i + 1, title, ...answered(() => answer(workload)) })),
+    questions: answerAll(workload),
     curves: {
       interval: curves('intervalMs', spread(1_000, 86_400_000, 60), workload, comparison.book),
       devices: curves('devices', spread(10, 1_000_000, 60), workload, comparison.book),
@@ -94,6 +94,14 @@ export function buildReport(workload: Workload, { allowances = 'none', wires = {
     assumptions: assumptionsOf(workload, comparison),
     unverified: unverifiedOf(comparison),
   }
+}
+
+/** Numbered from 1; all of them when none is named. */
+export function answerAll(workload: Workload, numbers: readonly number[] = questions.map((_, i) => i + 1)): readonly AnsweredQuestion[] {
+  return numbers.map((number) => {
+    const { title, answer } = questions[number - 1]!
+    return { number, title, ...answered(() => answer(workload)) }
+  })
 }
 
 /** The pairs people ask about; those without a price are left out, the table says why. */

@@ -24,12 +24,12 @@ export const style = `
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--grid:#ccc;--band:#fff;${variables(0)}}
 section,figure,tr{break-inside:avoid}details>*{display:block}body{max-width:none;font-size:10pt}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1080px;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+body{margin:0 auto;max-width:1220px;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .25rem}h2{margin:2.75rem 0 .5rem;font-size:1.3rem}h3{margin:1.75rem 0 .25rem;font-size:1.05rem}
-p{margin:.4rem 0}.soft,figcaption,footer{color:var(--soft)}figure{margin:1rem 0 0}figcaption{font-size:.9rem}
+p{margin:.4rem 0}.soft,figcaption,footer{color:var(--soft)}figure{margin:1rem 0 0;max-width:1080px}figcaption{font-size:.9rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
 th,td{padding:.32rem .6rem;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}
-th{color:var(--soft);font-weight:600;white-space:nowrap}th.l,td.l{text-align:left}tbody tr:nth-child(even){background:var(--band)}
+th{color:var(--soft);font-weight:600;vertical-align:bottom}th.l,td.l{text-align:left}td.l:first-child{min-width:14rem}tbody tr:nth-child(even){background:var(--band)}
 ul{padding-left:1.2rem}li{margin:.15rem 0}summary{cursor:pointer;font-weight:600;margin-top:.9rem}
 svg{width:100%;height:auto;display:block;font:12px system-ui,sans-serif}
 svg text{fill:var(--ink)}.grid{stroke:var(--grid);stroke-width:1;fill:none}.leader{stroke:var(--grid);fill:none}
