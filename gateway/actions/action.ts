@@ -35,6 +35,8 @@ export interface Sink {
 export interface Target extends Sink {
   /** Deliveries with the same order key are made one after another; undefined: in any order. */
   orderOf?(delivery: Delivery): string | undefined
+  /** Where this delivery goes, as far as being away is concerned: one queue may be missing while others are well. */
+  targetOf?(delivery: Delivery): string
 }
 
 export interface ActionDeps {

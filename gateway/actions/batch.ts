@@ -8,14 +8,16 @@ export interface BatchLimits {
   readonly maxBytes: number
   /** Calls in flight at once. */
   readonly maxCalls: number
-  /** How long an entry waits for company while another call is in flight. With none in flight it does not wait at all. */
+  /** How long an entry waits for company at most. */
   readonly lingerMs: number
+  /** true: with no call in flight an entry does not wait at all, so a lonely one loses no time. false: it always waits, which saves calls. */
+  readonly eager: boolean
 }
 
 export interface BatchOptions<E> extends BatchLimits {
   readonly clock: Clock
   /** Resolves with one outcome per entry, undefined meaning accepted. Rejects with a GatewayError when the call as a whole failed. */
-  send(entries: readonly E[], signal: AbortSignal): Promise<readonly (GatewayError | undefined)[]>
+  send(entries: readonly E[]): Promise<readonly (GatewayError | undefined)[]>
 }
 
 export interface Batcher<E> {
@@ -37,11 +39,11 @@ interface Waiting<E> {
 
 /*
    add ─▶ waiting ──┬─ a call's worth is there and a slot is free ───────▶ send now
-                    ├─ no call in flight: at the end of this event loop turn ─▶ send
-                    └─ calls in flight: when one ends, or after lingerMs ────▶ send
+                    ├─ eager, no call in flight: at the end of this turn ──▶ send
+                    └─ else when a call ends (eager), or after lingerMs ───▶ send
 */
 export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
-  const { maxEntries, maxBytes, maxCalls, lingerMs, clock } = options
+  const { maxEntries, maxBytes, maxCalls, lingerMs, eager, clock } = options
   let waiting: Waiting<E>[] = []
   let waitingBytes = 0
   let calls = 0
@@ -53,7 +55,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const full = () => waiting.length >= maxEntries || waitingBytes >= maxBytes
 
   const flush = (partial: boolean) => {
-    while (waiting.length > 0 && calls < maxCalls && (full() || partial || calls === 0)) {
+    while (waiting.length > 0 && calls < maxCalls && (full() || partial || (eager && calls === 0))) {
       const batch = take()
       if (batch.length > 0) void launch(batch)
     }
@@ -89,22 +91,19 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
 
   const launch = async (batch: readonly Waiting<E>[]) => {
     calls++
-    const call = untilNobodyWaits(batch)
+    const release = letGo(batch)
     try {
-      await attempt(batch, call.signal)
+      await attempt(batch)
     } finally {
-      call.release()
+      release()
       calls--
       flush(false)
     }
   }
 
-  const attempt = async (batch: readonly Waiting<E>[], signal: AbortSignal): Promise<void> => {
+  const attempt = async (batch: readonly Waiting<E>[]): Promise<void> => {
     try {
-      const outcomes = await options.send(
-        batch.map(({ entry }) => entry),
-        signal,
-      )
+      const outcomes = await options.send(batch.map(({ entry }) => entry))
       for (const [index, { resolve, reject }] of batch.entries()) {
         const error = outcomes[index]
         if (error) reject(error)
@@ -113,7 +112,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     } catch (error) {
       const oneIsToBlame = batch.length > 1 && error instanceof GatewayError && !error.retryable
       if (!oneIsToBlame) for (const { reject } of batch) reject(error)
-      else for (const single of batch) await attempt([single], signal)
+      else for (const single of batch) if (isWanted(single)) await attempt([single])
     }
   }
 
@@ -138,7 +137,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     drained: () =>
       new Promise((resolve) => {
         onIdle.push(resolve)
-        flush(false)
+        flush(true)
       }),
   }
 }
@@ -153,17 +152,14 @@ export function abandoned(): GatewayError {
   return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
 }
 
-/** A signal that aborts once every caller of a batch has gone. Usually they share one signal, and that is it. */
-function untilNobodyWaits(batch: readonly Waiting<unknown>[]): { readonly signal: AbortSignal; release(): void } {
+/** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
+function letGo(batch: readonly Waiting<unknown>[]): () => void {
   const signals = new Set(batch.map(({ signal }) => signal))
-  const [only] = signals
-  if (signals.size === 1 && only) return { signal: only, release: () => undefined }
-  const all = new AbortController()
-  const over = new AbortController()
-  let left = signals.size
-  const leave = () => {
-    if (--left === 0) all.abort()
+  const onAbort = () => {
+    for (const waiting of batch) isWanted(waiting)
   }
-  for (const signal of signals) signal.addEventListener('abort', leave, { once: true, signal: over.signal })
-  return { signal: all.signal, release: () => over.abort() }
+  for (const signal of signals) signal.addEventListener('abort', onAbort)
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+  }
 }

@@ -5,13 +5,13 @@ import type { Batcher } from './batch.ts'
 const keptIdle = 64
 
 export interface Batchers<E> {
-  of(target: string): Batcher<E>
+  of(target: string, create: () => Batcher<E>): Batcher<E>
   /** Resolves when everything handed over has been answered. */
   drained(): Promise<void>
   readonly size: number
 }
 
-export function createBatchers<E>(create: (target: string) => Batcher<E>): Batchers<E> {
+export function createBatchers<E>(): Batchers<E> {
   const byTarget = new Map<string, Batcher<E>>()
   const forgetIdle = () => {
     for (const [target, batcher] of byTarget) {
@@ -20,11 +20,11 @@ export function createBatchers<E>(create: (target: string) => Batcher<E>): Batch
     }
   }
   return {
-    of(target) {
+    of(target, create) {
       const known = byTarget.get(target)
       if (known) return known
       if (byTarget.size >= keptIdle) forgetIdle()
-      const batcher = create(target)
+      const batcher = create()
       byTarget.set(target, batcher)
       return batcher
     },

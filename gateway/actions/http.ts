@@ -5,6 +5,7 @@ import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Target } from './action.ts'
 import { isTemplate, localOnly } from './params.ts'
+import { createSlots } from './slots.ts'
 import { isJson, view } from './text.ts'
 
 const target = z
@@ -13,12 +14,14 @@ const target = z
   .max(2_000)
   .refine((url) => isTemplate(url) || isWebUrl(url), 'must be an http:// or https:// URL')
 
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/, 'must be the name of an HTTP header')
+
 const params = z
   .strictObject({
     url: target.describe('where to POST to, a template; AWS takes only https:// on port 443 or 8443'),
     confirmationUrl: target.optional().describe('prefix that the URL must have; needed when `url` holds a template'),
     headers: z
-      .array(z.strictObject({ key: z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/), value: z.string() }))
+      .array(z.strictObject({ key: headerName.describe('name'), value: z.string().describe('text; may be a template') }))
       .max(100)
       .default([])
       .describe('headers of the request; values may be templates'),
@@ -32,6 +35,8 @@ const params = z
 /** [AWS http-rule-action] three attempts in all, and only 429 and 5xx are worth another. */
 const maxAttempts = 3
 const backoff = { baseMs: 200, capMs: 1_000 }
+/** Requests of one action in flight at once. */
+const maxRequests = 16
 
 export const http = {
   summary: 'POST the result to a URL.',
@@ -40,6 +45,7 @@ export const http = {
   bind({ url, confirmationUrl, headers, timeoutMs }, deps): Target {
     const urlOf = deps.template(url)
     const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
+    const inSlot = createSlots(maxRequests)
     const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
     return {
       action: 'http',
@@ -48,7 +54,7 @@ export const http = {
         const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
         for (const [name, value] of templates) headers.set(name, value(delivery))
         const request = { method: 'POST', body: Buffer.from(delivery.body), headers, redirect: 'manual' } as const
-        await post(to, request, deps.clock.deadline(timeoutMs, signal), deps)
+        await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
       },
     }
   },

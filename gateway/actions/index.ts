@@ -6,6 +6,7 @@ import { log } from './log.ts'
 import { keepOrder } from './order.ts'
 import { isLocalOnly } from './params.ts'
 import { republish } from './republish.ts'
+import { withRetries } from './retry.ts'
 import { sns } from './sns.ts'
 import { sqs } from './sqs.ts'
 
@@ -44,12 +45,16 @@ export function actionNameOf(entry: ActionEntry): ActionName {
   return actionNames.find((name) => entry[name] !== undefined)!
 }
 
-/** The sink of one action of one rule. Throws RULE_INVALID where a template of it does not parse. */
+/**
+ * The sink of one action of one rule, with its retries and its order. It resolves when the target has accepted; when it rejects
+ * and the signal has not aborted, the delivery is given up for good. Throws RULE_INVALID where a template does not parse.
+ */
 export function bindAction(entry: ActionEntry, deps: ActionDeps): Sink {
   const name = actionNameOf(entry)
   const kind: ActionKind<unknown> = actions[name]
   const target = kind.bind(entry[name], deps)
-  return target.orderOf ? keepOrder(target, target.orderOf) : target
+  const sink = kind.ownRetries ? target : withRetries(target, deps)
+  return target.orderOf ? keepOrder(sink, target.orderOf) : sink
 }
 
 /** The parameters in use that AWS does not have, as `sqs.groupId`; `log` for an action that is local as a whole. */

@@ -13,7 +13,7 @@ export function keepOrder(sink: Sink, orderOf: NonNullable<Target['orderOf']>): 
 
   return {
     ...sink,
-    deliver(delivery: Delivery, signal) {
+    async deliver(delivery: Delivery, signal) {
       const group = orderOf(delivery)
       if (group === undefined) return sink.deliver(delivery, signal)
       const ahead = tails.get(group)

@@ -14,7 +14,7 @@ const headersSchema = z.strictObject({
   correlationData: header.optional().describe('base64 text; may be a template'),
   messageExpiry: header.optional().describe('seconds, as text; may be a template'),
   userProperties: z
-    .array(z.strictObject({ key: header, value: header }))
+    .array(z.strictObject({ key: header.describe('name; may repeat'), value: header.describe('text') }))
     .min(1)
     .max(100)
     .optional()
@@ -43,6 +43,7 @@ export const republish = {
     const propertiesOf = headers && compileHeaders(headers, deps)
     return {
       action: 'republish',
+      targetOf: () => 'broker',
       async deliver(delivery) {
         const { message } = delivery
         if (message.hops >= maxHops) throw loop(message)

@@ -10,7 +10,11 @@ import { localOnly, roleArn } from './params.ts'
 import { toText } from './text.ts'
 
 const params = z.strictObject({
-  targetArn: z.string().min(1).describe('name or ARN of the topic; may be a template'),
+  targetArn: z
+    .string()
+    .min(1)
+    .refine((topic) => !topic.endsWith('.fifo'), 'FIFO topics are not supported, as on AWS')
+    .describe('name or ARN of the topic; may be a template'),
   messageFormat: z
     .enum(['RAW', 'JSON'])
     .default('RAW')
@@ -27,7 +31,7 @@ const params = z.strictObject({
 
 /** [AWS sns-quotas] 10 entries, 256 KiB of messages and attributes together. */
 const maxBytes = 262_144
-const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 4, lingerMs: 10 }
+const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 4, lingerMs: 10, eager: true }
 
 type Entry = Omit<PublishBatchRequestEntry, 'Id'>
 
@@ -37,7 +41,7 @@ export const sns = {
   bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
     const topicOf = deps.template(targetArn)
     const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
-    const batchers = createBatchers((arn) => createTopicBatcher(arn, deps))
+    const batchers = createBatchers<Entry>()
     return {
       action: 'sns',
       async deliver(delivery, signal) {
@@ -48,9 +52,10 @@ export const sns = {
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
         const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
         const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
-        await batchers.of(arn).add(entry, bytes, signal)
+        await batchers.of(arn, () => createTopicBatcher(arn, deps)).add(entry, bytes, signal)
       },
       stop: () => batchers.drained(),
+      targetOf: (delivery) => targetName(topicOf(delivery)),
     }
   },
 } satisfies ActionKind<z.infer<typeof params>>
@@ -60,10 +65,10 @@ function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<En
   return createBatcher<Entry>({
     ...limits,
     clock,
-    async send(entries, signal) {
+    async send(entries) {
       const PublishBatchRequestEntries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new PublishBatchCommand({ TopicArn: arn, PublishBatchRequestEntries })
-      const { Failed = [] } = await aws.sns.send(command, { abortSignal: signal }).catch((error) => {
+      const { Failed = [] } = await aws.sns.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
       const outcomes: (GatewayError | undefined)[] = new Array(entries.length)

@@ -12,7 +12,7 @@ const escapable = /[\ud800-\udfff\ufffe\uffff]/g
  * which emulators want and AWS does not mind. Throws BODY_NOT_TEXT for anything that cannot be carried.
  */
 export function toText(body: Uint8Array): string {
-  const bytes = view(body)
+  const bytes = filled(body)
   if (isAscii(bytes)) return checked(bytes.toString('latin1'))
   if (!isUtf8(bytes)) throw new GatewayError('BODY_NOT_TEXT', 'the body is not UTF-8 text; useBase64 carries any bytes')
   const text = bytes.toString()
@@ -20,7 +20,7 @@ export function toText(body: Uint8Array): string {
 }
 
 export function toBase64(body: Uint8Array): string {
-  return view(body).toString('base64')
+  return filled(body).toString('base64')
 }
 
 export function isJson(text: string): boolean {
@@ -35,6 +35,11 @@ export function isJson(text: string): boolean {
 /** A buffer over the same bytes, without copying them. */
 export function view(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function filled(body: Uint8Array): Buffer {
+  if (body.length === 0) throw new GatewayError('BODY_NOT_TEXT', 'the body is empty, and a message has at least one character')
+  return view(body)
 }
 
 function checked(text: string): string {

@@ -8,11 +8,23 @@ export interface Item {
   readonly group: string
   /** Idempotency key the sender gave: equal for two copies of one reading. */
   readonly key: string
-  /** How often it was received, this time included. */
+  /** How often it was received, this time included, and tries as part of an earlier message with it. */
   readonly receives: number
-  /** Milliseconds since the epoch. */
+  /** When it was first sent, in milliseconds since the epoch; survives a move to another queue. */
   readonly sentAt: number
   readonly attributes: Readonly<Record<string, string>>
+}
+
+/** What goes into a queue: a copy of an item for another one, or part of it. */
+export interface Outgoing {
+  /** FIFO queues store one message per id within five minutes; the id of the item it is made from is right. */
+  readonly id: string
+  readonly body: Uint8Array
+  readonly group: string
+  readonly key: string
+  readonly attributes: Readonly<Record<string, string>>
+  /** Standard queues only: not received before. */
+  readonly delayMs?: number
 }
 
 export interface QueueDepth {
@@ -31,8 +43,13 @@ export interface Queue {
   remove(items: readonly Item[]): Promise<void>
   /** Keeps an item from being received again for `ms` from now. */
   hold(item: Item, ms: number): Promise<void>
-  /** Moves an item to the dead-letter queue with the reason beside it. */
+  /**
+   * Moves an item to the dead-letter queue with the reason (`CODE: text`) beside it. A copy of an item
+   * (`{ ...item, body }`, one part of a pack) is sent there, and the item itself stays.
+   */
   bury(item: Item, reason: string): Promise<void>
+  /** Resolves once the queue has stored all of them; rejects with `details.failed` otherwise. */
+  send(messages: readonly Outgoing[]): Promise<void>
   depth(): Promise<QueueDepth>
 }
 

@@ -31,6 +31,13 @@ export const events = {
     labels: ['rule', 'code'],
     means: 'a message could not be delivered and never will be',
   },
+  'spool.truncated': { level: 'info', means: 'a write that a crash had cut short was removed; it was never acknowledged' },
+  'spool.corrupted': {
+    level: 'error',
+    metric: 'spool_corruptions_total',
+    means: 'part of the spool is unreadable; the file is kept as *.corrupt',
+  },
+  'spool.failed': { level: 'warn', metric: 'spool_failures_total', labels: ['code'], means: 'the disk of the spool failed a call' },
   'rule.loaded': { level: 'info', means: 'a set of rules is in use' },
   'rule.rejected': { level: 'error', metric: 'rules_rejected_total', means: 'new rule files are broken; the old set stays' },
   'rule.matched': { level: 'none', metric: 'rule_matches_total', labels: ['rule'], means: 'FROM and WHERE held for a message' },
@@ -54,6 +61,29 @@ export const events = {
   },
   'consumer.buried': { level: 'error', metric: 'buried_total', labels: ['queue', 'code'], means: 'an item went to its dead-letter queue' },
   'consumer.unreachable': { level: 'warn', metric: 'consumer_errors_total', labels: ['queue', 'code'], means: 'a queue could not be read' },
+  'consumer.sidelined': {
+    level: 'none',
+    metric: 'sidelined_total',
+    labels: ['queue', 'outcome'],
+    means: 'items of a tenant beyond its share, or too old, went to the overflow queue',
+  },
+  'consumer.expired': { level: 'warn', metric: 'leases_lost_total', labels: ['queue'], means: 'the queue gave an item in hand to another' },
+  'consumer.slowed': {
+    level: 'warn',
+    metric: 'slowdowns_total',
+    labels: ['queue'],
+    means: 'errors or latency downstream: the consumer slows',
+  },
+  'consumer.recovered': { level: 'info', means: 'a slowed consumer is back at its full pace' },
+  'consumer.stopped': { level: 'info', means: 'a consumer has finished or released what it had in hand' },
+  'tenant.noisy': {
+    level: 'warn',
+    metric: 'noisy_tenants_total',
+    labels: ['queue', 'tenant'],
+    means: 'a tenant asks for far more than its share',
+  },
+  'tenant.quiet': { level: 'info', means: 'a noisy tenant is back within its share' },
+  'deadletter.replayed': { level: 'info', metric: 'replayed_total', labels: ['queue'], means: 'dead letters went back to their queue' },
   'alert.raised': { level: 'warn', metric: 'alerts_total', labels: ['alert'], means: 'an alert was published' },
 } as const satisfies Record<string, EventKind>
 
@@ -69,6 +99,8 @@ export interface Fields {
   readonly rule?: string
   readonly action?: string
   readonly queue?: string
+  /** Name of the queue, topic or host a rule action delivers to. */
+  readonly target?: string
   readonly group?: string
   readonly outcome?: string
   readonly alert?: string

@@ -43,7 +43,7 @@ export const plainTemplate: ActionDeps['template'] = (text) => (delivery) =>
 
 export type SqsCall = SendMessageBatchCommandInput & { Entries: SendMessageBatchRequestEntry[] }
 export type SnsCall = PublishBatchCommandInput & { PublishBatchRequestEntries: PublishBatchRequestEntry[] }
-type Send<Input> = (command: { readonly input: Input }, options: { readonly abortSignal: AbortSignal }) => Promise<unknown>
+type Send<Input> = (command: { readonly input: Input }) => Promise<unknown>
 
 /** SQS and SNS as one function each, which sees the command and answers or throws. */
 export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; readonly sns?: Send<SnsCall> }): Aws {

@@ -8,21 +8,21 @@ const signal = new AbortController().signal
 function setUp(limits: Partial<BatchLimits> = {}) {
   const clock = createManualClock()
   const calls: {
-    entries: readonly string[]
-    signal: AbortSignal
-    answer: (outcomes?: (GatewayError | undefined)[]) => void
-    fail: (e: Error) => void
+    readonly entries: readonly string[]
+    answer(outcomes?: readonly (GatewayError | undefined)[]): void
+    fail(error: Error): void
   }[] = []
   const batcher = createBatcher<string>({
     maxEntries: 3,
     maxBytes: 100,
     maxCalls: 2,
     lingerMs: 10,
+    eager: true,
     ...limits,
     clock,
-    send: (entries, signal) =>
+    send: (entries) =>
       new Promise((resolve, reject) => {
-        calls.push({ entries: [...entries], signal, answer: (outcomes = []) => resolve(outcomes), fail: reject })
+        calls.push({ entries, answer: (outcomes = []) => resolve(outcomes), fail: reject })
       }),
   })
   const fates: string[] = []
@@ -73,6 +73,17 @@ describe('when a call leaves', () => {
     expect(sent()).toEqual(['a'])
     await clock.advance(1)
     expect(sent()).toEqual(['a', 'b'])
+  })
+
+  test('one that is not eager waits for company even when nothing is in flight', async () => {
+    const { add, sent, clock } = setUp({ eager: false })
+    add('a')
+    await settled()
+    await clock.advance(9)
+    add('b')
+    expect(sent()).toEqual([])
+    await clock.advance(1)
+    expect(sent()).toEqual(['ab'])
   })
 
   test('no more calls than allowed are in flight, however long one takes', async () => {
@@ -130,16 +141,18 @@ describe('what the callers learn', () => {
     expect(fates).toContain('d ACTION_FAILED')
   })
 
-  test('a call is abandoned once every caller in it has gone, and not before', async () => {
-    const { add, calls } = setUp()
-    const [one, other] = [new AbortController(), new AbortController()]
-    add('a', 1, one.signal)
-    add('b', 1, other.signal)
-    add('c', 1, one.signal)
-    one.abort()
-    expect(calls[0]?.signal.aborted).toBe(false)
-    other.abort()
-    expect(calls[0]?.signal.aborted).toBe(true)
+  test('a caller that goes while its call is in flight is answered at once, and the others by the call', async () => {
+    const { add, calls, fates } = setUp()
+    const gone = new AbortController()
+    add('a', 1, gone.signal)
+    add('b')
+    add('c', 1, gone.signal)
+    gone.abort()
+    await settled()
+    expect(fates).toEqual(['a ACTION_FAILED', 'c ACTION_FAILED'])
+    calls[0]?.answer()
+    await settled()
+    expect(fates.at(-1)).toBe('b accepted')
   })
 })
 

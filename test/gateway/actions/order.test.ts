@@ -67,3 +67,13 @@ test('a group that has come to rest is forgotten, and starts afresh', async () =
   deliver('a2')
   expect(started).toEqual(['a1', 'a2'])
 })
+
+test('a group that cannot be told fails its own delivery only', async () => {
+  const sink = keepOrder({ action: 'test', deliver: async () => undefined }, ({ key }) => {
+    if (key === '?') throw new GatewayError('RULE_FAILED', 'undefined in a template')
+    return key
+  })
+  const { signal } = new AbortController()
+  await expect(sink.deliver(createDelivery({ key: '?' }), signal)).rejects.toMatchObject({ code: 'RULE_FAILED' })
+  await sink.deliver(createDelivery({ key: 'a' }), signal)
+})

@@ -1,6 +1,12 @@
-import { expect, test } from 'vitest'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
 import { sqs } from '../../../gateway/actions/sqs.ts'
+import { unpack } from '../../../lib/pack.ts'
+import { type SinkUnderTest, testSink } from '../../contract/sink.ts'
 import { createDelivery, createDeps, createFakeAws, createMessage, type SqsCall, sdkError } from '../../helpers/delivery.ts'
+import { toBatchAnswer } from '../../helpers/fates.ts'
+import { settled } from '../../helpers/manual-clock.ts'
 
 const signal = new AbortController().signal
 
@@ -12,7 +18,8 @@ function setUp(params: object, answer: (input: SqsCall) => unknown = () => ({}))
       return answer(input)
     },
   })
-  return { calls, sink: sqs.bind(sqs.params.parse(params), createDeps({ aws })) }
+  const deps = createDeps({ aws })
+  return { calls, clock: deps.clock, sink: sqs.bind(sqs.params.parse(params), deps) }
 }
 
 test('a message carries its body, its idempotency key, and the tenant when the rule names one', async () => {
@@ -114,4 +121,122 @@ test('a missing queue may yet come, and the error names it without its address',
     message: 'the queue "telemetry" does not exist',
     retryable: true,
   })
+})
+
+test('packed readings share a message, one per tenant, and say how many they are', async () => {
+  const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', groupId: '${topic(1)}', pack: { lingerMs: 50 } })
+  const accepted = ['a', 'b', 'a'].map((topic, i) =>
+    sink.deliver(createDelivery({ message: createMessage({ topic }), body: `{"n":${i}}`, key: `key-${i}` }), signal),
+  )
+  await settled()
+  expect(calls).toEqual([])
+  await clock.advance(50)
+  await Promise.all(accepted)
+  const entries = calls.flatMap(({ Entries }) => Entries)
+  expect(entries.map(({ MessageGroupId, MessageAttributes }) => [MessageGroupId, MessageAttributes?.pack?.StringValue])).toEqual([
+    ['a', '2'],
+    ['b', '1'],
+  ])
+  expect(entries.every(({ MessageAttributes }) => MessageAttributes?.messageId === undefined)).toBe(true)
+  const readings = unpack(Buffer.from(entries[0]?.MessageBody ?? '')).map(({ key, body }) => `${key} ${Buffer.from(body)}`)
+  expect(readings).toEqual(['key-0 {"n":0}', 'key-2 {"n":2}'])
+})
+
+test('a pack stays under its bytes, attributes included', async () => {
+  const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', groupId: 'acme', pack: { maxBytes: 2_000 } })
+  const accepted = Array.from({ length: 100 }, (_, i) =>
+    sink.deliver(createDelivery({ body: `${i}`.padStart(90, '0'), key: `key-${i}` }), signal),
+  )
+  await settled()
+  await clock.advance(100)
+  await Promise.all(accepted)
+  const sizes = calls.flatMap(({ Entries }) => Entries.map((entry) => billed(entry)))
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(2_000)
+  expect(Math.max(...sizes)).toBeGreaterThan(1_700)
+})
+
+function billed({ MessageBody = '', MessageAttributes = {} }: SqsCall['Entries'][number]): number {
+  const attributes = Object.entries(MessageAttributes).map(([name, { DataType, StringValue }]) => name + DataType + StringValue)
+  return Buffer.byteLength(MessageBody + attributes.join(''))
+}
+
+const target: SinkUnderTest['target'] = (decide) => ({
+  aws: createFakeAws({
+    sqs: ({ input }) =>
+      toBatchAnswer(
+        input.Entries.map(({ MessageBody }) => MessageBody),
+        decide,
+      ),
+  }),
+})
+
+describe('standard queue', () => testSink({ entry: { sqs: { queueUrl: 'telemetry' } }, target }))
+describe('FIFO queue', () => testSink({ entry: { sqs: { queueUrl: 'doors.fifo', groupId: '${key()}' } }, target }))
+
+test('on a FIFO queue a failed body is not overtaken by its group, and the other groups go on', async () => {
+  const accepted: string[] = []
+  let failures = 2
+  const deps = createDeps(
+    target(async (body) => {
+      if (body === 'a1' && failures-- > 0) return 'fail'
+      accepted.push(body)
+      return 'accept'
+    }),
+  )
+  const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
+  const all = ['a1', 'a2', 'b1', 'a3', 'b2'].map((body) =>
+    sink.deliver(createDelivery({ body, key: body, message: createMessage({ topic: body.charAt(0) }) }), signal),
+  )
+  await settled()
+  expect(accepted).toEqual(['b1', 'b2'])
+  await deps.clock.advance(10_000)
+  await Promise.all(all)
+  expect(accepted).toEqual(['b1', 'b2', 'a1', 'a2', 'a3'])
+})
+
+test('whatever fails, and however, each FIFO group arrives in order and complete but for what was refused', async () => {
+  // `lost`: SQS accepted the whole call, and the answer did not arrive. The retry is a duplicate that SQS knows by its deduplication id.
+  const trouble = fc.constantFrom('none', 'none', 'none', 'entry', 'refused', 'call', 'lost')
+  await fc.assert(
+    fc.asyncProperty(fc.array(trouble, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (troubles, groups) => {
+      const queue = new Map<string, string>()
+      const refused = new Set<string>()
+      let calls = 0
+      const accept = ({ MessageDeduplicationId = '', MessageBody = '' }) => {
+        if (!queue.has(MessageDeduplicationId)) queue.set(MessageDeduplicationId, MessageBody)
+      }
+      const aws = createFakeAws({
+        async sqs({ input: { Entries } }) {
+          const [first, ...others] = Entries
+          const drawn = troubles[calls++] ?? 'none'
+          // What SQS knows already it does not refuse.
+          const fate = drawn === 'refused' && queue.has(first!.MessageDeduplicationId!) ? 'none' : drawn
+          if (fate === 'call') throw sdkError('InternalFailure', 500)
+          if (fate !== 'entry' && fate !== 'refused') accept(first!)
+          for (const entry of others) accept(entry)
+          if (fate === 'lost') throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+          if (fate === 'refused') refused.add(first!.MessageBody!)
+          return fate === 'none' ? {} : { Failed: [{ Id: '0', Code: 'AsTheTestWants', SenderFault: fate === 'refused' }] }
+        },
+      })
+      const deps = createDeps({ aws })
+      const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
+      const bodies = Array.from({ length: 24 }, (_, i) => ({ group: String(i % groups), body: String(i) }))
+      const all = bodies.map(({ group, body }) =>
+        sink.deliver(createDelivery({ body, key: `key-${body}`, message: createMessage({ topic: group }) }), signal),
+      )
+      let done = false
+      Promise.allSettled(all).then(() => {
+        done = true
+      })
+      for (let i = 0; i < 200 && !done; i++) await deps.clock.advance(20_000)
+      expect(done).toBe(true)
+      for (let group = 0; group < groups; group++) {
+        const ofGroup = (body: string) => Number(body) % groups === group
+        const expected = bodies.map(({ body }) => body).filter((body) => ofGroup(body) && !refused.has(body))
+        expect([...queue.values()].filter(ofGroup)).toEqual(expected)
+      }
+    }),
+    { numRuns: 25 },
+  )
 })

@@ -1,0 +1,58 @@
+// The whole way of every message, from the device to its consumer, as numbers that must add up.
+import type { FleetReport } from '../device-sim/fleet.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+
+export interface Account {
+  readonly ledger: ReturnType<Gateway['ledger']>
+  readonly fleet: Pick<FleetReport, 'devices' | 'sent' | 'acked' | 'failed' | 'dropped' | 'seed'>
+  /** Bodies that queues and topics accepted. */
+  readonly delivered: number
+  /** Of those, handled by a consumer or buried in a dead-letter queue. */
+  readonly consumed: number
+  readonly buried: number
+  /** By queue: what its consumer handled. */
+  readonly queues: Readonly<Record<string, number>>
+  /** Acknowledged to a device and never taken into the books, or delivered to a queue and neither consumed nor waiting there. */
+  readonly lost: number
+}
+
+export async function account(gateway: Gateway, { devices, sent, acked, failed, dropped, seed }: FleetReport): Promise<Account> {
+  const ledger = gateway.ledger()
+  const { metrics } = gateway.observe
+  const delivered = metrics.total('action.delivered', { action: 'sqs' }) + metrics.total('action.delivered', { action: 'sns' })
+  const stats = gateway.consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
+  const buried = stats.reduce((sum, { buried }) => sum + buried, 0)
+  const consumed = stats.reduce((sum, { handled }) => sum + handled, buried)
+  const waiting =
+    consumed >= delivered ? 0 : (await gateway.queues()).reduce((sum, { waiting = 0, inFlight = 0 }) => sum + waiting + inFlight, 0)
+  return {
+    ledger,
+    fleet: { devices, sent, acked, failed, dropped, seed },
+    delivered,
+    consumed,
+    buried,
+    queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
+    lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - waiting),
+  }
+}
+
+const number = (value: number) => value.toLocaleString('en-US')
+
+export function accountText({ ledger, fleet, delivered, consumed, buried, queues, lost }: Account, colour: boolean): string {
+  const { accepted, delivered: done, unmatched, dead, queued, balanced } = ledger
+  const verdict = lost === 0 && balanced
+  const paint = (text: string) => (colour ? `\u001b[${verdict ? 32 : 31}m${text}\u001b[0m` : text)
+  const refused = Object.entries({ ...ledger.refused, ...ledger.shed }).map(([code, count]) => `${number(count)} ${code}`)
+  return [
+    '',
+    'Ledger',
+    `  devices   ${number(fleet.sent)} sent · ${number(fleet.acked)} acknowledged · ${number(fleet.failed)} failed · ${number(fleet.dropped)} dropped`,
+    `  gateway   accepted ${number(accepted)} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)}`,
+    ...(refused.length > 0 ? [`  refused   ${refused.join(' · ')}`] : []),
+    `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${Object.entries(queues)
+      .map(([queue, handled]) => `${queue} ${number(handled)}`)
+      .join(', ')}) · ${number(buried)} dead letters`,
+    paint(balanced ? `${number(lost)} lost` : `the ledger does not balance, ${number(lost)} lost`),
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,10 @@
+// What a person reads when a command fails: one sentence for what they can mend, a stack only for our own mistakes.
+import { GatewayError } from '../gateway/errors.ts'
+
+/** Failures that come from what was typed or configured. */
+const usage: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'RULE_INVALID', 'SQL_INVALID', 'PORT_IN_USE'])
+
+export function describeFailure(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
+  if (error instanceof GatewayError) return { text: `weir: ${error.message}`, code: usage.has(error.code) ? 2 : 1 }
+  return { text: `weir: unexpected error: ${error instanceof Error ? error.stack : String(error)}`, code: 1 }
+}

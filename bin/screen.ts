@@ -1,0 +1,74 @@
+// What `weir up` shows while it runs: where everything listens, a line per second, and every alert.
+import type { FleetProgress } from '../device-sim/fleet.ts'
+import type { Gateway, Ports } from '../gateway/gateway.ts'
+
+export interface Welcome {
+  readonly ports: Ports
+  readonly host: string
+  readonly logFile: string
+  readonly devices: number
+  readonly everySeconds: number
+  readonly seed: number
+}
+
+export function welcome({ ports, host, logFile, devices, everySeconds, seed }: Welcome): string {
+  const rows: readonly (readonly [string, string | false | undefined])[] = [
+    ['MQTT', ports.mqtt !== undefined && `mqtt://${host}:${ports.mqtt}`],
+    ['MQTT over WebSocket', ports.mqttWs !== undefined && `ws://${host}:${ports.mqttWs}/mqtt`],
+    ['SQS and SNS', ports.aws !== undefined && `http://127.0.0.1:${ports.aws}`],
+    ['Admin', ports.admin !== undefined && `http://${host}:${ports.admin}/api/ledger · /metrics · /healthz`],
+    ['Log', `${logFile} · read it with: weir logs --follow`],
+    ['Fleet', `${devices} freezers in 4 tenants, one reading each ${everySeconds} s, a minute of freezer life in a second · seed ${seed}`],
+  ]
+  const shown = rows.flatMap(([name, value]) => (value ? [`  ${name.padEnd(20)}${value}`] : []))
+  return `weir: the river flows, Ctrl-C ends it\n\n${shown.join('\n')}\n\n`
+}
+
+export interface Moment {
+  readonly gateway: Gateway
+  readonly fleet: FleetProgress | undefined
+  readonly alerts: number
+}
+
+const columns = ['in/s', 'routed/s', 'queued', 'consumed/s', 'alerts', 'dead', 'ack p99'] as const
+const headerEvery = 20
+
+/** One line per call, like vmstat: rates since the last call, then totals. */
+export function createLiveLines(out: NodeJS.WritableStream): { write(moment: Moment): void } {
+  let before = { accepted: 0, delivered: 0, handled: 0 }
+  let lines = 0
+  return {
+    write({ gateway, fleet, alerts }) {
+      const { accepted, delivered, dead, queued } = gateway.ledger()
+      const stats = gateway.consumers.map((consumer) => consumer.stats())
+      const handled = stats.reduce((sum, { handled }) => sum + handled, 0)
+      const buried = stats.reduce((sum, { buried }) => sum + buried, 0)
+      const inHand = stats.reduce((sum, { waiting, inFlight }) => sum + waiting + inFlight, 0)
+      const ack = fleet?.ackMs ? `${fleet.ackMs.p99.toFixed(1)} ms` : '-'
+      const values = [
+        accepted - before.accepted,
+        delivered - before.delivered,
+        queued + inHand,
+        handled - before.handled,
+        alerts,
+        dead + buried,
+        ack,
+      ]
+      if (lines++ % headerEvery === 0) out.write(`${columns.map((name) => name.padStart(12)).join('')}\n`)
+      out.write(`${values.map((value) => String(value).padStart(12)).join('')}\n`)
+      before = { accepted, delivered, handled }
+    },
+  }
+}
+
+/** `ALERT  warm_freezer  acme truck-3 freezer-17  −9.4 °C` from the JSON body of an alert. */
+export function alertLine(body: Uint8Array, colour: boolean): string {
+  const text = Buffer.from(body).toString()
+  const label = colour ? '\u001b[1;31mALERT\u001b[0m' : 'ALERT'
+  try {
+    const { alert, tenant, site, device, temperature, door } = JSON.parse(text)
+    return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+  } catch {
+    return `${label}  ${text.slice(0, 200)}`
+  }
+}

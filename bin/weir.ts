@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+// The table of commands. Each is imported when it is called, so that `weir --help` costs nothing.
+import { Command, CommanderError } from 'commander'
+
+interface Row {
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+const commands: Readonly<Record<string, Row>> = {
+  up: {
+    summary: 'everything at once: queues, gateway, a demo fleet and its consumers',
+    load: async () => (await import('./up.ts')).upCommand(),
+  },
+  gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
+  fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
+  logs: { summary: 'the gateway log, filtered and readable', load: async () => (await import('../gateway/cli/logs.ts')).logsCommand() },
+  rules: { summary: 'test, explain and evaluate rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
+  policy: {
+    summary: 'what an AWS IoT policy allows, and which statement says so',
+    load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
+  },
+  certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
+  consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
+  backlog: {
+    summary: 'depth, age, rates and drain time per queue',
+    load: async () => (await import('../gateway/cli/backlog.ts')).backlogCommand(),
+  },
+  tenants: { summary: 'dwell time and share per tenant', load: async () => (await import('../gateway/cli/tenants.ts')).tenantsCommand() },
+  dlq: { summary: 'dead letters: by cause, shown, replayed', load: async () => (await import('../gateway/cli/dlq.ts')).dlqCommand() },
+  fairness: {
+    summary: 'one noisy tenant: dwell times with fairness off and on',
+    load: async () => (await import('../gateway/cli/fairness.ts')).fairnessCommand(),
+  },
+  ordering: {
+    summary: 'one stream through a standard and a FIFO queue',
+    load: async () => (await import('../gateway/cli/ordering.ts')).orderingCommand(),
+  },
+}
+
+/** The fleet knows no queues: who may import both puts the two together. */
+async function loadFleet(): Promise<Command> {
+  const [{ fleetCommand }, { followQueues }] = await Promise.all([
+    import('../device-sim/cli/fleet.ts'),
+    import('../gateway/cli/follow-queues.ts'),
+  ])
+  return fleetCommand({ followQueue: followQueues })
+}
+
+const exit = { done: 0, failed: 1, usage: 2 } as const
+
+async function main(argv: readonly string[]): Promise<void> {
+  const [name = '--help', ...rest] = argv
+  const row = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!row) return overview().then((root) => void root.parse([name, ...rest], { from: 'user' }))
+  const command = await row.load()
+  quietExit(command).name(`weir ${name}`)
+  await command.parseAsync(rest, { from: 'user' })
+}
+
+/** What `weir --help` prints and an unknown command is measured against. */
+async function overview(): Promise<Command> {
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } })
+  const root = new Command('weir').description(manifest.description).version(manifest.version)
+  for (const [name, { summary }] of Object.entries(commands)) root.command(name).summary(summary).description(summary)
+  root.addHelpText('after', '\nweir <command> --help shows its flags, with examples.')
+  return quietExit(root)
+}
+
+/** commander would end the process by itself, and with 1 for wrong usage. */
+function quietExit(command: Command): Command {
+  command.exitOverride()
+  for (const inner of command.commands) quietExit(inner)
+  return command
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exit.done : exit.usage
+  } else {
+    const { describeFailure } = await import('./failure.ts')
+    const { text, code } = describeFailure(error)
+    process.stderr.write(`${text}\n`)
+    process.exitCode = code
+  }
+}

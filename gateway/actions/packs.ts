@@ -1,0 +1,67 @@
+// Many readings in one SQS message: a batcher of readings per queue and tenant, in front of the batcher of the queue.
+import { pack, packAttribute, packedSize } from '../../lib/pack.ts'
+import type { ActionDeps } from './action.ts'
+import { type Batcher, createBatcher } from './batch.ts'
+import { createBatchers } from './batchers.ts'
+import { checkedSize, type SqsEntry, toEntry } from './sqs-entry.ts'
+
+export interface PackOptions {
+  readonly maxBytes: number
+  readonly lingerMs: number
+}
+
+export interface Packs {
+  /** Resolves when the pack with this reading was accepted. */
+  add(url: string, group: string | undefined, key: string, body: string, signal: AbortSignal): Promise<void>
+  drained(): Promise<void>
+}
+
+interface Reading {
+  readonly key: string
+  readonly body: string
+  readonly bytes: number
+}
+
+// Readings leave a pack one by one when their callers go; the pack itself is sent for those that stay.
+const unhurried = new AbortController().signal
+
+/**
+ * A pack carries no `messageId`: after a retry the same reading travels in different company, and a consumer that knew the pack by
+ * its first reading would drop the others. Each reading has its own key in the index.
+ */
+export function createPacks(
+  options: PackOptions,
+  queueOf: (url: string) => Batcher<SqsEntry>,
+  { clock }: Pick<ActionDeps, 'clock'>,
+): Packs {
+  const packers = createBatchers<Reading>()
+
+  const createPacker = (url: string, group: string | undefined) =>
+    createBatcher<Reading>({
+      maxEntries: 10_000,
+      maxBytes: options.maxBytes - headBytes(group),
+      maxCalls: 64,
+      lingerMs: options.lingerMs,
+      eager: false,
+      clock,
+      async send(readings) {
+        const entry = toEntry(pack(readings), { [packAttribute]: String(readings.length) }, group)
+        await queueOf(url).add(entry, checkedSize(entry, url), unhurried)
+        return []
+      },
+    })
+
+  return {
+    async add(url, group, key, body, signal) {
+      const bytes = Buffer.byteLength(body)
+      const packer = packers.of(group === undefined ? url : `${url} ${group}`, () => createPacker(url, group))
+      await packer.add({ key, body, bytes }, packedSize(key, bytes), signal)
+    },
+    drained: packers.drained,
+  }
+}
+
+// What a pack has besides its readings: the ends of the index, and the attributes with their names and types.
+function headBytes(group: string | undefined): number {
+  return 64 + (group === undefined ? 0 : Buffer.byteLength(group))
+}

@@ -1,0 +1,104 @@
+// Tries again for as long as trying can help: the message is safe in the spool, so a queue that is away for hours is waited for.
+import { type Backoff, backoffMs } from '../../lib/backoff.ts'
+import { GatewayError, textOf } from '../errors.ts'
+import type { ActionDeps, Delivery, Sink, Target } from './action.ts'
+import { abandoned } from './batch.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
+
+const backoff: Backoff = { baseMs: 100, capMs: 10_000 }
+const probeBackoff: Backoff = { baseMs: 500, capMs: 15_000 }
+const failuresToOpen = 3
+
+/** Retries stay a small share of the traffic: a tenth of what succeeds, and one a second so that a quiet sink is not stuck. */
+const budget = { tokens: 100, perSuccess: 0.1, perSecond: 1 }
+
+type RetryDeps = Pick<ActionDeps, 'clock' | 'random' | 'observe'>
+
+/** Rejects only with what trying again cannot help, or because the signal aborted. */
+export function withRetries(sink: Target, deps: RetryDeps): Sink {
+  const { clock, random, observe } = deps
+  const { action } = sink
+  const breakers = new Map<string, Breaker>()
+  const targetOf = sink.targetOf ?? (() => action)
+  const tokens = createBudget(deps)
+
+  const breakerOf = (target: string, { rule }: Delivery, code: string): Breaker => {
+    const known = breakers.get(target)
+    if (known) return known
+    const about = { rule, action, code, target }
+    const breaker = createBreaker({
+      clock,
+      random,
+      threshold: failuresToOpen,
+      backoff: probeBackoff,
+      onOpen: () => observe.record('gateway.degraded', about),
+      onClose: (ms) => observe.record('gateway.recovered', { ...about, ms: Math.round(ms) }),
+    })
+    breakers.set(target, breaker)
+    return breaker
+  }
+
+  const settle = (delivery: Delivery) => {
+    tokens.earn()
+    if (breakers.size === 0) return
+    const target = targetOf(delivery)
+    breakers.get(target)?.succeeded()
+    breakers.delete(target)
+  }
+
+  /** Resolves when the next attempt may be made; counts it against the budget unless the breaker paces it already. */
+  const pause = async (breaker: Breaker, attempt: number, signal: AbortSignal) => {
+    for (let wait = attempt; !breaker.open; wait++) {
+      await clock.sleep(backoffMs(backoff, wait, random), signal)
+      if (tokens.spend()) return
+    }
+  }
+
+  const deliver = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
+    for (let attempt = 0; ; attempt++) {
+      const waiting = breakers.size === 0 ? undefined : breakers.get(targetOf(delivery))
+      const probe = waiting?.open ? await waiting.admit(signal) : false
+      try {
+        await sink.deliver(delivery, signal)
+        return settle(delivery)
+      } catch (error) {
+        const target = targetOf(delivery)
+        if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
+          breakers.get(target)?.left(probe)
+          throw error
+        }
+        const breaker = breakerOf(target, delivery, error.code)
+        breaker.failed(probe)
+        observe.record('action.retried', { rule: delivery.rule, action, code: error.code, target, detail: textOf(error) })
+        await pause(breaker, attempt, signal)
+      }
+    }
+  }
+
+  return {
+    action,
+    deliver: (delivery, signal) =>
+      deliver(delivery, signal).catch((error) => {
+        throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : error
+      }),
+    ...(sink.stop && { stop: () => sink.stop!() }),
+  }
+}
+
+function createBudget({ clock }: RetryDeps) {
+  let tokens = budget.tokens
+  let at = clock.monotonic()
+  return {
+    earn() {
+      tokens = Math.min(budget.tokens, tokens + budget.perSuccess)
+    },
+    spend(): boolean {
+      const now = clock.monotonic()
+      tokens = Math.min(budget.tokens, tokens + ((now - at) / 1_000) * budget.perSecond)
+      at = now
+      if (tokens < 1) return false
+      tokens--
+      return true
+    },
+  }
+}

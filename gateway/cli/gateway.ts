@@ -1,0 +1,53 @@
+// `weir gateway`: the gateway alone, until it is told to stop.
+import { Command } from 'commander'
+import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
+import { startGateway } from '../gateway.ts'
+import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
+import { createStdoutLog } from './log.ts'
+
+const examples = `
+Examples:
+  $ weir gateway                                        the cold chain demo's rules, on the default ports
+  $ weir gateway --config gateway.json --mqtt-port 1884
+  $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
+  $ weir gateway | weir logs --level warn               read the log
+
+The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the ports.
+SIGTERM or Ctrl-C delivers what was accepted, then ends; a second one ends at once.`
+
+interface Flags extends GatewayFlags {
+  readonly config?: string
+  readonly drainTimeout: number
+}
+
+export function gatewayCommand(): Command {
+  const command = new Command('gateway')
+    .description('run the gateway: devices in, queues out')
+    .option('--config <file>', 'JSON config file; flags override it')
+    .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
+  return addGatewayFlags(command).addHelpText('after', examples).action(run)
+}
+
+async function run(flags: Flags): Promise<void> {
+  const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
+  const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
+  const log = createStdoutLog(config.log.level)
+  const gateway = await startGateway({ config, log })
+  await signalled()
+  await gateway.stop(flags.drainTimeout)
+  process.exitCode = gateway.ledger().balanced ? 0 : 1
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
+export function signalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let seen = false
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (seen) process.exit(130)
+      seen = true
+      resolve(signal)
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  })
+}

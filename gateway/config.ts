@@ -1,0 +1,116 @@
+// The rooms' schemas put together. Parsed once, here; inside, the values are trusted.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { problemsOf } from '../lib/problems.ts'
+import { accessSchema } from './access/access.ts'
+import { awsSchema } from './aws.ts'
+import { consumerSchema } from './consume/consumer-config.ts'
+import { GatewayError, textOf } from './errors.ts'
+import { portSchema } from './listen/door.ts'
+import { localSchema } from './local/local.ts'
+import { type Resources, resourcesSchema } from './local/resources.ts'
+import { spoolSchema } from './spool/config.ts'
+
+/** The cold chain's own rules and queues, which come with the program. */
+const bundled = (path: string) => fileURLToPath(new URL(`../infra/${path}`, import.meta.url))
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe('for editors'),
+  host: z.string().default('127.0.0.1').describe('address every door listens on; loopback unless told otherwise'),
+  dataDir: z.string().default('.weir').describe('directory for the spool, the log and persisted queues'),
+  listen: z
+    .strictObject({
+      mqtt: portSchema.default(1883).describe('MQTT port; 0 = any free, off = none'),
+      mqttWs: portSchema.default(8083).describe('MQTT over WebSocket port, path /mqtt'),
+      admin: portSchema.default(8080).describe('admin HTTP port: health, metrics, ledger'),
+    })
+    .prefault({})
+    .describe('the doors'),
+  aws: awsSchema.prefault({}).describe('where SQS and SNS are'),
+  local: localSchema.prefault({}).describe('the embedded SQS and SNS, used when aws.endpoint is `embedded`'),
+  resources: z
+    .union([z.string(), resourcesSchema])
+    .optional()
+    .describe(
+      "queues and topics, or the path of a file with them; the cold chain's where left out. Created on the embedded or an emulated endpoint, never on AWS",
+    ),
+  rules: z
+    .strictObject({ dir: z.string().optional().describe("directory of rule files; the cold chain's where left out") })
+    .prefault({})
+    .describe('the rules'),
+  access: accessSchema.prefault({}).describe('who may do what, and how much'),
+  spool: spoolSchema.prefault({ kind: 'file' }).describe('what stands between an acknowledgement and a delivery'),
+  delivery: z
+    .strictObject({ maxInFlight: z.number().int().min(1).default(4_096).describe('messages with the rules and their targets at one time') })
+    .prefault({})
+    .describe('from the spool to the targets'),
+  consumers: z.array(consumerSchema).default([]).describe('what this process takes from queues'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('the least important level written'),
+    })
+    .prefault({})
+    .describe('the log'),
+})
+
+export type GatewayConfig = z.infer<typeof configSchema>
+/** What a person may leave out. */
+export type GatewayConfigInput = z.input<typeof configSchema>
+
+/** Throws CONFIG_INVALID with every problem, one a line. */
+export function parseConfig(value: unknown, where = 'config'): GatewayConfig {
+  const parsed = configSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const problems = problemsOf(configSchema, parsed.error).map((problem) => `${where}: ${problem}`)
+  throw new GatewayError('CONFIG_INVALID', problems.join('\n'))
+}
+
+/** Reads a JSON file, with `${NAME}` in its strings filled from the environment. */
+export function readConfig(path: string, environment: Readonly<Record<string, string | undefined>> = process.env): unknown {
+  return fill(readJson(path), path, environment)
+}
+
+/** The queues and topics themselves, whether the config holds them or names their file. */
+export function resourcesOf({ resources = bundled('resources.json') }: GatewayConfig): Resources {
+  if (typeof resources !== 'string') return resources
+  const parsed = resourcesSchema.safeParse(readJson(resources))
+  if (parsed.success) return parsed.data
+  throw new GatewayError(
+    'CONFIG_INVALID',
+    problemsOf(resourcesSchema, parsed.error)
+      .map((problem) => `${resources}: ${problem}`)
+      .join('\n'),
+  )
+}
+
+export function rulesDirOf({ rules }: GatewayConfig): string {
+  return rules.dir ?? bundled('rules')
+}
+
+function readJson(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new GatewayError('CONFIG_INVALID', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new GatewayError('CONFIG_INVALID', `${path}: not JSON: ${textOf(error)}`)
+  }
+}
+
+function fill(value: unknown, path: string, environment: Readonly<Record<string, string | undefined>>): unknown {
+  if (typeof value === 'string') {
+    return value.replaceAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_, name: string) => {
+      const found = environment[name]
+      if (found === undefined) throw new GatewayError('CONFIG_INVALID', `${path}: environment variable ${name} is not set`)
+      return found
+    })
+  }
+  if (Array.isArray(value)) return value.map((item) => fill(item, path, environment))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, path, environment)]))
+}

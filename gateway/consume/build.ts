@@ -1,0 +1,66 @@
+// From the configuration of one consumer to the consumer, with its queues and its handler.
+import type { Clock } from '../../lib/clock.ts'
+import { packAttribute, unpack } from '../../lib/pack.ts'
+import { type Aws, deadLetterNameOf } from '../aws.ts'
+import type { Observe } from '../observe/observe.ts'
+import { type Consumer, createConsumer, type Part } from './consumer.ts'
+import type { ConsumerConfig } from './consumer-config.ts'
+import { PermanentFailure } from './failure.ts'
+import { bindHandler } from './handlers/index.ts'
+import type { Handler, Item } from './queue.ts'
+import { createSqsQueue } from './sqs-queue.ts'
+
+export interface BuildDeps {
+  readonly aws: Pick<Aws, 'sqs' | 'queueUrl'>
+  readonly clock: Clock
+  readonly random: () => number
+  readonly observe: Observe
+  readonly fetch: typeof fetch
+  /** Takes the place of the configured handler. */
+  readonly handler?: Handler | undefined
+  /** Where the `log` handler prints to. */
+  readonly print?: (line: string) => void
+  /** What the paths of handlers are relative to. */
+  readonly directory?: string
+}
+
+/** Rejects with HANDLER_INVALID where the handler cannot be had. Not started yet. */
+export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Promise<Consumer> {
+  const { queue: name, deadLetterQueue, handler: handlerConfig, ...options } = config
+  const { aws, clock, random, observe, fetch, print = printLine, directory = process.cwd() } = deps
+  const handler = deps.handler ? { handle: deps.handler } : await bindHandler(handlerConfig, { clock, fetch, print, directory })
+  const visibilityTimeoutSeconds = Math.ceil(options.visibilityTimeout / 1_000)
+  const deadLetterName = deadLetterQueue ?? deadLetterNameOf(name)
+  const queueNamed = (queue: string) => createSqsQueue({ aws, name: queue, deadLetterName, visibilityTimeoutSeconds, clock })
+  const consumer = createConsumer({
+    queue: queueNamed(name),
+    ...(options.sideline ? { overflow: queueNamed(options.sideline.queue) } : {}),
+    unpack: partsOf,
+    handler: handler.handle,
+    clock,
+    random,
+    observe,
+    options,
+  })
+  return {
+    ...consumer,
+    async stop() {
+      await consumer.stop()
+      await handler.stop?.()
+    },
+  }
+}
+
+/** The readings the gateway packed into one message. */
+function partsOf({ attributes, body }: Item): readonly Part[] | undefined {
+  if (attributes[packAttribute] === undefined) return undefined
+  try {
+    return unpack(body)
+  } catch (cause) {
+    throw new PermanentFailure('the message is marked as a pack and is none', { cause })
+  }
+}
+
+function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,82 @@
+// The same handler behind an SQS event source in AWS Lambda, with partial batch responses.
+import type { Clock } from '../../lib/clock.ts'
+import { deadReason, isPermanentFailure } from './failure.ts'
+import type { Handler, Item } from './queue.ts'
+
+/** One record of an SQS event [AWS lambda with-sqs]. */
+export interface SqsRecord {
+  readonly messageId: string
+  readonly body: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string }>>
+  readonly eventSourceARN: string
+}
+
+export interface SqsEvent {
+  readonly Records: readonly SqsRecord[]
+}
+
+/** Needs `ReportBatchItemFailures` on the event source, else Lambda ignores it. */
+export interface SqsBatchResponse {
+  readonly batchItemFailures: readonly { readonly itemIdentifier: string }[]
+}
+
+export interface LambdaOptions {
+  readonly handler: Handler
+  readonly clock: Pick<Clock, 'deadline'>
+  /** Sends a copy to the dead-letter queue; what it took counts as done. Absent: SQS moves it after its last receive. */
+  readonly bury?: (item: Item, reason: string) => Promise<void>
+  /** How long before the end of the function's time its handlers are aborted. */
+  readonly marginMs?: number
+}
+
+/**
+ * Never throws: the poller takes an exception for distress and slows every tenant down.
+ * FIFO: groups in parallel, serial inside; after a failure the rest of its group is reported too, untouched.
+ */
+export function createLambdaHandler({ handler, clock, bury, marginMs = 1_000 }: LambdaOptions) {
+  const settle = async (item: Item, signal: AbortSignal): Promise<boolean> => {
+    try {
+      await Promise.race([handler(item, signal), aborted(signal)])
+      return true
+    } catch (error) {
+      if (!bury || !isPermanentFailure(error)) return false
+      return bury(item, deadReason('HANDLER_REFUSED', error.reason)).then(
+        () => true,
+        () => false,
+      )
+    }
+  }
+
+  const settleGroup = async (items: readonly Item[], signal: AbortSignal): Promise<readonly Item[]> => {
+    for (const [index, item] of items.entries()) if (signal.aborted || !(await settle(item, signal))) return items.slice(index)
+    return []
+  }
+
+  return async ({ Records }: SqsEvent, context: { getRemainingTimeInMillis(): number }): Promise<SqsBatchResponse> => {
+    const signal = clock.deadline(Math.max(0, context.getRemainingTimeInMillis() - marginMs))
+    const items = Records.map(toItem)
+    const fifo = Records.some(({ eventSourceARN }) => eventSourceARN.endsWith('.fifo'))
+    const groups = fifo ? [...Map.groupBy(items, ({ group }) => group).values()] : items.map((item) => [item])
+    const failed = await Promise.all(groups.map((group) => settleGroup(group, signal)))
+    return { batchItemFailures: failed.flat().map(({ id }) => ({ itemIdentifier: id })) }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
+function toItem({ messageId, body, attributes: system, messageAttributes }: SqsRecord): Item {
+  const attributes: Record<string, string> = {}
+  for (const [name, { stringValue }] of Object.entries(messageAttributes)) if (stringValue !== undefined) attributes[name] = stringValue
+  return {
+    id: messageId,
+    body: Buffer.from(body),
+    group: system.MessageGroupId ?? attributes.tenant ?? '',
+    key: attributes.messageId ?? system.MessageDeduplicationId ?? messageId,
+    receives: Number(system.ApproximateReceiveCount ?? 1),
+    sentAt: Number(attributes.sentAt ?? system.SentTimestamp ?? 0),
+    attributes,
+  }
+}

@@ -1,0 +1,250 @@
+// Amazon SQS as a Queue: long polls, batches whose failed entries are heard, and moves that send before they delete.
+import { createHash } from 'node:crypto'
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+} from '@aws-sdk/client-sqs'
+import type { Clock } from '../../lib/clock.ts'
+import type { Aws } from '../aws.ts'
+import { GatewayError } from '../errors.ts'
+import { createCoalescer } from './coalesce.ts'
+import type { Item, Outgoing, Queue } from './queue.ts'
+
+export interface SqsQueueOptions {
+  readonly aws: Pick<Aws, 'sqs' | 'queueUrl'>
+  /** Name or URL. A name that ends in `.fifo` is a FIFO queue. */
+  readonly name: string
+  /** Where `bury` sends to. */
+  readonly deadLetterName?: string
+  readonly visibilityTimeoutSeconds: number
+  readonly clock: Pick<Clock, 'sleep'>
+  /** How long a delete waits for others to share its request. Default 50 on standard queues, 3 on FIFO ones, whose successors wait for it. */
+  readonly removeLingerMs?: number
+}
+
+/** [AWS sqs-quotas]: entries of a batch, bytes of a batch, attributes of a message. */
+const maxEntries = 10
+const maxBatchBytes = 1_048_576
+const maxAttributes = 10
+const maxVisibilityMs = 43_200_000
+const maxDelayMs = 900_000
+
+/** Attributes with a meaning of their own; every other one of the sender travels along. */
+const reserved = { key: 'messageId', tenant: 'tenant', sentAt: 'sentAt', tries: 'tries', reason: 'reason', source: 'source' } as const
+
+export function createSqsQueue(options: SqsQueueOptions): Queue {
+  const { aws, name, deadLetterName, visibilityTimeoutSeconds, clock } = options
+  const fifo = name.endsWith('.fifo')
+  const label = name.slice(name.lastIndexOf('/') + 1)
+  const url = aws.queueUrl(name)
+  /** Receipt handles belong to the receive, so they live beside the item and die with it. */
+  const handles = new WeakMap<Item, string>()
+
+  const remove = createCoalescer<string>({
+    max: maxEntries,
+    lingerMs: options.removeLingerMs ?? (fifo ? 3 : 50),
+    clock,
+    async flush(receipts) {
+      const Entries = receipts.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }))
+      const { Failed } = await call(label, () => aws.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries })))
+      return outcomes(label, receipts.length, Failed)
+    },
+  })
+
+  const hold = createCoalescer<{ readonly receipt: string; readonly seconds: number }>({
+    max: maxEntries,
+    lingerMs: 0,
+    clock,
+    async flush(holds) {
+      const Entries = holds.map(({ receipt, seconds }, i) => ({ Id: String(i), ReceiptHandle: receipt, VisibilityTimeout: seconds }))
+      const { Failed } = await call(label, () => aws.sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries })))
+      return outcomes(label, holds.length, Failed)
+    },
+  })
+
+  const toItem = (message: Message): Item => {
+    const item = itemOf(message, fifo)
+    handles.set(item, message.ReceiptHandle ?? '')
+    return item
+  }
+
+  const self: Queue = {
+    name: label,
+    fifo,
+    async receive(max, waitMs, signal) {
+      const command = new ReceiveMessageCommand({
+        QueueUrl: url,
+        MaxNumberOfMessages: Math.min(max, maxEntries),
+        WaitTimeSeconds: Math.min(20, Math.ceil(waitMs / 1_000)),
+        VisibilityTimeout: visibilityTimeoutSeconds,
+        MessageAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['All'],
+      })
+      const { Messages = [] } = await call(label, () => aws.sqs.send(command, { abortSignal: signal }))
+      return Messages.map(toItem)
+    },
+    async remove(items) {
+      const settled = await Promise.allSettled(items.map((item) => remove(handles.get(item) ?? '')))
+      rejectFailed(label, items, settled)
+    },
+    async hold(item, ms) {
+      // Never 0: some emulators lose a message whose visibility is set to nothing.
+      const seconds = Math.max(1, Math.ceil(Math.min(ms, maxVisibilityMs) / 1_000))
+      await hold({ receipt: handles.get(item) ?? '', seconds })
+    },
+    async bury(item, reason) {
+      if (deadLetterName === undefined) {
+        throw new GatewayError('DEAD_LETTER_QUEUE_MISSING', `queue ${label} names no dead-letter queue`)
+      }
+      const attributes = { ...item.attributes, reason, source: label, sentAt: String(item.sentAt) }
+      const whole = handles.has(item)
+      // The parts of one message have its id in common: without the key a FIFO queue would keep the first of them only.
+      await sendAll(aws, deadLetterName, [{ ...item, id: whole ? item.id : `${item.id}.${item.key}`, attributes }])
+      if (whole) await self.remove([item])
+    },
+    send: (messages) => sendAll(aws, name, messages),
+    async depth() {
+      const command = new GetQueueAttributesCommand({
+        QueueUrl: url,
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'],
+      })
+      const { Attributes = {} } = await call(label, () => aws.sqs.send(command))
+      const numbers: Readonly<Record<string, string | undefined>> = Attributes
+      const count = (name: string) => Number(numbers[name] ?? 0)
+      return {
+        waiting: count('ApproximateNumberOfMessages') + count('ApproximateNumberOfMessagesDelayed'),
+        inFlight: count('ApproximateNumberOfMessagesNotVisible'),
+      }
+    },
+  }
+  return self
+}
+
+function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes = {} }: Message, fifo: boolean): Item {
+  const attributes: Record<string, string> = {}
+  for (const [name, { StringValue }] of Object.entries(MessageAttributes)) if (StringValue !== undefined) attributes[name] = StringValue
+  const system: Readonly<Record<string, string | undefined>> = Attributes
+  return {
+    id: MessageId,
+    body: Buffer.from(Body),
+    // Not every SQS gives the group of a standard queue back, so there the tenant travels as an attribute too.
+    group: (fifo ? undefined : (attributes[reserved.tenant] ?? attributes.group)) ?? system.MessageGroupId ?? '',
+    key: attributes[reserved.key] ?? system.MessageDeduplicationId ?? MessageId,
+    receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes[reserved.tries] ?? 0),
+    sentAt: Number(attributes[reserved.sentAt] ?? system.SentTimestamp ?? 0),
+    attributes,
+  }
+}
+
+async function sendAll(aws: SqsQueueOptions['aws'], name: string, messages: readonly Outgoing[]): Promise<void> {
+  const fifo = name.endsWith('.fifo')
+  const label = name.slice(name.lastIndexOf('/') + 1)
+  const settled: PromiseSettledResult<unknown>[] = []
+  for (const batch of batches(messages)) {
+    const Entries = batch.map((message, i) => entryOf(message, String(i), fifo))
+    try {
+      const command = new SendMessageBatchCommand({ QueueUrl: aws.queueUrl(name), Entries })
+      const { Failed } = await call(label, () => aws.sqs.send(command))
+      for (const reason of outcomes(label, batch.length, Failed)) {
+        settled.push(reason ? { status: 'rejected', reason } : { status: 'fulfilled', value: undefined })
+      }
+    } catch (reason) {
+      for (const _ of batch) settled.push({ status: 'rejected', reason })
+    }
+  }
+  rejectFailed(label, messages, settled)
+}
+
+function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatchRequestEntry {
+  const { group, key } = message
+  const own = { [reserved.key]: key, ...(fifo || group === '' ? {} : { [reserved.tenant]: group }) }
+  const attributes = Object.entries({ ...message.attributes, ...own }).filter(([, value]) => value !== '')
+  const order = fifo
+    ? { MessageGroupId: identifier(group || '-'), MessageDeduplicationId: identifier(message.id) }
+    : {
+        ...(group === '' ? {} : { MessageGroupId: identifier(group) }),
+        ...(message.delayMs ? { DelaySeconds: Math.ceil(Math.min(message.delayMs, maxDelayMs) / 1_000) } : {}),
+      }
+  return {
+    Id,
+    MessageBody: Buffer.from(message.body).toString(),
+    MessageAttributes: Object.fromEntries(
+      fitting(attributes).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }] as const),
+    ),
+    ...order,
+  }
+}
+
+/** At most 128 letters, digits and ASCII punctuation [AWS SendMessage]; others become their hash. */
+function identifier(text: string): string {
+  return /^[!-~]{1,128}$/.test(text) ? text : createHash('sha256').update(text).digest('base64url')
+}
+
+/** SQS carries ten attributes: when a move adds to a full set, the sender's own give way and ours stay. */
+function fitting(attributes: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
+  if (attributes.length <= maxAttributes) return attributes
+  const names = new Set<string>([...Object.values(reserved), 'redriven'])
+  const ours = attributes.filter(([name]) => names.has(name))
+  return [...ours, ...attributes.filter(([name]) => !names.has(name))].slice(0, maxAttributes)
+}
+
+function* batches(messages: readonly Outgoing[]): Generator<readonly Outgoing[]> {
+  let batch: Outgoing[] = []
+  let bytes = 0
+  for (const message of messages) {
+    const size = sizeOf(message)
+    if (batch.length === maxEntries || (batch.length > 0 && bytes + size > maxBatchBytes)) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(message)
+    bytes += size
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Attribute names, types and values count like the body [AWS sqs-message-metadata]. */
+function sizeOf({ body, group, key, attributes }: Outgoing): number {
+  let bytes = body.byteLength + 64 + Buffer.byteLength(group) + Buffer.byteLength(key)
+  for (const [name, value] of Object.entries(attributes)) bytes += name.length + 6 + Buffer.byteLength(value)
+  return bytes
+}
+
+function outcomes(
+  label: string,
+  length: number,
+  failed: readonly { readonly Id?: string | undefined; readonly Code?: string | undefined }[] = [],
+): readonly (Error | undefined)[] {
+  const byId = new Map(failed.map(({ Id, Code }) => [Id, Code ?? '']))
+  return Array.from({ length }, (_, i) => {
+    const code = byId.get(String(i))
+    if (code === undefined) return undefined
+    const lost = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue/.test(code)
+    return new GatewayError(lost ? 'LEASE_LOST' : 'QUEUE_REFUSED', `queue ${label} did not accept an entry`, { details: { reason: code } })
+  })
+}
+
+function rejectFailed<T>(label: string, all: readonly T[], settled: readonly PromiseSettledResult<unknown>[]): void {
+  const failed = all.filter((_, i) => settled[i]?.status === 'rejected')
+  if (failed.length === 0) return
+  const first = settled.find((outcome) => outcome.status === 'rejected')?.reason as unknown
+  const code = first instanceof GatewayError ? first.code : 'QUEUE_REFUSED'
+  throw new GatewayError(code, `queue ${label} did not accept ${failed.length} of ${all.length}`, { details: { failed }, cause: first })
+}
+
+async function call<T>(label: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    const missing = error instanceof Error && /QueueDoesNotExist|NonExistentQueue/.test(error.name)
+    throw missing
+      ? new GatewayError('QUEUE_MISSING', `queue ${label} does not exist`, { cause: error })
+      : new GatewayError('QUEUE_UNREACHABLE', `queue ${label} does not answer`, { cause: error })
+  }
+}

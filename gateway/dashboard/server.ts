@@ -1,0 +1,45 @@
+// The admin port: health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
+import { type FastifyInstance, fastify } from 'fastify'
+
+export interface AdminSources {
+  readonly ready: () => boolean
+  readonly health: () => { readonly status: 'ok' | 'degraded'; readonly reasons: readonly string[] }
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+  /** `GET /api/<name>`: whatever the function gives, as JSON. */
+  readonly api: Readonly<Record<string, () => unknown>>
+  /** Calls back for every event until the returned function is called. */
+  readonly events: (listener: (event: string, fields: object) => void) => () => void
+}
+
+/** Events a slow reader may have unread before its stream is ended. */
+const maxUnreadBytes = 256 * 1024
+
+export function createAdmin({ ready, health, metrics, api, events }: AdminSources): FastifyInstance {
+  const server = fastify({ logger: false, forceCloseConnections: true })
+
+  server.get('/healthz', () => health())
+  server.get('/readyz', (_request, reply) => reply.code(ready() ? 200 : 503).send({ ready: ready() }))
+  server.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await metrics()
+    return reply.type(contentType).send(text)
+  })
+  for (const [name, source] of Object.entries(api)) server.get(`/api/${name}`, async () => source())
+
+  server.get('/api/events', (request, reply) => {
+    reply.hijack()
+    const stream = reply.raw
+    stream.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders()
+    const stop = events((event, fields) => {
+      if (stream.writableLength > maxUnreadBytes) return stream.destroy()
+      stream.write(`event: ${event}\ndata: ${JSON.stringify(fields)}\n\n`)
+    })
+    request.raw.on('close', stop)
+  })
+
+  // Whatever went wrong inside stays inside.
+  server.setErrorHandler((_error, _request, reply) =>
+    reply.code(500).type('application/problem+json').send({ title: 'internal error', status: 500 }),
+  )
+  server.setNotFoundHandler((_request, reply) => reply.code(404).type('application/problem+json').send({ title: 'not found', status: 404 }))
+  return server
+}

@@ -1,0 +1,251 @@
+// The only file that sees every room: builds them, wires them, starts and stops them in order.
+import { join } from 'node:path'
+import { backoffMs } from '../lib/backoff.ts'
+import { systemClock } from '../lib/clock.ts'
+import { systemRandom } from '../lib/random.ts'
+import { createAccess } from './access/access.ts'
+import type { ActionDeps } from './actions/action.ts'
+import { bindAction } from './actions/index.ts'
+import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
+import type { Broker } from './broker/broker.ts'
+import { createEmbeddedBroker } from './broker/embedded.ts'
+import { type GatewayConfig, resourcesOf, rulesDirOf } from './config.ts'
+import { buildConsumer } from './consume/build.ts'
+import type { Consumer } from './consume/consumer.ts'
+import type { Handler, QueueDepth } from './consume/queue.ts'
+import { createSqsQueue } from './consume/sqs-queue.ts'
+import { createAdmin } from './dashboard/server.ts'
+import { textOf } from './errors.ts'
+import { createHttpDoor, type Door, type Port } from './listen/door.ts'
+import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
+import { startLocal } from './local/local.ts'
+import { ensureResources, type Resources } from './local/resources.ts'
+import { createIds } from './message.ts'
+import { createHealth, type Health } from './observe/health.ts'
+import { createLedger, type Ledger } from './observe/ledger.ts'
+import { type Log, startingWith } from './observe/log.ts'
+import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
+import { createRegistry } from './observe/prometheus.ts'
+import { createPipeline, type Pipeline } from './pipeline.ts'
+import { createDispatch } from './rules/dispatch.ts'
+import { readRules } from './rules/load.ts'
+import { createRules } from './rules/rules.ts'
+import type { Scope } from './rules/sql/scope.ts'
+import type { Statement } from './rules/sql/statement.ts'
+import { compileTemplate } from './rules/sql/template.ts'
+import { createDirectSpool } from './spool/direct.ts'
+import { createFileSpool } from './spool/file.ts'
+import type { Spool } from './spool/spool.ts'
+
+export type Ports = Readonly<Record<string, number>>
+
+/** Without numbers where the queue could not be asked. */
+export type QueueState = { readonly name: string } & Partial<QueueDepth>
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig
+  readonly log?: Log
+  /** By queue name: what to do with its items instead of what the config says. */
+  readonly handlers?: Readonly<Record<string, Handler>>
+}
+
+export interface Gateway {
+  readonly observe: Observatory
+  readonly consumers: readonly Consumer[]
+  readonly ports: Ports
+  ledger(): Ledger
+  health(): Health
+  /** What waits in every queue of the configuration. */
+  queues(): Promise<readonly QueueState[]>
+  /** Stops taking messages, delivers what was accepted for up to `drainTimeoutMs`, and closes everything. */
+  stop(drainTimeoutMs?: number): Promise<void>
+}
+
+/** How to stop what has started: the last one first. */
+type Stops = (() => Promise<void> | void)[]
+
+const clock = systemClock
+
+/** Resolves when every door is open. Rejects with a GatewayError a person can read, and leaves nothing running. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const stops: Stops = []
+  const stopAll = async () => {
+    for (const stop of stops.splice(0)) await stop()
+  }
+  try {
+    return await start(options, stops, stopAll)
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
+  const observe = createObserve(log && startingWith('gateway.ready', log))
+  const health = createHealth(observe)
+  const random = systemRandom()
+  const stopping = new AbortController()
+  const rulesDir = rulesDirOf(config)
+  const resources = resourcesOf(config)
+  await readRules(rulesDir) // what is wrong with them is told before anything starts
+
+  const { aws, ports: localPorts } = await reachAws(config, observe, stops)
+  stops.unshift(() => stopping.abort(new Error('the gateway has stopped')))
+  if (config.aws.endpoint !== 'aws')
+    await prepareResources(aws, resources, config.aws.endpoint, { observe, random, signal: stopping.signal })
+
+  const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
+  const publish: Broker['publish'] = (message) => broker.publish(message)
+  const rules = await createRules(rulesDir, {
+    bind: (entry, { statement }) => bindAction(entry, { ...deps, broker: { publish }, template: templateOf(statement) }),
+    observe,
+    clock,
+    signal: stopping.signal,
+  })
+  stops.unshift(() => rules.stop())
+
+  const spool = createSpool(config, observe)
+  await spool.start()
+  stops.unshift(() => spool.stop())
+
+  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId } })
+  const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery })
+  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
+  pipeline.start()
+  stops.unshift(() => pipeline.stop(0))
+
+  const queues = watchQueues(aws, resources)
+  const consumers: Consumer[] = []
+  for (const consumer of config.consumers) {
+    const built = await buildConsumer(consumer, { ...deps, handler: handlers[consumer.queue] })
+    built.start()
+    consumers.push(built)
+    stops.unshift(() => built.stop())
+  }
+
+  const ids = createIds(clock.now, random)
+  const access = createAccess(config.access)
+  const broker: Broker = createEmbeddedBroker({ ingest: pipeline.ingest, access, observe, clock, ids })
+  await broker.start()
+  stops.unshift(() => broker.stop())
+
+  let ready = false
+  const registry = createRegistry(observe.metrics, ledger)
+  const admin = createAdmin({
+    ready: () => ready,
+    health,
+    metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    api: {
+      ledger,
+      queues,
+      rules: () =>
+        rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) })),
+      tenants: () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() })),
+    },
+    events: (listener) => observe.listen(listener),
+  })
+
+  const { host, listen } = config
+  const doors = await openDoors(stops, [
+    ['mqtt', listen.mqtt, (port) => createMqttDoor({ host, port, flag: '--mqtt-port', broker })],
+    ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ host, port, flag: '--mqtt-ws-port', broker })],
+    ['admin', listen.admin, (port) => createHttpDoor(admin, { host, port, flag: '--admin-port' })],
+  ])
+  // Before the doors close its connections, the broker says goodbye on them.
+  stops.unshift(() => broker.stop())
+  ready = true
+  const ports = { ...doors, ...localPorts }
+  observe.record('gateway.ready', { ports })
+
+  let stopped: Promise<void> | undefined
+  const stop = async (drainTimeoutMs: number) => {
+    ready = false
+    observe.record('gateway.draining', { count: spool.depth.messages })
+    await pipeline.stop(drainTimeoutMs)
+    await stopAll()
+    observe.record('gateway.stopped', { ...ledger() })
+  }
+  return {
+    observe,
+    consumers,
+    ports,
+    ledger,
+    health,
+    queues,
+    stop(drainTimeoutMs = 10_000) {
+      stopped ??= stop(drainTimeoutMs)
+      return stopped
+    },
+  }
+}
+
+function createSpool({ spool, dataDir }: GatewayConfig, observe: Observe): Spool {
+  if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
+  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
+}
+
+/** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */
+function templateOf(statement: Statement): ActionDeps['template'] {
+  return (text) => {
+    const fill = compileTemplate(text, { statement })
+    return ({ scope }) => fill(scope as Scope)
+  }
+}
+
+async function reachAws(config: GatewayConfig, observe: Observe, stops: Stops): Promise<{ readonly aws: Aws; readonly ports: Ports }> {
+  const { endpoint, region, accountId } = config.aws
+  const persist = config.local.persist ? { dataDir: join(config.dataDir, 'local') } : {}
+  const local = endpoint === 'embedded' ? await startLocal({ port: config.local.port, region, observe, ...persist }) : undefined
+  if (local) stops.unshift(() => local.stop())
+  const url = local?.endpoint ?? (endpoint === 'aws' ? undefined : endpoint)
+  const aws = createAws({ region, accountId, ...(url === undefined ? {} : { endpoint: url }) })
+  stops.unshift(() => aws.stop())
+  return { aws, ports: local ? { aws: local.port } : {} }
+}
+
+interface PrepareDeps {
+  readonly observe: Observe
+  readonly random: () => number
+  readonly signal: AbortSignal
+}
+
+/** Waits for the first try only: a gateway whose queues are away starts degraded, says so, and goes on trying. */
+async function prepareResources(aws: Aws, resources: Resources, target: string, { observe, random, signal }: PrepareDeps): Promise<void> {
+  const attempt = async () => {
+    try {
+      await ensureResources(aws, resources)
+      return true
+    } catch (error) {
+      observe.record('gateway.degraded', { target, code: 'QUEUE_UNREACHABLE', detail: `${target} does not answer: ${textOf(error)}` })
+      return false
+    }
+  }
+  const goOn = async () => {
+    for (let attempts = 0; !signal.aborted; attempts++) {
+      await clock.sleep(500 + backoffMs({ baseMs: 500, capMs: 10_000 }, attempts, random), signal)
+      if (await attempt()) return observe.record('gateway.recovered', { target })
+    }
+  }
+  if (!(await attempt())) goOn().catch(() => undefined) // only the stop ends its sleep early
+}
+
+/** Every queue of the configuration, and its dead-letter queue. */
+function watchQueues(aws: Aws, { queues }: Resources): () => Promise<readonly QueueState[]> {
+  const watched = Object.keys(queues)
+    .flatMap((name) => [name, deadLetterNameOf(name)])
+    .map((name) => createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock }))
+  return () => Promise.all(watched.map(async (queue) => ({ name: queue.name, ...(await queue.depth().catch(() => undefined)) })))
+}
+
+type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]
+
+async function openDoors(stops: Stops, rows: readonly DoorRow[]): Promise<Ports> {
+  const ports: Record<string, number> = {}
+  for (const [name, port, create] of rows) {
+    if (port === 'off') continue
+    const door = create(port)
+    ports[name] = await door.start()
+    stops.unshift(() => door.stop())
+  }
+  return ports
+}

@@ -1,0 +1,71 @@
+// What every door has in common: a socket that listens, a port that may be taken, and connections to close at the end.
+import type { Server } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+
+export const portSchema = z.union([z.number().int().min(0).max(65_535), z.literal('off')])
+export type Port = z.infer<typeof portSchema>
+
+export interface Door {
+  /** Resolves with the port it listens on. Rejects with PORT_IN_USE, naming the flag that changes it. */
+  start(): Promise<number>
+  /** Stops listening and closes every connection. */
+  stop(): Promise<void>
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+  /** The flag a person changes the port with. */
+  readonly flag: string
+}
+
+export async function listenOn(server: Server, { host, port, flag }: Address): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ host, port }, resolve)
+  try {
+    await promise
+  } catch (error) {
+    throw toPortError(error as NodeJS.ErrnoException, { host, port, flag })
+  }
+  return portOf(server, { port })
+}
+
+function portOf(server: Server, asked: Pick<Address, 'port'>): number {
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : asked.port
+}
+
+export function toPortError(error: NodeJS.ErrnoException, { host, port, flag }: Address): Error {
+  if (error.code === 'EADDRINUSE')
+    return new GatewayError('PORT_IN_USE', `port ${port} is in use: choose another with ${flag} (0 = any free, off = none)`)
+  if (error.code === 'EACCES') return new GatewayError('PORT_IN_USE', `port ${port} needs more rights: choose another with ${flag}`)
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new GatewayError('CONFIG_INVALID', `${host} is no address of this machine: choose another with --host`)
+  }
+  return error
+}
+
+/** Closes a server and everything connected to it. Safe before it listened, and twice. */
+export async function closeServer(server: Server, connections: Iterable<{ destroy(): void }>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  for (const connection of connections) connection.destroy()
+  await closed
+}
+
+/** A fastify server as a door. */
+export function createHttpDoor(server: FastifyInstance, address: Address): Door {
+  return {
+    async start() {
+      try {
+        await server.listen({ host: address.host, port: address.port })
+      } catch (error) {
+        throw toPortError(error as NodeJS.ErrnoException, address)
+      }
+      return portOf(server.server, address)
+    },
+    stop: () => server.close(),
+  }
+}

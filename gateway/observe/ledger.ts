@@ -1,0 +1,49 @@
+// The conservation ledger: what came in is somewhere, or the books do not balance.
+import type { Metrics } from './metrics.ts'
+
+export interface Ledger {
+  /** Messages that became ours: acknowledged in this run, or found in the spool of an earlier one (`recovered`). */
+  readonly accepted: number
+  readonly recovered: number
+  readonly delivered: number
+  /** No rule wanted it. */
+  readonly unmatched: number
+  /** At least one action failed for good; the error action or the log has it. */
+  readonly dead: number
+  /** Still in the spool. */
+  readonly queued: number
+  /** Offered and neither acknowledged nor refused yet. */
+  readonly pending: number
+  readonly refused: Readonly<Record<string, number>>
+  readonly shed: Readonly<Record<string, number>>
+  /** accepted = delivered + unmatched + dead + queued; while messages are pending, each of them may be on either side. */
+  readonly balanced: boolean
+}
+
+export interface Holdings {
+  /** In the spool. */
+  readonly queued: number
+  /** Appends that have not resolved or rejected yet. */
+  readonly pending: number
+}
+
+export function createLedger(metrics: Metrics, holdings: () => Holdings): () => Ledger {
+  return () => {
+    const recovered = metrics.total('message.recovered')
+    const accepted = metrics.total('message.accepted') + recovered
+    const [delivered, unmatched, dead] = ['delivered', 'unmatched', 'dead'].map((outcome) => metrics.total('message.settled', { outcome }))
+    const { queued, pending } = holdings()
+    const ledger = { accepted, recovered, delivered: delivered!, unmatched: unmatched!, dead: dead!, queued, pending }
+    const held = ledger.delivered + ledger.unmatched + ledger.dead + queued
+    return {
+      ...ledger,
+      refused: byCode(metrics, 'message.refused'),
+      shed: byCode(metrics, 'message.shed'),
+      balanced: accepted <= held && held <= accepted + pending,
+    }
+  }
+}
+
+function byCode(metrics: Metrics, event: 'message.refused' | 'message.shed'): Readonly<Record<string, number>> {
+  return Object.fromEntries(metrics.series(event).map(({ labels, value }) => [labels.code ?? '', value]))
+}

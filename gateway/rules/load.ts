@@ -1,0 +1,104 @@
+// Rule files → rules. Everything wrong with a directory is told at once, each with its file and path.
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { problemsOf } from '../../lib/problems.ts'
+import type { Sink } from '../actions/action.ts'
+import type { ActionEntry } from '../actions/index.ts'
+import { GatewayError, textOf } from '../errors.ts'
+import { type RuleFile, ruleFileSchema } from './rule-file.ts'
+import { createRuleSet, type Rule, type RuleSet } from './rule-set.ts'
+import { compileStatement, type Statement } from './sql/statement.ts'
+
+export interface LoadedRule {
+  readonly path: string
+  readonly file: RuleFile
+  readonly statement: Statement
+}
+
+/** Makes the sink of one action; the rule's statement is what its templates may refer to. */
+export type Bind = (entry: ActionEntry, rule: LoadedRule) => Sink
+
+/** Reads every `*.json` of a directory. Throws RULE_INVALID with all problems, one a line. */
+export async function readRules(dir: string): Promise<readonly LoadedRule[]> {
+  const problems: string[] = []
+  const loaded: LoadedRule[] = []
+  for (const name of await ruleFilesIn(dir)) {
+    const path = join(dir, name)
+    try {
+      loaded.push(await readRule(path))
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      problems.push(error.message)
+    }
+  }
+  problems.push(...duplicates(loaded))
+  if (problems.length > 0) throw new GatewayError('RULE_INVALID', problems.join('\n'))
+  return loaded
+}
+
+/** Gives each rule its sinks. Throws RULE_INVALID where a parameter's template does not parse. */
+export function bindRules(loaded: readonly LoadedRule[], bind: Bind): RuleSet {
+  const rules = loaded.filter(({ file }) => !file.ruleDisabled).map((rule) => bindRule(rule, bind))
+  return createRuleSet(rules)
+}
+
+function bindRule(loaded: LoadedRule, bind: Bind): Rule {
+  const { path, file, statement } = loaded
+  const bound = (entry: ActionEntry, at: string) => {
+    try {
+      return bind(entry, loaded)
+    } catch (error) {
+      throw new GatewayError('RULE_INVALID', `${path}: ${at}: ${textOf(error)}`, { cause: error })
+    }
+  }
+  return {
+    name: file.name,
+    filter: statement.filter,
+    evaluate: statement.evaluate,
+    sinks: file.actions.map((entry, index) => bound(entry, `actions[${index}]`)),
+    ...(file.errorAction ? { errorSink: bound(file.errorAction, 'errorAction') } : {}),
+  }
+}
+
+async function ruleFilesIn(dir: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(dir)).filter((name) => name.endsWith('.json')).sort()
+  } catch (error) {
+    throw new GatewayError('RULE_INVALID', `${dir}: the rules directory cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+async function readRule(path: string): Promise<LoadedRule> {
+  const text = await readFile(path, 'utf8')
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new GatewayError('RULE_INVALID', `${path}: not JSON: ${textOf(error)}`)
+  }
+  return parseRule(path, json)
+}
+
+/** Throws RULE_INVALID with every problem of this one file. */
+export function parseRule(path: string, json: unknown): LoadedRule {
+  const parsed = ruleFileSchema.safeParse(json)
+  if (!parsed.success) {
+    const problems = problemsOf(ruleFileSchema, parsed.error)
+    throw new GatewayError('RULE_INVALID', problems.map((problem) => `${path}: ${problem}`).join('\n'))
+  }
+  const file = parsed.data
+  try {
+    return { path, file, statement: compileStatement(file.sql, { version: file.awsIotSqlVersion }) }
+  } catch (error) {
+    throw new GatewayError('RULE_INVALID', `${path}: sql: ${textOf(error)}`)
+  }
+}
+
+function duplicates(loaded: readonly LoadedRule[]): readonly string[] {
+  const first = new Map<string, string>()
+  return loaded.flatMap(({ path, file }) => {
+    const other = first.get(file.name)
+    if (other === undefined) first.set(file.name, path)
+    return other === undefined ? [] : [`${path}: name: ${file.name} is taken by ${other}`]
+  })
+}

@@ -1,0 +1,251 @@
+// Tree to closures: names, functions and arity are looked up once, when the rule is loaded, and never again.
+import type { Binary, Call, Case, Cast, Expression, Name, Query, SqlVersion, Variable } from './ast.ts'
+import { hint, refuse } from './errors.ts'
+import { type CastRow, type CastType, castTo, castTypes } from './functions/cast.ts'
+import { findFunction, functionNames } from './functions/index.ts'
+import type { Site, SqlFunction } from './functions/table.ts'
+import { type NumberMode, negate, numberOf } from './number.ts'
+import { calculate, not, operators } from './operators.ts'
+import { externalNames, type Resolvers } from './resolvers.ts'
+import type { Scope } from './scope.ts'
+import { compileSelect } from './select.ts'
+import { assign, equals, isArray, isNumeric, isObject, member, type Value } from './value.ts'
+
+/** `row` is what names are looked up in: the payload, or the element of a nested query. */
+export type Evaluate = (scope: Scope, row: Value) => Value
+
+export interface CompileContext {
+  readonly sql: string
+  readonly version: SqlVersion
+  readonly mode: NumberMode
+  readonly resolvers: Resolvers
+  readonly variables: ReadonlyMap<string, Evaluate>
+  /** What the author should know although the statement is valid. */
+  readonly warnings: string[]
+  /** The calls of functions that AWS allows only so often in a statement. */
+  readonly counts: Map<string, number>
+  /** In a nested query: the name that means the element itself. */
+  readonly nested?: { readonly alias?: string }
+  /** Sees every part's value as it is computed. */
+  readonly trace?: (node: Expression, value: Value) => void
+}
+
+export function compileExpression(node: Expression, context: CompileContext): Evaluate {
+  const evaluate = compileNode(node, context)
+  const { trace } = context
+  if (trace === undefined) return evaluate
+  return (scope, row) => {
+    const value = evaluate(scope, row)
+    trace(node, value)
+    return value
+  }
+}
+
+function compileNode(node: Expression, context: CompileContext): Evaluate {
+  const compile = (part: Expression) => compileExpression(part, context)
+  switch (node.kind) {
+    case 'literal': {
+      const value = node.number === undefined ? node.value : numberOf(node.number, context.mode)
+      return () => value
+    }
+    case 'star':
+      return (_scope, row) => row
+    case 'name':
+      return compileName(node, context)
+    case 'variable':
+      return compileVariable(node, context)
+    case 'member': {
+      const object = compile(node.object)
+      const { name } = node
+      return (scope, row) => member(object(scope, row), name)
+    }
+    case 'unary': {
+      const operand = compile(node.operand)
+      if (node.operator === 'NOT') return (scope, row) => not(operand(scope, row))
+      return (scope, row) => minus(operand(scope, row), context.mode)
+    }
+    case 'binary':
+      return compileBinary(node, context)
+    case 'case':
+      return compileCase(node, context)
+    case 'array': {
+      since2016('an array literal', node, context)
+      const items = node.items.map(compile)
+      return (scope, row) => items.map((item) => item(scope, row))
+    }
+    case 'object': {
+      since2016('an object literal', node, context)
+      const members = node.members.map(({ key, value }) => ({ key, value: compile(value) }))
+      return (scope, row) => {
+        const result: Record<string, Value> = {}
+        for (const { key, value } of members) assign(result, key, value(scope, row))
+        return result
+      }
+    }
+    case 'query':
+      return compileQuery(node, context)
+    case 'exists': {
+      const rows = compileQuery(node, context)
+      return (scope, row) => {
+        const found = rows(scope, row)
+        return isArray(found) ? found.length > 0 : found !== undefined
+      }
+    }
+    case 'cast':
+      return compileCast(node, context)
+    case 'call':
+      return compileCall(node, context)
+    default:
+      return node satisfies never
+  }
+}
+
+/** Refuses what the rule's version of the language does not have (U-4). */
+function since2016(what: string, node: Expression, { sql, version }: CompileContext): void {
+  if (version === '2015-10-08') refuse(sql, node.pos, `${what} needs awsIotSqlVersion 2016-03-23; this rule has 2015-10-08`)
+}
+
+/** Names that every object seems to have. */
+export const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
+
+function compileName({ name }: Name, { nested }: CompileContext): Evaluate {
+  if (nested?.alias === name) return (_scope, row) => row
+  if (inherited.has(name)) return (_scope, row) => member(row, name)
+  return (_scope, row) => (isObject(row) ? row[name] : undefined)
+}
+
+function compileVariable({ name, pos }: Variable, { sql, variables }: CompileContext): Evaluate {
+  const known = [...variables.keys()].map((key) => `@${key}`)
+  return variables.get(name) ?? refuse(sql, pos, `@${name} is not set before it is used.${hint(`@${name}`, known)}`.replace(/\.$/, ''))
+}
+
+function minus(value: Value, mode: NumberMode): Value {
+  return isNumeric(value) ? negate(value) : calculate('-', 0, value, mode)
+}
+
+function compileBinary({ operator, left, right }: Binary, context: CompileContext): Evaluate {
+  const a = compileExpression(left, context)
+  const b = compileExpression(right, context)
+  const { mode } = context
+  const apply = operators[operator]
+  // The two shapes of nearly every WHERE, without a conversion: a double against a double.
+  if (operator === '>' || operator === '<') {
+    const greater = operator === '>'
+    return (scope, row) => {
+      const x = a(scope, row)
+      const y = b(scope, row)
+      return typeof x === 'number' && typeof y === 'number' ? (greater ? x > y : x < y) : apply(x, y, mode)
+    }
+  }
+  return (scope, row) => apply(a(scope, row), b(scope, row), mode)
+}
+
+/** An Undefined subject skips ELSE too; the first equal WHEN wins [AWS iot-sql-case]. */
+function compileCase(node: Case, context: CompileContext): Evaluate {
+  const subject = compileExpression(node.subject, context)
+  const branches = node.branches.map(({ when, result }) => {
+    if (!isConstant(when)) context.warnings.push('AWS IoT takes only constants behind WHEN')
+    return { when: compileExpression(when, context), result: compileExpression(result, context) }
+  })
+  const otherwise: Evaluate = node.otherwise ? compileExpression(node.otherwise, context) : () => undefined
+  return (scope, row) => {
+    const value = subject(scope, row)
+    if (value === undefined) return undefined
+    const branch = branches.find(({ when }) => equals(value, when(scope, row)) === true)
+    return (branch?.result ?? otherwise)(scope, row)
+  }
+}
+
+function isConstant(node: Expression): boolean {
+  return node.kind === 'literal' || (node.kind === 'unary' && isConstant(node.operand))
+}
+
+/** Rows of an array, or the one object that an object gives; outer names are not visible inside (U-22, U-24). */
+function compileQuery(node: Query, context: CompileContext): Evaluate {
+  since2016('a nested SELECT', node, context)
+  const source = compileExpression(node.source, context)
+  const nested = node.alias === undefined ? {} : { alias: node.alias }
+  const { where, project } = compileSelect(node.select, { ...context, nested })
+  const holds = (scope: Scope, row: Value) => where === undefined || where(scope, row) === true
+  return (scope, row) => {
+    const from = source(scope, row)
+    if (isObject(from)) return holds(scope, from) ? project(scope, from) : undefined
+    if (!isArray(from)) return undefined
+    const rows: Value[] = []
+    for (const element of from) {
+      const value = holds(scope, element) ? project(scope, element) : undefined
+      if (value !== undefined) rows.push(value)
+    }
+    return rows
+  }
+}
+
+function compileCast({ operand, type, pos }: Cast, context: CompileContext): Evaluate {
+  const name = type.toLowerCase()
+  if (!Object.hasOwn(castTypes, name)) {
+    refuse(
+      context.sql,
+      pos,
+      `cast knows no type ${type}; it has ${Object.keys(castTypes).join(', ')}.${hint(type, Object.keys(castTypes))}`.replace(/\.$/, ''),
+    )
+  }
+  const { to, since }: CastRow = castTypes[name as CastType]
+  if (since !== undefined) since2016(`cast as ${type}`, operand, context)
+  const value = compileExpression(operand, context)
+  return (scope, row) => castTo(to, value(scope, row), context.mode)
+}
+
+function compileCall(node: Call, context: CompileContext): Evaluate {
+  const { sql } = context
+  const name = node.name.toLowerCase()
+  const found = findFunction(name, context.resolvers)
+  if (found === undefined) {
+    if (externalNames.has(name)) refuse(sql, node.pos, `${node.name} calls another service, and no resolver for it is configured here`)
+    refuse(sql, node.pos, `there is no function ${node.name}.${hint(node.name, functionNames)}`.replace(/\.$/, ''))
+  }
+  if (found.since !== undefined) since2016(`the function ${node.name}`, node, context)
+  const reason = found.check?.(node.args)
+  if (reason !== undefined) refuse(sql, node.pos, `${node.name}: ${reason}`)
+  countCalls(name, found, node, context)
+  const [fewest, most] = found.arity
+  if (node.args.length < fewest || node.args.length > most) {
+    context.warnings.push(
+      `${node.name} takes ${fewest === most ? fewest : `${fewest} to ${most}`} arguments, so this call is always Undefined`,
+    )
+    return () => undefined
+  }
+  return invoke(node, found, context)
+}
+
+function countCalls(name: string, { perStatement }: SqlFunction, node: Call, { sql, counts }: CompileContext): void {
+  const count = (counts.get(name) ?? 0) + 1
+  counts.set(name, count)
+  if (perStatement !== undefined && count > perStatement)
+    refuse(sql, node.pos, `a statement calls ${node.name} at most ${perStatement === 1 ? 'once' : `${perStatement} times`}`)
+}
+
+function invoke(node: Call, found: SqlFunction, context: CompileContext): Evaluate {
+  const { sql, version, mode, nested } = context
+  const starred = node.args.find(({ kind }) => kind === 'star')
+  if (starred && !found.star) refuse(sql, starred.pos, `${node.name} does not take *; name a key of the payload`)
+  const site: Site = { sql, pos: node.pos, version, mode, raw: node.args[0]?.kind === 'star' && nested === undefined }
+  const args = node.args.map((arg) => compileExpression(arg, context))
+  if (found.lazy) {
+    const { lazy } = found
+    return (scope, row) =>
+      lazy(
+        args.map((arg) => () => arg(scope, row)),
+        scope,
+        site,
+      )
+  }
+  const [first, second] = args
+  if (args.length === 1) return (scope, row) => found.call([first!(scope, row)], scope, site)
+  if (args.length === 2) return (scope, row) => found.call([first!(scope, row), second!(scope, row)], scope, site)
+  return (scope, row) =>
+    found.call(
+      args.map((arg) => arg(scope, row)),
+      scope,
+      site,
+    )
+}

@@ -1,0 +1,97 @@
+// JSON text to values: native JSON.parse, and number by number only where the text has one that a double would change.
+import { fitsDouble, folding, type NumberMode, numberOf } from './number.ts'
+import type { Value } from './value.ts'
+
+/** How deep arrays and objects of a payload may nest; deeper ones count as not JSON (U-37). */
+export const maxDepth = 1_000
+
+const numbersAndStrings = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/gs
+
+/** Undefined when the text is not JSON. The last of several equal keys wins (U-36). */
+export function parseJson(text: string, mode: NumberMode = folding): Value {
+  if (text.length > 2 * maxDepth && tooDeep(text)) return undefined
+  try {
+    const value = JSON.parse(text) as Value
+    const exact = mode.wholeDecimals ? /\d[.eE]/.test(text) || hasLongNumber(text) : hasLongNumber(text) && !survives(text)
+    return exact ? parseExactly(text, mode) : value
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whether something in the text looks like a number that a double could change: 16 digits in a row, or three digits of exponent. Anything
+ * shorter survives. Every third character is looked at, which meets each such run at least five times, and each such exponent once.
+ */
+function hasLongNumber(text: string): boolean {
+  let met = 0
+  for (let i = 2; i < text.length; i += 3) {
+    const code = text.charCodeAt(i)
+    if (code > 0x39 || code < dot) {
+      met = 0
+    } else {
+      met++
+      if ((met > 4 && isLongRun(text, i)) || isLongExponent(text, i)) return true
+    }
+  }
+  return false
+}
+
+function isLongRun(text: string, middle: number): boolean {
+  let start = middle
+  let end = middle + 1
+  while (start > 0 && isDigitOrDot(text.charCodeAt(start - 1))) start--
+  while (end < text.length && isDigitOrDot(text.charCodeAt(end))) end++
+  return end - start > 15
+}
+
+/** `e123`, `E+123` or `e-123` around a digit, with a digit before it. */
+function isLongExponent(text: string, digit: number): boolean {
+  for (let e = digit - 1; e > 0 && e >= digit - 4; e--) {
+    if ((text.charCodeAt(e) | 0x20) !== 0x65 || !isDigit(text.charCodeAt(e - 1))) continue
+    const sign = text.charCodeAt(e + 1)
+    const pos = sign === 0x2b || sign === 0x2d ? e + 2 : e + 1
+    if (isDigit(text.charCodeAt(pos)) && isDigit(text.charCodeAt(pos + 1)) && isDigit(text.charCodeAt(pos + 2))) return true
+  }
+  return false
+}
+
+/** Only for text that is known to be JSON. */
+function survives(text: string): boolean {
+  for (const [token] of text.matchAll(numbersAndStrings)) {
+    if (token[0] !== '"' && token.length > 4 && !fitsDouble(token)) return false
+  }
+  return true
+}
+
+function parseExactly(text: string, mode: NumberMode): Value {
+  const revive = (_key: string, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === 'number' ? numberOf(context!.source!, mode) : value
+  return JSON.parse(text, revive) as Value
+}
+
+const dot = 0x2e
+
+function isDigitOrDot(code: number): boolean {
+  return code === dot || isDigit(code)
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
+}
+
+function tooDeep(text: string): boolean {
+  let depth = 0
+  let inText = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (inText) {
+      if (code === 0x5c) i++
+      else if (code === 0x22) inText = false
+    } else if (code === 0x22) inText = true
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > maxDepth) return true
+    } else if (code === 0x5d || code === 0x7d) depth--
+  }
+  return false
+}

@@ -1,0 +1,168 @@
+// Finds a few top-level keys in the bytes of a JSON payload without building anything. It accepts less than JSON: a backslash, deep nesting
+// or any fault is left to the parser, so what it does accept is valid, and means the same. The bytes must be UTF-8.
+
+/** Half-open ranges of the wanted values, or -1 where the key is absent. The last of equal keys wins. */
+export interface Ranges {
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+}
+
+const maxNesting = 16
+
+const quote = 0x22
+const plus = 0x2b
+const comma = 0x2c
+const minus = 0x2d
+const dot = 0x2e
+const zero = 0x30
+const nine = 0x39
+const colon = 0x3a
+const openBracket = 0x5b
+const backslash = 0x5c
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
+/** False: this scanner does not take the bytes, and the ranges mean nothing. */
+export function scan(bytes: Uint8Array, wanted: readonly Uint8Array[], { starts, ends }: Ranges): boolean {
+  for (let i = 0; i < wanted.length; i++) starts[i] = -1
+  let pos = skipSpace(bytes, 0)
+  if (at(bytes, pos) !== openBrace) return false
+  pos = skipSpace(bytes, pos + 1)
+  if (at(bytes, pos) === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+  for (;;) {
+    const keyEnd = skipText(bytes, pos)
+    if (keyEnd === -1) return false
+    const found = indexOfKey(bytes, pos + 1, keyEnd - 1, wanted)
+    const start = skipColon(bytes, keyEnd)
+    const end = start === -1 ? -1 : skipValue(bytes, start, 1)
+    if (end === -1) return false
+    if (found !== -1) {
+      starts[found] = start
+      ends[found] = end
+    }
+    pos = skipSpace(bytes, end)
+    const code = at(bytes, pos)
+    if (code === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+    if (code !== comma) return false
+    pos = skipSpace(bytes, pos + 1)
+  }
+}
+
+function indexOfKey(bytes: Uint8Array, start: number, end: number, wanted: readonly Uint8Array[]): number {
+  for (let i = 0; i < wanted.length; i++) {
+    const name = wanted[i]!
+    if (name.length !== end - start) continue
+    let same = 0
+    while (same < name.length && name[same] === bytes[start + same]) same++
+    if (same === name.length) return i
+  }
+  return -1
+}
+
+/** 0, which no JSON has, behind the end: reading outside an array is slow, and a loop that runs there would not end. */
+function at(bytes: Uint8Array, pos: number): number {
+  return pos < bytes.length ? bytes[pos]! : 0
+}
+
+// Each of these takes the place where its part starts and gives the place behind it, or -1.
+
+function skipValue(bytes: Uint8Array, pos: number, nesting: number): number {
+  const code = at(bytes, pos)
+  if (code === quote) return skipText(bytes, pos)
+  if (code === minus || (code >= zero && code <= nine)) return skipNumber(bytes, pos)
+  if (code === openBrace) return skipObject(bytes, pos, nesting)
+  if (code === openBracket) return skipArray(bytes, pos, nesting)
+  if (code === 0x74) return skipWord(bytes, pos, 0x72, 0x75, 0x65)
+  if (code === 0x6e) return skipWord(bytes, pos, 0x75, 0x6c, 0x6c)
+  return code === 0x66 && at(bytes, pos + 1) === 0x61 ? skipWord(bytes, pos + 1, 0x6c, 0x73, 0x65) : -1
+}
+
+/** The three letters behind the first of `true` and `null`, or the `a` of `false`. */
+function skipWord(bytes: Uint8Array, pos: number, second: number, third: number, fourth: number): number {
+  return at(bytes, pos + 1) === second && at(bytes, pos + 2) === third && at(bytes, pos + 3) === fourth ? pos + 4 : -1
+}
+
+function skipText(bytes: Uint8Array, pos: number): number {
+  if (at(bytes, pos) !== quote) return -1
+  for (let i = pos + 1; i < bytes.length; i++) {
+    const code = bytes[i]!
+    if (code === quote) return i + 1
+    if (code === backslash || code < 0x20) return -1
+  }
+  return -1
+}
+
+function skipNumber(bytes: Uint8Array, start: number): number {
+  let pos = bytes[start] === minus ? start + 1 : start
+  const digits = pos
+  pos = skipDigits(bytes, pos)
+  if (pos === digits || (bytes[digits] === zero && pos > digits + 1)) return -1
+  let code = at(bytes, pos)
+  if (code === dot) {
+    const fraction = pos + 1
+    pos = skipDigits(bytes, fraction)
+    if (pos === fraction) return -1
+    code = at(bytes, pos)
+  }
+  if (code !== 0x65 && code !== 0x45) return pos
+  const sign = at(bytes, pos + 1)
+  const exponent = sign === minus || sign === plus ? pos + 2 : pos + 1
+  pos = skipDigits(bytes, exponent)
+  return pos === exponent ? -1 : pos
+}
+
+function skipDigits(bytes: Uint8Array, start: number): number {
+  let pos = start
+  while (pos < bytes.length && bytes[pos]! >= zero && bytes[pos]! <= nine) pos++
+  return pos
+}
+
+function skipObject(bytes: Uint8Array, start: number, nesting: number): number {
+  if (nesting > maxNesting) return -1
+  let pos = skipSpace(bytes, start + 1)
+  if (at(bytes, pos) === closeBrace) return pos + 1
+  for (;;) {
+    pos = skipText(bytes, pos)
+    if (pos === -1) return -1
+    pos = skipColon(bytes, pos)
+    if (pos === -1) return -1
+    pos = skipValue(bytes, pos, nesting + 1)
+    if (pos === -1) return -1
+    pos = skipSpace(bytes, pos)
+    const code = at(bytes, pos)
+    if (code === closeBrace) return pos + 1
+    if (code !== comma) return -1
+    pos = skipSpace(bytes, pos + 1)
+  }
+}
+
+function skipArray(bytes: Uint8Array, start: number, nesting: number): number {
+  if (nesting > maxNesting) return -1
+  let pos = skipSpace(bytes, start + 1)
+  if (at(bytes, pos) === closeBracket) return pos + 1
+  for (;;) {
+    pos = skipValue(bytes, pos, nesting + 1)
+    if (pos === -1) return -1
+    pos = skipSpace(bytes, pos)
+    const code = at(bytes, pos)
+    if (code === closeBracket) return pos + 1
+    if (code !== comma) return -1
+    pos = skipSpace(bytes, pos + 1)
+  }
+}
+
+function skipColon(bytes: Uint8Array, start: number): number {
+  const pos = skipSpace(bytes, start)
+  return at(bytes, pos) === colon ? skipSpace(bytes, pos + 1) : -1
+}
+
+function skipSpace(bytes: Uint8Array, start: number): number {
+  let pos = start
+  while (pos < bytes.length && bytes[pos]! <= 0x20) {
+    const code = bytes[pos]!
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) break
+    pos++
+  }
+  return pos
+}

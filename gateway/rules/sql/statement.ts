@@ -1,0 +1,160 @@
+// A statement ready to run: compiled once when its rule is loaded, then evaluated on every message its filter matches.
+import { GatewayError } from '../../errors.ts'
+import { validateFilter } from '../topic/filter.ts'
+import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
+import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
+import { refuse } from './errors.ts'
+import { compileLean, type Lean } from './lean.ts'
+import { folding, keeping } from './number.ts'
+import { parseStatement } from './parse.ts'
+import type { Resolvers } from './resolvers.ts'
+import type { Scope } from './scope.ts'
+import { compileSelect, type OutputItem } from './select.ts'
+import type { Value } from './value.ts'
+
+export interface StatementOptions {
+  /** 2016-03-23 when absent. A rule file without `awsIotSqlVersion` means 2015-10-08, and says so here. */
+  readonly version?: SqlVersion
+  /** What answers external functions; a statement that calls one without an answer is refused. */
+  readonly resolvers?: Resolvers
+  /** Sees every part's value as it is computed; for explaining. */
+  readonly trace?: (node: Expression, value: Value) => void
+  /** Never the short way of lean.ts: for comparing the two. */
+  readonly general?: boolean
+}
+
+export interface Statement {
+  readonly sql: string
+  readonly version: SqlVersion
+  readonly tree: StatementTree
+  /** The topic filter of FROM; undefined in a statement for Basic Ingest only. */
+  readonly filter: string | undefined
+  /** What AWS would take differently, or the author surely did not mean, one sentence each. */
+  readonly warnings: readonly string[]
+  /** SET variables, for the templates of the same rule. */
+  readonly variables: ReadonlyMap<string, Evaluate>
+  /**
+   * The outgoing payload: JSON text, or the message's own bytes where the statement passes them through; empty for SELECT VALUE of
+   * Undefined. Undefined when WHERE is not true. Throws RULE_FAILED only where a resolver fails.
+   */
+  evaluate(scope: Scope): Uint8Array | undefined
+  /** The same, slower and in parts: for tools. */
+  inspect(scope: Scope): Inspection
+}
+
+export interface Inspection {
+  readonly matched: boolean
+  readonly body?: Uint8Array
+  /** The body is the message's own bytes, which are not JSON. */
+  readonly raw: boolean
+  /** The keys of items that are Undefined. */
+  readonly undefinedKeys: readonly string[]
+  /** The value of the outermost item by its key, before it becomes JSON. */
+  readonly values: Readonly<Record<string, Value>>
+}
+
+/** Throws SQL_INVALID: one sentence with line and column, what was expected, and the likely spelling. */
+export function compileStatement(sql: string, options: StatementOptions = {}): Statement {
+  const version = options.version ?? '2016-03-23'
+  if (!sqlVersions.includes(version))
+    throw new GatewayError('SQL_INVALID', `there is no SQL version ${version}; AWS has ${sqlVersions.join(', ')}`)
+  const tree = parseStatement(sql)
+  if (tree.filter) {
+    const reason = validateFilter(tree.filter.text)
+    if (reason !== undefined) refuse(sql, tree.filter.pos, reason)
+  }
+  const warnings: string[] = []
+  const context = createContext(sql, version, options, warnings)
+  const variables = compileVariables(tree, context)
+  const select = compileSelect(tree.select, { ...context, variables })
+  const payloadOf = payloadReader(version)
+  const run = { ...select, value: tree.select.value, payloadOf }
+  const lean = version === '2015-10-08' || options.trace !== undefined || options.general ? undefined : compileLean(tree, select)
+  return {
+    sql,
+    version,
+    tree,
+    filter: tree.filter?.text,
+    warnings,
+    variables,
+    evaluate: lean === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateLean(lean, run, scope),
+    inspect: (scope) => inspect(run, scope),
+  }
+}
+
+export function createContext(
+  sql: string,
+  version: SqlVersion,
+  { resolvers = {}, trace }: StatementOptions,
+  warnings: string[],
+): CompileContext {
+  const mode = version === '2015-10-08' ? keeping : folding
+  return { sql, version, mode, resolvers, variables: new Map(), warnings, counts: new Map(), ...(trace && { trace }) }
+}
+
+/** What the names of an outer statement are looked up in. */
+export function payloadReader(version: SqlVersion): (scope: Scope) => Value {
+  return version === '2015-10-08' ? (scope) => scope.oldPayload : (scope) => scope.payload
+}
+
+/** Each value is limited as in AWS, and so are all together: 128 KiB of JSON. */
+const maxVariableBytes = 128 * 1024
+
+/** Evaluated once per message, when first read, by whichever of statement and templates comes first. */
+function compileVariables(tree: StatementTree, context: CompileContext): ReadonlyMap<string, Evaluate> {
+  const variables = new Map<string, Evaluate>()
+  const payloadOf = payloadReader(context.version)
+  for (const { name, expression } of tree.set) {
+    const evaluate = compileExpression(expression, { ...context, variables: new Map(variables) })
+    variables.set(name, (scope) => scope.remember(evaluate, () => limited(evaluate(scope, payloadOf(scope)))))
+  }
+  return variables
+}
+
+function limited(value: Value): Value {
+  if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return value
+  return Buffer.byteLength(JSON.stringify(value)) > maxVariableBytes ? undefined : value
+}
+
+interface Run {
+  readonly where: Evaluate | undefined
+  readonly items: readonly OutputItem[]
+  readonly print: (scope: Scope, row: Value) => string | undefined
+  readonly value: boolean
+  readonly payloadOf: (scope: Scope) => Value
+}
+
+const nothing = new Uint8Array(0)
+
+function evaluate(run: Run, scope: Scope): Uint8Array | undefined {
+  const payload = run.payloadOf(scope)
+  if (run.where !== undefined && run.where(scope, payload) !== true) return undefined
+  return bodyOf(run, scope, run.print(scope, payload))
+}
+
+function evaluateLean(lean: Lean, run: Run, scope: Scope): Uint8Array | undefined {
+  const body = lean(scope)
+  return body === undefined ? evaluate(run, scope) : (body ?? undefined)
+}
+
+function bodyOf({ items, value, payloadOf }: Run, scope: Scope, text: string | undefined): Uint8Array {
+  if (text !== undefined) return Buffer.from(text)
+  const passesAll = items.length === 1 && (items[0]!.path === undefined || value) && items[0]!.star
+  return passesAll && payloadOf(scope) === undefined ? scope.message.payload : nothing
+}
+
+function inspect(run: Run, scope: Scope): Inspection {
+  const payload = run.payloadOf(scope)
+  if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, raw: false, undefinedKeys: [], values: {} }
+  const values: Record<string, Value> = {}
+  const undefinedKeys: string[] = []
+  for (const { path, evaluate: part } of run.items) {
+    const key = path?.join('.')
+    if (key === undefined || run.value) continue
+    values[key] = part(scope, payload)
+    if (values[key] === undefined) undefinedKeys.push(key)
+  }
+  const text = run.print(scope, payload)
+  const body = bodyOf(run, scope, text)
+  return { matched: true, body, raw: text === undefined && body.length > 0, undefinedKeys, values }
+}

@@ -1,0 +1,334 @@
+// The durable spool: a message is acknowledged when it is on disk, and forgotten when somebody settled it.
+//
+//   append ─▶ group ─▶ segment in use ─▶ … ─▶ deleted when all its records are settled
+//                          │
+//                          └─▶ window ─▶ read ─▶ in flight ─▶ settle ─▶ cursor (a few times a second, and at the end)
+//
+// Delivery is at least once. After a crash, what was settled since the last cursor comes back, and so may an append that was in flight and
+// never acknowledged. After a stop, exactly what was unsettled comes back.
+import * as z from 'zod'
+import type { Clock } from '../../lib/clock.ts'
+import { randomSeed } from '../../lib/random.ts'
+import { GatewayError, textOf } from '../errors.ts'
+import type { Observe } from '../observe/observe.ts'
+import { type Cursor, writeCursor } from './cursor.ts'
+import { nodeFs, type SpoolFs } from './fs.ts'
+import { createGroupCommit, type Group } from './group.ts'
+import { lockDir } from './lock.ts'
+import { createReader } from './reader.ts'
+import { maxRecordBytes, recordSizeLimit } from './record.ts'
+import { recover } from './recover.ts'
+import type { Segment } from './segment.ts'
+import { createSegments } from './segments.ts'
+import type { Spool } from './spool.ts'
+import { StoredEntry, Window } from './window.ts'
+
+const MiB = 1024 ** 2
+
+export const fileSpoolSchema = z.strictObject({
+  kind: z.literal('file').describe('acknowledge when the message is on disk'),
+  maxBytes: z
+    .int()
+    .min(4096)
+    .default(1024 * MiB)
+    .describe('refuse messages when the spool occupies this many bytes; QoS 0 is refused at nine tenths of it'),
+  maxAgeMs: z
+    .int()
+    .min(1000)
+    .optional()
+    .describe('mark messages that waited longer than this as expired, in milliseconds; by default none ever is'),
+  segmentBytes: z
+    .int()
+    .min(1024)
+    .default(64 * MiB)
+    .describe('begin a new file after this many bytes, or after a quarter of maxBytes if that is less'),
+})
+
+export interface FileSpoolOptions {
+  /** Created when missing. One gateway per directory. */
+  readonly dir: string
+  readonly maxBytes: number
+  readonly maxAgeMs?: number | undefined
+  readonly segmentBytes?: number
+  readonly clock: Clock
+  readonly observe: Observe
+  readonly fs?: SpoolFs
+}
+
+/** Memory for records that are ready to be read. */
+const windowBytes = 8 * MiB
+/** Memory for records on their way to a disk that does not keep up. */
+const pendingBytes = 32 * MiB
+const cursorEveryMs = 250
+const retryReadMs = 1000
+/** QoS 0 goes first: the last tenth is for what must be acknowledged. */
+const qos0Share = 0.9
+
+export function createFileSpool(options: FileSpoolOptions): Spool {
+  const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs } = options
+  const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
+  const salt = randomSeed()
+
+  const segments = createSegments({ fs, dir, salt, segmentBytes, onDeleted: () => restore('SPOOL_FULL'), onFailed: failed })
+  const reader = createReader(fs, lost)
+  const window = new Window()
+  /** In the order they were read. */
+  const inFlight = new Set<StoredEntry>()
+  let phase: 'new' | 'running' | 'stopped' = 'new'
+  /** The last cursor is taken: what settles now comes back after the next start. */
+  let closed = false
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+  let unlock = async () => {}
+  let endCursorTimer = () => {}
+
+  let depth = { messages: 0, bytes: 0 }
+  let lastReadAt: number | undefined
+
+  let frontier = { segment: 0, offset: 0 }
+  let cursorDirty = false
+  let cursorWrite: Promise<void> | undefined
+  let wakeReader = () => {}
+  let hasReader = false
+  let trouble: 'SPOOL_FULL' | 'SPOOL_FAILED' | undefined
+
+  // ── life ──
+
+  const start = async () => {
+    const before = clock.monotonic()
+    await fs.makeDir(dir)
+    unlock = await lockDir(fs, dir)
+    try {
+      const found = await recover({ fs, dir, observe })
+      segments.adopt(found.segments, found.nextNumber)
+      depth = { messages: found.messages, bytes: found.bytes }
+      lastReadAt = found.oldestAt
+      frontier = { ...found.frontier }
+    } catch (error) {
+      await unlock().catch(() => undefined)
+      unlock = async () => {}
+      throw error
+    }
+    if (depth.messages > 0)
+      observe.record('message.recovered', { count: depth.messages, bytes: depth.bytes, ms: clock.monotonic() - before })
+    endCursorTimer = clock.every(cursorEveryMs, () => void saveCursor())
+    if (phase === 'new') phase = 'running'
+    wakeReader()
+  }
+
+  const stop = async () => {
+    phase = 'stopped'
+    await starting?.catch(() => undefined)
+    endCursorTimer()
+    wakeReader()
+    await commits.idle()
+    await segments.roll('always')
+    await cursorWrite
+    closed = true
+    await saveCursor()
+    await segments.idle()
+    await closeReader()
+    await unlock().catch((error) => failed('unlock', error))
+  }
+
+  // ── append ──
+
+  const commits = createGroupCommit(salt, async (group) => {
+    try {
+      await segments.write(group.buffer.subarray(0, group.bytes), (segment) => committed(group, segment))
+    } catch (cause) {
+      degrade('SPOOL_FAILED', textOf(cause))
+      throw new GatewayError('SPOOL_FAILED', `the spool cannot write: ${textOf(cause)}`, { cause, details: { dir, errno: errnoOf(cause) } })
+    }
+    await segments.roll()
+  })
+
+  function refusalOf(size: number, qos: 0 | 1): GatewayError | undefined {
+    if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
+    const waiting = commits.pendingBytes
+    if (waiting > 0 && waiting + size > pendingBytes) return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
+    const used = segments.bytes + waiting
+    if (used + size <= maxBytes * (qos === 0 ? qos0Share : 1)) return undefined
+    const full = new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
+    if (qos > 0) degrade('SPOOL_FULL', full.message)
+    return full
+  }
+
+  function committed({ messages, ends, bytes }: Group, segment: Segment): void {
+    depth.messages += messages.length
+    depth.bytes += bytes
+    segment.unsettled += messages.length
+    segment.unread += messages.length
+    const base = segment.bytes - bytes
+    const follows = segment.readFrom === base && segments.behind() === segment // else these wait on disk for their turn
+    let from = 0
+    for (let i = 0; follows && i < messages.length && window.bytes < windowBytes; i++) {
+      const end = ends[i]!
+      window.push(new StoredEntry(messages[i]!, segment, base + from, end - from, settled))
+      segment.readFrom = base + end
+      segment.unread--
+      from = end
+    }
+    restore('SPOOL_FAILED')
+    restore('SPOOL_FULL')
+    wakeReader()
+  }
+
+  // ── read ──
+
+  async function load(segment: Segment): Promise<void> {
+    await reader.load(segment, (message, offset, length) => window.push(new StoredEntry(message, segment, offset, length, settled)))
+    if (!segment.sealed || segment.readFrom < segment.bytes || segment.unread === 0) return
+    depth.messages -= segment.unread // damage swallowed them
+    segment.unsettled -= segment.unread
+    segment.unread = 0
+    segments.release(segment)
+  }
+
+  function lost(segment: Segment, bytes: number): void {
+    depth.bytes -= bytes
+    observe.record('spool.corrupted', { bytes, detail: segment.path })
+  }
+
+  async function* read(signal: AbortSignal): AsyncGenerator<StoredEntry, void> {
+    if (hasReader) throw new Error('the spool has a reader already')
+    hasReader = true
+    const wake = () => wakeReader()
+    signal.addEventListener('abort', wake)
+    try {
+      while (!signal.aborted && phase !== 'stopped') {
+        const entry = window.shift()
+        const segment = entry ? undefined : segments.behind()
+        if (entry) yield handOut(entry)
+        else if (segment) await load(segment).catch((error) => retryRead(error, signal))
+        else {
+          await new Promise<void>((resolve) => {
+            wakeReader = resolve
+          })
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', wake)
+      hasReader = false
+    }
+  }
+
+  function handOut(entry: StoredEntry): StoredEntry {
+    const { segment, offset, bytes, message } = entry
+    inFlight.add(entry)
+    segment.replay.delete(offset)
+    if (segment.number > frontier.segment || (segment.number === frontier.segment && offset >= frontier.offset)) {
+      frontier = { segment: segment.number, offset: offset + bytes }
+    }
+    lastReadAt = message.receivedAt
+    if (maxAgeMs !== undefined && clock.now() - message.receivedAt > maxAgeMs) entry.expired = true
+    return entry
+  }
+
+  async function retryRead(error: unknown, signal: AbortSignal): Promise<void> {
+    if (phase === 'stopped') return
+    failed('read', error)
+    await closeReader()
+    await clock.sleep(retryReadMs, signal).catch(() => undefined)
+  }
+
+  async function closeReader(): Promise<void> {
+    await reader.close().catch((error) => failed('close', error))
+  }
+
+  // ── settle ──
+
+  function settled(entry: StoredEntry): void {
+    if (closed) return
+    inFlight.delete(entry)
+    depth.messages--
+    depth.bytes -= entry.bytes
+    entry.segment.unsettled--
+    cursorDirty = true
+    segments.release(entry.segment)
+  }
+
+  function toCursor(): Cursor {
+    const unsettled: Record<string, number[]> = {}
+    const add = (segment: Segment, offset: number) => {
+      unsettled[segment.number] ??= []
+      unsettled[segment.number]!.push(offset)
+    }
+    for (const { segment, offset } of inFlight) add(segment, offset)
+    for (const segment of segments.values()) for (const offset of segment.replay) add(segment, offset)
+    return { ...frontier, unsettled }
+  }
+
+  function saveCursor(): Promise<void> {
+    if (!cursorDirty) return cursorWrite ?? Promise.resolve()
+    cursorWrite ??= (async () => {
+      cursorDirty = false
+      try {
+        await writeCursor(fs, dir, toCursor())
+      } catch (error) {
+        cursorDirty = true
+        failed('cursor', error)
+      }
+      cursorWrite = undefined
+    })()
+    return cursorWrite
+  }
+
+  // ── trouble ──
+
+  function failed(call: string, error: unknown): void {
+    observe.record('spool.failed', { code: errnoOf(error), detail: `${call}: ${textOf(error)}` })
+  }
+
+  function degrade(code: 'SPOOL_FULL' | 'SPOOL_FAILED', detail: string): void {
+    if (trouble === code) return
+    trouble = code
+    observe.record('gateway.degraded', { code, detail })
+  }
+
+  /** Called when a group was written or a segment deleted. Full stays full until there is room worth speaking of. */
+  function restore(code: 'SPOOL_FULL' | 'SPOOL_FAILED'): void {
+    if (trouble !== code || (code === 'SPOOL_FULL' && segments.bytes > maxBytes * qos0Share)) return
+    trouble = undefined
+    observe.record('gateway.recovered', { code })
+  }
+
+  return {
+    start() {
+      if (phase === 'stopped') return Promise.reject(new Error('a spool that has stopped does not start again'))
+      starting ??= start()
+      return starting
+    },
+
+    append(message) {
+      if (phase === 'stopped') return commits.refuse(new GatewayError('STOPPING', 'the spool has stopped'))
+      if (phase === 'new') return Promise.reject(new Error('the spool has not been started'))
+      const size = recordSizeLimit(message)
+      const refusal = refusalOf(size, message.qos)
+      if (refusal) return commits.refuse(refusal)
+      return commits.append(message, size)
+    },
+
+    read,
+
+    get depth() {
+      const oldest = first(inFlight) ?? window.first
+      const oldestAt = depth.messages === 0 ? undefined : (oldest?.message.receivedAt ?? lastReadAt)
+      return { ...depth, ...(oldestAt !== undefined && { oldestAt }) }
+    },
+
+    stop() {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+function first<T>(set: ReadonlySet<T>): T | undefined {
+  for (const value of set) return value
+  return undefined
+}
+
+function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
+}

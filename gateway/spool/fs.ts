@@ -1,0 +1,89 @@
+// The dozen file system calls the spool rests on: a port, so that a test can pull the plug between any two of them.
+import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+
+export interface SpoolFile {
+  /** Writes all of it, in as many calls as that takes. On disk only after datasync. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  /** Fills the buffer from `position` as far as the file goes; the number of bytes read. */
+  read(buffer: Uint8Array, position: number): Promise<number>
+  datasync(): Promise<void>
+  truncate(length: number): Promise<void>
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface SpoolFs {
+  makeDir(path: string): Promise<void>
+  list(path: string): Promise<readonly string[]>
+  /** `r` reads, `r+` reads and writes, `wx` creates and fails when it exists, `w` creates or empties. */
+  open(path: string, flags: 'r' | 'r+' | 'wx' | 'w'): Promise<SpoolFile>
+  rename(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  /** Makes creations, renames and removals in the directory survive a power cut. */
+  syncDir(path: string): Promise<void>
+  /** This process, told apart from a later one that got the same pid. */
+  owner(): Promise<string>
+  isRunning(owner: string): Promise<boolean>
+}
+
+/** The real one. Everything runs in libuv's thread pool, nothing on the event loop. */
+export const nodeFs: SpoolFs = {
+  async makeDir(path) {
+    await mkdir(path, { recursive: true })
+  },
+  list: (path) => readdir(path),
+  open: openFile,
+  rename,
+  remove: unlink,
+  async syncDir(path) {
+    if (process.platform === 'win32') return // a directory cannot be opened there
+    const directory = await open(path, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  },
+  owner: async () => `${process.pid} ${(await startTimeOf(process.pid)) ?? ''}`.trim(),
+  async isRunning(owner) {
+    const [pid, startTime] = owner.split(' ')
+    try {
+      process.kill(Number(pid), 0)
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EPERM'
+    }
+    const now = await startTimeOf(Number(pid))
+    return startTime === undefined || now === undefined || now === startTime
+  },
+}
+
+/** When the kernel started the process, in ticks since boot; undefined where there is no /proc. In a container every run may be pid 1. */
+async function startTimeOf(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+async function openFile(path: string, flags: 'r' | 'r+' | 'wx' | 'w'): Promise<SpoolFile> {
+  const handle = await open(path, flags, 0o600)
+  return {
+    async write(bytes, position) {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
+        done += bytesWritten
+      }
+    },
+    async read(buffer, position) {
+      let done = 0
+      while (done < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done)
+        if (bytesRead === 0) break
+        done += bytesRead
+      }
+      return done
+    },
+    datasync: () => handle.datasync(),
+    truncate: (length) => handle.truncate(length),
+    size: async () => (await handle.stat()).size,
+    close: () => handle.close(),
+  }
+}

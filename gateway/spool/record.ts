@@ -1,0 +1,164 @@
+// One message as bytes and back: a fixed head, all its short strings in one piece of text, then the payload.
+import { crc32 } from 'node:zlib'
+import type { Message, MqttProperties, Source, Transport } from '../message.ts'
+
+// Little-endian. The strings lie end to end in one text, so that one native call writes and one reads them all; their lengths are in
+// UTF-16 units, 0xffff for a string that is not there. Properties are rare and travel as JSON at the end of the text.
+//
+//    0  length u32      of everything after the checksum
+//    4  checksum u32    CRC-32 (IEEE) of everything after it, begun with salt ^ length
+//    8  format u8       high half: version 1; bit 0: QoS 1; bit 1: retain
+//    9  transport u8    index into `transports`
+//   10  hops u16
+//   12  receivedAt f64
+//   20  7 × u16         lengths of id, topic, clientId, principal, sourceIp, tenant, trace
+//   34  properties u32  length of the JSON, 0: none
+//   38  text u32        bytes of the text
+//   42  group u32       bytes between the start of the write it was part of and this record
+//   46  text … payload …
+//
+// Why IEEE and not CRC-32C: node:zlib computes it natively, 0.25 µs for a record of 250 bytes; a table in JavaScript takes 0.5 µs.
+const headBytes = 46
+const frameBytes = 8
+const version = 1
+const absent = 0xffff
+
+/** What a file may hold in one record. The doors refuse far smaller messages; this bounds what a damaged length can ask for. */
+export const maxRecordBytes = 64 * 1024 * 1024
+
+/** Never reordered: the index is on disk. */
+const transports = ['mqtt', 'mqtts', 'mqtt-ws', 'http', 'https', 'websocket', 'upstream', 'inside'] as const satisfies readonly Transport[]
+const transportIndex = new Map<Transport, number>(transports.map((transport, index) => [transport, index]))
+
+/** An upper bound of what encodeRecord writes for it. Infinity: it has a string that no record can hold. */
+export function recordSizeLimit({ id, topic, payload, source, trace, properties }: Message): number {
+  const { clientId, principal, sourceIp, tenant } = source
+  let units = id.length + topic.length + clientId.length
+  if (topic.length >= absent || clientId.length >= absent || id.length >= absent) return Infinity
+  for (const text of [principal, sourceIp, tenant, trace]) {
+    if (text === undefined) continue
+    if (text.length >= absent) return Infinity
+    units += text.length
+  }
+  if (properties) units += JSON.stringify(toPlain(properties)).length
+  return headBytes + units * 3 + payload.length
+}
+
+/** Writes the message at `at` of a buffer that holds one group, and returns its length. There must be room for recordSizeLimit(message). */
+export function encodeRecord(buffer: Buffer, at: number, message: Message, salt: number): number {
+  const { id, topic, payload, qos, retain, receivedAt, source, hops, trace, properties } = message
+  const { clientId, transport, principal, sourceIp, tenant } = source
+  const json = properties ? JSON.stringify(toPlain(properties)) : ''
+  const text = id + topic + clientId + (principal ?? '') + (sourceIp ?? '') + (tenant ?? '') + (trace ?? '') + json
+  const textBytes = buffer.write(text, at + headBytes, 'utf8')
+  buffer.set(payload, at + headBytes + textBytes)
+
+  const length = headBytes + textBytes + payload.length
+  buffer.writeUInt32LE(length - frameBytes, at)
+  buffer[at + 8] = (version << 4) | qos | (retain ? 2 : 0)
+  buffer[at + 9] = transportIndex.get(transport)!
+  buffer.writeUInt16LE(Math.min(hops, 0xffff), at + 10)
+  buffer.writeDoubleLE(receivedAt, at + 12)
+  buffer.writeUInt16LE(id.length, at + 20)
+  buffer.writeUInt16LE(topic.length, at + 22)
+  buffer.writeUInt16LE(clientId.length, at + 24)
+  buffer.writeUInt16LE(principal?.length ?? absent, at + 26)
+  buffer.writeUInt16LE(sourceIp?.length ?? absent, at + 28)
+  buffer.writeUInt16LE(tenant?.length ?? absent, at + 30)
+  buffer.writeUInt16LE(trace?.length ?? absent, at + 32)
+  buffer.writeUInt32LE(json.length, at + 34)
+  buffer.writeUInt32LE(textBytes, at + 38)
+  buffer.writeUInt32LE(at, at + 42)
+  buffer.writeUInt32LE(checksum(buffer, at, length, salt), at + 4)
+  return length
+}
+
+/**
+ * The length of the whole, undamaged record at `at`; `'short'` when the buffer ends before the record does; `'bad'` when it is none.
+ */
+export function checkRecord(buffer: Buffer, at: number, salt: number): number | 'short' | 'bad' {
+  const length = claimedLength(buffer, at)
+  if (typeof length !== 'number') return length
+  if (at + length > buffer.length) return 'short'
+  return buffer.readUInt32LE(at + 4) === checksum(buffer, at, length, salt) ? length : 'bad'
+}
+
+/** How long the record at `at` says it is, if its head makes sense: most damage shows here, before anything is summed. */
+export function claimedLength(buffer: Buffer, at: number): number | 'short' | 'bad' {
+  if (at + 4 > buffer.length) return 'short'
+  const length = buffer.readUInt32LE(at) + frameBytes
+  if (length < headBytes || length > maxRecordBytes) return 'bad'
+  if (at + headBytes > buffer.length) return 'short'
+  const sane = buffer[at + 8]! >> 4 === version && buffer[at + 9]! < transports.length && headBytes + buffer.readUInt32LE(at + 38) <= length
+  return sane ? length : 'bad'
+}
+
+export function receivedAtOf(buffer: Buffer, at: number): number {
+  return buffer.readDoubleLE(at + 12)
+}
+
+/** Where in the file the write began that a checked record was part of. */
+export function groupStartOf(buffer: Buffer, at: number, offset: number): number {
+  return offset - buffer.readUInt32LE(at + 42)
+}
+
+/** The message of a checked record. It shares no memory with the buffer: one message kept must not keep its neighbours. */
+export function decodeRecord(buffer: Buffer, at: number, length: number): Message {
+  const textBytes = buffer.readUInt32LE(at + 38)
+  const textEnd = at + headBytes + textBytes
+  const text = buffer.toString('utf8', at + headBytes, textEnd)
+  let used = 0
+  const next = (units: number) => {
+    used += units
+    return text.slice(used - units, used)
+  }
+  const optional = (field: number) => {
+    const units = buffer.readUInt16LE(at + field)
+    return units === absent ? undefined : next(units)
+  }
+  const id = next(buffer.readUInt16LE(at + 20))
+  const topic = next(buffer.readUInt16LE(at + 22))
+  const clientId = next(buffer.readUInt16LE(at + 24))
+  const principal = optional(26)
+  const sourceIp = optional(28)
+  const tenant = optional(30)
+  const trace = optional(32)
+  const json = next(buffer.readUInt32LE(at + 34))
+  const format = buffer[at + 8]!
+  const source: Source = {
+    clientId,
+    transport: transports[buffer[at + 9]!]!,
+    ...(principal !== undefined && { principal }),
+    ...(sourceIp !== undefined && { sourceIp }),
+    ...(tenant !== undefined && { tenant }),
+  }
+  return {
+    id,
+    topic,
+    payload: Buffer.from(buffer.subarray(textEnd, at + length)),
+    qos: (format & 1) as 0 | 1,
+    retain: (format & 2) !== 0,
+    receivedAt: receivedAtOf(buffer, at),
+    source,
+    hops: buffer.readUInt16LE(at + 10),
+    ...(trace !== undefined && { trace }),
+    ...(json && { properties: toProperties(JSON.parse(json)) }),
+  }
+}
+
+/** The salt makes bytes that a device chose unable to pose as a record when a damaged file is searched for the next one. */
+function checksum(buffer: Buffer, at: number, length: number, salt: number): number {
+  return crc32(buffer.subarray(at + frameBytes, at + length), (salt ^ length) >>> 0)
+}
+
+interface PlainProperties extends Omit<MqttProperties, 'correlationData'> {
+  readonly correlationData?: string
+}
+
+function toPlain({ correlationData, ...rest }: MqttProperties): PlainProperties {
+  return correlationData ? { ...rest, correlationData: Buffer.from(correlationData).toString('base64') } : rest
+}
+
+function toProperties({ correlationData, ...rest }: PlainProperties): MqttProperties {
+  return correlationData === undefined ? rest : { ...rest, correlationData: Buffer.from(correlationData, 'base64') }
+}

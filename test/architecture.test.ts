@@ -1,0 +1,180 @@
+// The rooms and who may enter them: every import in the tree is held against one table. A new arrow is a decision, made here.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** `gateway/x` allows the room, `gateway/x/y.ts` one file of it, anything else a package. `node:` is free for all but the pure rooms. */
+const table: Readonly<Record<string, readonly string[]>> = {
+  lib: ['lib', 'zod', 'node:'],
+  'gateway/message.ts': [],
+  'gateway/errors.ts': [],
+  'gateway/aws.ts': ['@aws-sdk/client-sqs', '@aws-sdk/client-sns', '@smithy/node-http-handler', 'zod', 'node:'],
+  'gateway/observe': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'pino', 'prom-client', 'node:'],
+  'gateway/access': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'zod', 'node:'],
+  'gateway/listen': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/errors.ts',
+    'gateway/access',
+    'gateway/observe',
+    'gateway/broker/broker.ts',
+    'fastify',
+    'ws',
+    'zod',
+    'node:',
+  ],
+  'gateway/broker': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/errors.ts',
+    'gateway/access',
+    'gateway/observe',
+    'aedes',
+    'mqtt',
+    'aws-iot-device-sdk-v2',
+    'node:',
+  ],
+  'gateway/spool': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'zod', 'node:'],
+  'gateway/rules/sql': [
+    'gateway/errors.ts',
+    'gateway/message.ts',
+    'gateway/rules/topic',
+    'lib/nearest.ts',
+    'decimal.js',
+    're2js',
+    'node:crypto',
+    'node:buffer',
+    'node:zlib',
+  ],
+  'gateway/rules/topic': [],
+  'gateway/rules': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/errors.ts',
+    'gateway/observe',
+    'gateway/actions',
+    'gateway/rules/sql',
+    'gateway/rules/topic',
+    'zod',
+    'node:',
+  ],
+  'gateway/actions': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/errors.ts',
+    'gateway/observe',
+    'gateway/aws.ts',
+    'gateway/broker/broker.ts',
+    '@aws-sdk/client-sqs',
+    '@aws-sdk/client-sns',
+    'zod',
+    'node:',
+  ],
+  'gateway/pipeline.ts': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/errors.ts',
+    'gateway/observe',
+    'gateway/broker/broker.ts',
+    'gateway/spool/spool.ts',
+    'gateway/rules',
+  ],
+  'gateway/consume': ['lib', 'gateway/errors.ts', 'gateway/observe', 'gateway/aws.ts', '@aws-sdk/client-sqs', 'zod', 'node:'],
+  'gateway/dashboard': ['gateway/observe', 'fastify', 'node:'],
+  'gateway/local': [
+    'lib',
+    'gateway/errors.ts',
+    'gateway/observe',
+    'gateway/aws.ts',
+    '@aws-sdk/client-sqs',
+    '@aws-sdk/client-sns',
+    'fauxqs',
+    'zod',
+    'node:',
+  ],
+  'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
+  'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
+  'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
+  'device-sim': ['lib', 'device-sim', 'mqtt', 'mqtt-packet', 'ws', 'zod', 'commander', 'cborg', '@peculiar/x509', 'node:'],
+  bin: [
+    'bin',
+    'lib',
+    'gateway/cli',
+    'gateway/gateway.ts',
+    'gateway/config.ts',
+    'gateway/errors.ts',
+    'device-sim',
+    'commander',
+    'package.json',
+    'node:',
+  ],
+}
+
+/** Packages that stay in one file, so that replacing one is a change in one place. */
+const oneFile = ['aedes', 'fauxqs', 'aws-iot-device-sdk-v2', 'prom-client', 'pino-pretty', 're2js']
+
+interface Import {
+  readonly file: string
+  readonly room: string
+  /** A path from the root, or a package name. */
+  readonly target: string
+}
+
+const files = ['lib', 'gateway', 'device-sim', 'cost', 'infra', 'bin'].flatMap((root) => {
+  try {
+    return readdirSync(root, { recursive: true, encoding: 'utf8' }).flatMap((path) => (path.endsWith('.ts') ? [join(root, path)] : []))
+  } catch {
+    return []
+  }
+})
+
+/** The most specific row that covers a path. */
+const roomOf = (path: string) =>
+  Object.keys(table)
+    .filter((room) => path === room || path.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0]
+
+const packageOf = (name: string) => (name.startsWith('node:') ? name : name.split('/', name.startsWith('@') ? 2 : 1).join('/'))
+
+const imports: readonly Import[] = files.flatMap((file) => {
+  const source = readFileSync(file, 'utf8')
+  return [...source.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name = '']) => ({
+    file,
+    room: roomOf(file) ?? '(none)',
+    target: name.startsWith('.') ? normalize(join(dirname(file), name)) : packageOf(name),
+  }))
+})
+
+const isAllowed = ({ room, target }: Import) => {
+  const allowed = table[room] ?? []
+  // A row of its own is not reached by naming its parent, except from the files that see every room.
+  const inRoom = (path: string) => roomOf(target) === path || (allowed.includes('gateway') && target.startsWith('gateway/'))
+  return (
+    roomOf(target) === room ||
+    allowed.some((entry) => target === entry || inRoom(entry) || (entry === 'node:' && target.startsWith('node:')))
+  )
+}
+
+test('there is something to check', () => expect(imports.length).toBeGreaterThan(100))
+
+test('every file has a room', () => expect(files.filter((file) => !roomOf(file))).toEqual([]))
+
+test('no import crosses a wall', () => {
+  expect(imports.filter((entry) => !isAllowed(entry)).map(({ file, target }) => `${file} imports ${target}`)).toEqual([])
+})
+
+test.each(oneFile)('%s is imported in one file of the product', (name) => {
+  const importers = new Set(imports.filter(({ target }) => target === name).map(({ file }) => file))
+  expect([...importers].length).toBeLessThanOrEqual(1)
+})
+
+test('only lib touches the real clock, real timers and real randomness', () => {
+  const forbidden = /\b(Date\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|setTimeout\(|setInterval\()/
+  const offenders = files.filter((file) => !file.startsWith('lib/') && forbidden.test(readFileSync(file, 'utf8')))
+  expect(offenders).toEqual([])
+})
+
+test('environment variables are read in one place', () => {
+  const offenders = files.filter((file) => file !== 'gateway/config.ts' && readFileSync(file, 'utf8').includes('process.env'))
+  expect(offenders).toEqual([])
+})

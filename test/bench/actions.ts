@@ -1,0 +1,84 @@
+// How many bodies a second reach SQS through the sqs action, beside the plain AWS SDK doing the same: `node test/bench/actions.ts`.
+// fauxqs runs in a process of its own, in memory; CPU is that of this process alone, so ratios hold on a busy machine too.
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { CreateQueueCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { startFauxqs } from 'fauxqs'
+import type { ActionDeps } from '../../gateway/actions/action.ts'
+import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
+import { createAws } from '../../gateway/aws.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { createDelivery, plainTemplate } from '../helpers/delivery.ts'
+
+const body = JSON.stringify({
+  device: 'freezer-1',
+  boot: 3,
+  sequence: 123456,
+  temperature: -18.5,
+  humidity: 41.2,
+  door: 'closed',
+  battery: 0.98,
+})
+const { signal } = new AbortController()
+
+if (process.send) {
+  const { port } = await startFauxqs({ port: 0, logger: false })
+  process.send(port)
+  process.on('disconnect', () => process.exit())
+} else {
+  const child = fork(fileURLToPath(import.meta.url))
+  const port = await new Promise<number>((resolve) => child.once('message', resolve as (port: unknown) => void))
+  await compare(`http://127.0.0.1:${port}`)
+  child.disconnect()
+}
+
+async function compare(endpoint: string) {
+  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
+  const plain = new SQSClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } })
+  await plain.send(new CreateQueueCommand({ QueueName: 'bench' }))
+  const QueueUrl = aws.queueUrl('bench')
+  const attributes = (key: string) => ({
+    messageId: { DataType: 'String', StringValue: key },
+    tenant: { DataType: 'String', StringValue: 'acme' },
+  })
+  const entry = (key: string) => ({ MessageBody: body, MessageGroupId: 'acme', MessageAttributes: attributes(key) })
+  const sink = (more: object) => {
+    const deps = { aws, clock: systemClock, random: systemRandom(), observe: { record: () => undefined }, template: plainTemplate }
+    const bound = bindAction(actionSchema.parse({ sqs: { queueUrl: 'bench', groupId: 'acme', ...more } }), deps as unknown as ActionDeps)
+    return (i: number) => bound.deliver(createDelivery({ body, key: `01JZZZZZZZ${i}.telemetry.0` }), signal)
+  }
+  const rows = [
+    await measure('SDK, SendMessage', 5_000, 32, 1, (i) => plain.send(new SendMessageCommand({ QueueUrl, ...entry(`key-${i}`) }))),
+    await measure('SDK, SendMessageBatch', 50_000, 16, 10, (i) => {
+      const Entries = Array.from({ length: 10 }, (_, n) => ({ Id: String(n), ...entry(`key-${i}-${n}`) }))
+      return plain.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
+    }),
+    await measure('sqs action', 100_000, 1_000, 1, sink({})),
+    await measure('sqs action, pack', 500_000, 4_000, 1, sink({ pack: {} })),
+  ]
+  const unit = rows[0]?.cpu ?? 0
+  console.table(
+    rows.map(({ cpu, ...row }) => ({ ...row, 'CPU µs/message': Number(cpu.toFixed(1)), 'times cheaper': Math.round(unit / cpu) })),
+  )
+  aws.stop()
+  plain.destroy()
+}
+
+/** `parallel` callers share `count` bodies, `each` at a time; a tenth as much runs before, to warm up. */
+async function measure(what: string, count: number, parallel: number, each: number, send: (i: number) => Promise<unknown>) {
+  const run = async (calls: number) => {
+    let next = 0
+    const caller = async () => {
+      while (next < calls) await send(next++)
+    }
+    await Promise.all(Array.from({ length: parallel }, caller))
+  }
+  await run(count / each / 10)
+  const startedAt = systemClock.monotonic()
+  const before = process.cpuUsage()
+  await run(count / each)
+  const { user, system } = process.cpuUsage(before)
+  const perSecond = Math.round((count / (systemClock.monotonic() - startedAt)) * 1_000)
+  return { what, 'messages/s': perSecond, cpu: (user + system) / count }
+}

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import { http } from '../../../gateway/actions/http.ts'
+import { testSink } from '../../contract/sink.ts'
+import { createDelivery, createDeps } from '../../helpers/delivery.ts'
+import { settled } from '../../helpers/manual-clock.ts'
+
+const signal = new AbortController().signal
+
+type Fetch = (url: URL, request: RequestInit & { headers: Headers }) => Promise<Response>
+
+function setUp(params: object, answer: Fetch) {
+  const deps = createDeps({ fetch: answer as unknown as typeof fetch })
+  return { clock: deps.clock, sink: http.bind(http.params.parse(params), deps) }
+}
+
+const status = { accept: 200, refuse: 400, fail: 503 }
+
+testSink({
+  entry: { http: { url: 'https://hooks.example.com/warm' } },
+  target: (decide) => ({
+    fetch: (async (_, request) => {
+      const gone = new Promise<never>((_, reject) =>
+        request?.signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError'))),
+      )
+      const body = String(request?.body)
+      return new Response(null, { status: status[await Promise.race([decide(body), gone])] })
+    }) as typeof fetch,
+  }),
+})
+
+test('a POST with the result, its type, its idempotency key and the headers of the rule', async () => {
+  const seen: unknown[] = []
+  const { sink } = setUp({ url: 'https://example.com/a', headers: [{ key: 'x-device', value: '${topic(5)}' }] }, async (url, request) => {
+    seen.push(url.href, request.method, String(request.body), Object.fromEntries(request.headers))
+    return new Response()
+  })
+  await sink.deliver(createDelivery({ body: '{"t":1}', key: 'k' }), signal)
+  expect(seen).toEqual([
+    'https://example.com/a',
+    'POST',
+    '{"t":1}',
+    { 'content-type': 'application/json', 'idempotency-key': 'k', 'x-device': 'freezer-1' },
+  ])
+})
+
+test('bytes that are no JSON are an octet stream, unless the rule says otherwise', async () => {
+  const types: (string | null)[] = []
+  const answer: Fetch = async (_, { headers }) => {
+    types.push(headers.get('content-type'))
+    return new Response()
+  }
+  const plain = setUp({ url: 'https://example.com' }, answer)
+  await plain.sink.deliver(createDelivery({ body: Buffer.from([0xff]) }), signal)
+  const own = setUp({ url: 'https://example.com', headers: [{ key: 'Content-Type', value: 'text/plain' }] }, answer)
+  await own.sink.deliver(createDelivery({ body: 'warm' }), signal)
+  expect(types).toEqual(['application/octet-stream', 'text/plain'])
+})
+
+test('three attempts for 429 and 5xx, one for everything else', async () => {
+  const attempts = async (status: number) => {
+    let count = 0
+    const { sink, clock } = setUp({ url: 'https://example.com' }, async () => {
+      count++
+      return new Response(null, { status })
+    })
+    const code = sink.deliver(createDelivery(), signal).catch((error) => error.code)
+    await settled()
+    await clock.advance(2_000)
+    return [count, await code]
+  }
+  expect(await attempts(503)).toEqual([3, 'ACTION_FAILED'])
+  expect(await attempts(429)).toEqual([3, 'ACTION_FAILED'])
+  expect(await attempts(404)).toEqual([1, 'ACTION_REFUSED'])
+  expect(await attempts(302)).toEqual([1, 'ACTION_REFUSED'])
+})
+
+test('all attempts together have three seconds', async () => {
+  const { sink, clock } = setUp(
+    { url: 'https://example.com' },
+    (_, { signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+  )
+  const fate = sink.deliver(createDelivery(), signal).catch((error) => error.message)
+  await clock.advance(3_000)
+  expect(await fate).toBe('example.com did not answer in time')
+})
+
+test('an error names the host, never the path: webhooks keep secrets there', async () => {
+  const { sink } = setUp({ url: 'https://hooks.example.com/T000/secret?token=1' }, async () => new Response(null, { status: 403 }))
+  const error = await sink.deliver(createDelivery(), signal).catch((error) => error)
+  expect(error.message).toBe('hooks.example.com answered 403')
+  expect(JSON.stringify(error.details)).not.toContain('secret')
+})
+
+test('a template in the URL stays below its confirmationUrl', async () => {
+  const params = { url: 'https://example.com/in/${topic(5)}', confirmationUrl: 'https://example.com/in/' }
+  const { sink } = setUp(params, async () => new Response())
+  await sink.deliver(createDelivery(), signal)
+  const other = setUp({ ...params, url: 'https://${topic(5)}/in/' }, async () => new Response())
+  await expect(other.sink.deliver(createDelivery(), signal)).rejects.toMatchObject({ code: 'ACTION_REFUSED' })
+  expect(http.params.safeParse({ url: params.url }).error?.issues[0]?.message).toContain('is needed because `url` holds a template')
+})

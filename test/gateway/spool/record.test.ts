@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Message, Transport } from '../../../gateway/message.ts'
+import { checkRecord, decodeRecord, encodeRecord, groupStartOf, receivedAtOf, recordSizeLimit } from '../../../gateway/spool/record.ts'
+import { toReading } from '../../helpers/messages.ts'
+
+const salt = 0xdecafbad
+
+type Complete<T> = {
+  readonly [K in keyof T]-?: T[K] extends object | undefined
+    ? K extends 'source' | 'properties'
+      ? Complete<NonNullable<T[K]>>
+      : NonNullable<T[K]>
+    : NonNullable<T[K]>
+}
+
+/** Every field there is: a new one in Message does not compile here until it has a value, and is lost below until a record keeps it. */
+const complete: Complete<Message> = {
+  id: '01KAAAAAAAAAAAAAAAAAAAAAAA',
+  topic: 'dt/coldchain/ac\u00f1e/truck-1/\u{1f9ca}/telemetry',
+  payload: Buffer.from([0, 255, 1, 254]),
+  qos: 1,
+  retain: true,
+  receivedAt: 1_767_225_600_123.5,
+  source: { clientId: 'freezer-1', transport: 'mqtts', principal: 'cert-1', sourceIp: '10.0.0.1', tenant: 'acme' },
+  hops: 3,
+  trace: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  properties: {
+    contentType: 'application/json',
+    payloadFormatIndicator: true,
+    responseTopic: 'cmd/res',
+    correlationData: Buffer.from([9, 8, 7]),
+    messageExpiryIntervalSeconds: 60,
+    userProperties: [
+      ['a', '1'],
+      ['a', '2'],
+    ],
+  },
+}
+
+function roundTrip(message: Message): { message: Message; length: number } {
+  const buffer = Buffer.alloc(recordSizeLimit(message) + 100, 0xff)
+  const length = encodeRecord(buffer, 100, message, salt)
+  expect(length).toBeLessThanOrEqual(recordSizeLimit(message))
+  expect(checkRecord(buffer, 100, salt)).toBe(length)
+  return { message: decodeRecord(buffer, 100, length), length }
+}
+
+test('every field of a message survives', () => {
+  expect(roundTrip(complete).message).toEqual(complete)
+  expect(roundTrip(toReading(1)).message).toEqual(toReading(1))
+})
+
+test('any message survives, its strings and payload whatever they are', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 20 })
+  const optional = <K extends string>(key: K) =>
+    fc.option(text, { nil: undefined }).map((value) => (value === undefined ? {} : { [key]: value }))
+  const transport = fc.constantFrom<Transport>('mqtt', 'mqtts', 'mqtt-ws', 'http', 'https', 'websocket', 'upstream', 'inside')
+  const source = fc
+    .tuple(text, transport, optional('principal'), optional('sourceIp'), optional('tenant'))
+    .map(([clientId, transport, ...rest]) => Object.assign({ clientId, transport }, ...rest))
+  const message = fc
+    .tuple(text, text, fc.uint8Array({ maxLength: 50 }), fc.boolean(), fc.boolean(), fc.nat(), source, fc.nat(9), optional('trace'))
+    .map(([id, topic, payload, qos, retain, receivedAt, source, hops, trace]): Message => {
+      return { id, topic, payload: Buffer.from(payload), qos: qos ? 1 : 0, retain, receivedAt, source, hops, ...trace }
+    })
+  fc.assert(
+    fc.property(message, (value) => {
+      expect(roundTrip(value).message).toEqual(value)
+    }),
+  )
+})
+
+test('a flipped bit anywhere is seen', () => {
+  const buffer = Buffer.alloc(recordSizeLimit(complete))
+  const length = encodeRecord(buffer, 0, complete, salt)
+  for (let bit = 0; bit < length * 8; bit++) {
+    const damaged = Buffer.from(buffer)
+    damaged[bit >> 3]! ^= 1 << (bit & 7)
+    expect(typeof checkRecord(damaged, 0, salt)).toBe('string')
+  }
+})
+
+test('a record cut short is short, zeros and another salt are none', () => {
+  const buffer = Buffer.alloc(recordSizeLimit(complete))
+  const length = encodeRecord(buffer, 0, complete, salt)
+  for (const cut of [0, 3, 20, length - 1]) expect(checkRecord(buffer.subarray(0, cut), 0, salt)).toBe('short')
+  expect(checkRecord(Buffer.alloc(100), 0, salt)).toBe('bad')
+  expect(checkRecord(buffer, 0, salt + 1)).toBe('bad')
+})
+
+test('a record knows when it came and where its write began', () => {
+  const buffer = Buffer.alloc(1_000)
+  encodeRecord(buffer, 300, complete, salt)
+  expect(receivedAtOf(buffer, 300)).toBe(complete.receivedAt)
+  expect(groupStartOf(buffer, 300, 5_300)).toBe(5_000)
+})
+
+test('a decoded payload does not keep the buffer it was read from', () => {
+  const buffer = Buffer.alloc(1_000)
+  const length = encodeRecord(buffer, 0, complete, salt)
+  const { payload } = decodeRecord(buffer, 0, length)
+  buffer.fill(0)
+  expect(payload).toEqual(complete.payload)
+})
+
+test('a string that no record can hold is told apart before it is written', () => {
+  expect(recordSizeLimit(toReading(1, { topic: 'x'.repeat(65_535) }))).toBe(Number.POSITIVE_INFINITY)
+  expect(recordSizeLimit(toReading(1, { source: { clientId: 'a', transport: 'mqtt', principal: 'x'.repeat(65_535) } }))).toBe(
+    Number.POSITIVE_INFINITY,
+  )
+  const longest = toReading(1, { topic: 'x'.repeat(65_534) })
+  expect(roundTrip(longest).message).toEqual(longest)
+})
