@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, Row>> = {
   },
   gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
   fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
+  cost: {
+    summary: 'what a fleet costs over each transport, and where the answer turns',
+    load: async () => (await import('../cost/cli/cost.ts')).costCommand(),
+  },
   logs: { summary: 'the gateway log, filtered and readable', load: async () => (await import('../gateway/cli/logs.ts')).logsCommand() },
   rules: { summary: 'test, explain and evaluate rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
   policy: {
