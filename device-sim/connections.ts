@@ -5,6 +5,7 @@ import type { Random } from '../lib/random.ts'
 import type { Driver, Session } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
 import { createLatencies, recordMs } from './stats.ts'
+import { within } from './within.ts'
 
 export interface Connections {
   /** Connects every device; resolves when each has tried once. Rejects with a FleetError when the first one cannot be connected. */
@@ -31,6 +32,7 @@ interface Options {
 /** [AWS guidance on backoff]: full jitter, so that a fleet that lost its gateway does not return as a herd. */
 const patience = { baseMs: 500, capMs: 30_000 }
 const attemptsAtOnce = 100
+const goodbyeMs = 2_000
 
 export function createConnections(
   clientIds: readonly string[],
@@ -89,7 +91,9 @@ export function createConnections(
     },
     async close() {
       ended.abort()
-      await Promise.all(sessions.map((session) => session?.close()))
+      await within(goodbyeMs, clock, Promise.all(sessions.map((session) => session?.close())))
+      // A server that does not answer a goodbye does not keep us.
+      for (const session of sessions) session?.cut()
     },
     end(number, { clean, awayMs }) {
       const session = sessions[number]

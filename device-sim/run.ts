@@ -15,6 +15,7 @@ import type { Scenario } from './scenario.ts'
 import type { Source } from './source.ts'
 import { createLatencies, summarize } from './stats.ts'
 import { createVerifier, type Follower, settled } from './verify.ts'
+import { within } from './within.ts'
 
 export interface Run {
   readonly source: Source
@@ -138,12 +139,4 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     delivered: verifier?.counts,
     latencies: { ackMs, lateMs, connectMs: connections.connectMs, endToEndMs: verifier?.endToEnd ?? createLatencies() },
   }
-}
-
-/** Resolves with the work, or after `ms` without it. */
-async function within(ms: number, clock: Clock, work: Promise<void>): Promise<void> {
-  const done = new AbortController()
-  const patience = clock.sleep(ms, done.signal).catch(() => undefined)
-  await Promise.race([work, patience])
-  done.abort()
 }
