@@ -142,6 +142,10 @@ export function parseTemplate(text: string): Template {
   }
 }
 
+/** The variables in a text, each once, as they are written between the braces. */
+export const variablesIn = (text: string): readonly string[] =>
+  [...new Set([...text.matchAll(/\$\{([^}]*)\}/g)].map(([, name = '']) => name))].filter((name) => !/^[*?$]$/.test(name))
+
 function toPart(whole: string, name: string | undefined): Piece | Key {
   if (name === undefined) return whole === '*' ? any : whole === '?' ? one : whole
   return name === '*' || name === '?' || name === '$' ? name : compileKey(name)

@@ -7,7 +7,7 @@ import { problemsOf } from '../../lib/problems.ts'
 import { type Arns, createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { listOf, type PolicyDocument, parsePolicyDocument } from '../access/policy-document.ts'
-import type { PolicyContext } from '../access/policy-variables.ts'
+import { compileKey, type PolicyContext, variablesIn } from '../access/policy-variables.ts'
 import { GatewayError, textOf } from '../errors.ts'
 
 const checkExamples = `
@@ -106,7 +106,13 @@ async function check(files: readonly string[], flags: CheckFlags): Promise<void>
   }))
   const allowed = answers.every(({ decision }) => decision === 'allow')
   const named = answers.map((answer) => (answer.by ? { ...answer, by: { file: files[answer.by.policy], ...answer.by } } : answer))
-  const text = flags.json ? JSON.stringify({ allowed, decisions: named }) : answers.map((answer) => toLine(answer, files)).join('\n')
+  const unresolved = variablesIn(JSON.stringify(documents)).filter(
+    (name) => compileKey(name).substitute({ ...context, now: () => 0 }) === undefined,
+  )
+  for (const name of unresolved) process.stderr.write(`note: \${${name}} has no value for this client, so what needs it matches nothing\n`)
+  const text = flags.json
+    ? JSON.stringify({ allowed, decisions: named, unresolved })
+    : answers.map((answer) => toLine(answer, files)).join('\n')
   process.stdout.write(`${text}\n`)
   if (!allowed) process.exitCode = 1
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { filterProblem, topicProblem } from '../../../gateway/access/topics.ts'
 
@@ -79,4 +80,33 @@ test.each<[filter: string, says: RegExp]>([
   ['$aws/#', /reserved/],
 ])('%j may not: %s', (filter, says) => {
   expect(filterProblem(filter, bounds)).toMatch(says)
+})
+
+test('a topic that passes is its own filter, within the bounds, and no pattern', () => {
+  const unit = fc.constantFrom('a', '/', '+', '#', '$', '\0', 'é', '😀', '\ufffd')
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit, maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 300 })), (topic) => {
+      fc.pre(!topic.startsWith('$'))
+      const passes =
+        topic !== '' &&
+        !/[+#\0\ufffd]/.test(topic) &&
+        topic.isWellFormed() &&
+        Buffer.byteLength(topic) <= 256 &&
+        topic.split('/').length <= 8
+      expect(topicProblem(topic, bounds) === undefined).toBe(passes)
+      if (passes) expect(filterProblem(topic, bounds)).toBeUndefined()
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('a filter that passes has whole levels for wildcards', () => {
+  const level = fc.constantFrom('a', '', '+', '#', 'a+', '#a', '+#')
+  fc.assert(
+    fc.property(fc.array(level, { minLength: 1, maxLength: 5 }), (levels) => {
+      const filter = levels.join('/')
+      const whole = levels.every((text, i) => text === '+' || (text === '#' && i === levels.length - 1) || !/[+#]/.test(text))
+      expect(filterProblem(filter, bounds) === undefined).toBe(whole && filter !== '')
+    }),
+  )
 })

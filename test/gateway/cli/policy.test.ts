@@ -87,6 +87,13 @@ describe('check', () => {
     })
   })
 
+  test('says which variables have no value', async () => {
+    const notes = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    await check('--thing', 'f1', '--connect', '--json')
+    expect(JSON.parse(output).unresolved).toEqual(['iot:Connection.Thing.Attributes[site]'])
+    expect(notes.mock.calls.flat().join('')).toContain('note: ${iot:Connection.Thing.Attributes[site]} has no value')
+  })
+
   test('wants to know what to check, and a file that is there', async () => {
     await expect(check()).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('say what to check') })
     const missing = policyCommand().parseAsync(['check', '/no/such', '--client-id', 'c', '--connect'], { from: 'user' })
