@@ -25,7 +25,7 @@ interface Options {
   readonly clock: Clock
   readonly random: Random
   readonly connectTimeoutMs: number
-  readonly onConnected?: (number: number) => void
+  readonly onConnected?: (number: number, session: Session) => void
 }
 
 /** [AWS guidance on backoff]: full jitter, so that a fleet that lost its gateway does not return as a herd. */
@@ -53,7 +53,7 @@ export function createConnections(
     if (seen[number]) counts.reconnects++
     else counts.ever++
     seen[number] = 1
-    onConnected?.(number)
+    onConnected?.(number, session)
     void session.closed.then(() => {
       counts.connected--
       sessions[number] = undefined

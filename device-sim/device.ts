@@ -21,6 +21,8 @@ export interface Device extends Planned {
   readonly tenant: string
   readonly site: string
   readonly faults: DeviceFaults | undefined
+  /** Where it listens for commands. */
+  readonly commands: string | undefined
   /** What it has to say at this time, in order. */
   take(at: number): readonly Numbered[]
   /** The boot number goes up and every sequence starts again. */
@@ -80,6 +82,7 @@ function createDevice(scenario: Scenario, number: number, { population, rank }: 
     tenant,
     site,
     faults,
+    commands: population.commands && fill(population.commands, { tenant, site, population: name, device: id }),
     interval: population.interval,
     // Apart from the numbers its readings are made of: a plan that changes leaves the readings as they were.
     random: createRandom(seed, `plan of device ${number}`),
@@ -127,11 +130,15 @@ function createTopics(template: string, names: Readonly<Record<string, string>>)
     const key = `${device}/${stream}`
     let topic = known.get(key)
     if (topic === undefined) {
-      topic = template.replace(/\{(\w+)\}/g, (_, name) => ({ ...names, device, stream })[name as string] ?? '')
+      topic = fill(template, { ...names, device, stream })
       known.set(key, topic)
     }
     return topic
   }
+}
+
+function fill(template: string, names: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name) => names[name] ?? '')
 }
 
 /** Lets the population's sensors lie; those without a setting, and what is not a number, stay as they are. */

@@ -25,7 +25,7 @@ interface Figures {
 export interface FleetProgress extends Figures {
   /** Devices connected now. */
   readonly connected: number
-  /** When the run will end, if that is known. */
+  /** When the run will end, on the scale of `elapsedMs`; known once all are connected. */
   readonly durationMs?: number
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
 import { agendaOf, agendaOfEach, agendaOfOnce, followAgendas } from './agenda.ts'
+import { answerCommands } from './commands.ts'
 import { createConnections } from './connections.ts'
 import type { Numbered } from './device.ts'
 import type { Driver } from './drivers/driver.ts'
@@ -43,7 +44,11 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     clock,
     random: systemRandom(),
     connectTimeoutMs: limits.connectTimeout,
-    onConnected: (device) => publisher.flush(device),
+    onConnected(device, session) {
+      publisher.flush(device)
+      const filter = source.commands?.(device)
+      if (filter) answerCommands(session, { device: clientIds[device]!, filter, clock }).catch(() => session.cut())
+    },
   })
   const publisher = createPublisher({
     connections,
@@ -65,13 +70,14 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     bytesSent: driver.wire.sent,
     bytesReceived: driver.wire.received,
   })
+  let connectedAfterMs: number | undefined
   const elapsedMs = () => Math.round(clock.monotonic() - startedAt)
   const stopProgress = clock.every(told.progressEveryMs ?? 1_000, () =>
     told.onProgress?.({
       ...figures(),
       connected: connections.connected,
       elapsedMs: elapsedMs(),
-      ...optional('durationMs', durationMs),
+      ...optional('durationMs', connectedAfterMs === undefined || durationMs === undefined ? undefined : connectedAfterMs + durationMs),
       ...optional('ackMs', summarize(ackMs)),
     }),
   )
@@ -112,6 +118,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
   try {
     await follower?.start((body) => verifier!.arrived(body, clock.monotonic()))
     await connections.open(signal)
+    connectedAfterMs = elapsedMs()
     await followPlan()
     await within(limits.ackTimeout, clock, publisher.idle())
     if (verifier) await settled(verifier, { clock, patienceMs: limits.verifyPatience })

@@ -21,6 +21,13 @@ const sensor = z
   })
   .transform(({ stuckFor: stuckForMs, ...lie }) => ({ ...lie, stuckForMs }))
 
+const template = z
+  .string()
+  .refine(
+    (text) => [...text.matchAll(/\{(\w*)\}/g)].every(([, name]) => /^(tenant|site|device|population|stream)$/.test(name ?? '')),
+    'may only use {tenant}, {site}, {device}, {population} and {stream}',
+  )
+
 const common = {
   name: z
     .string()
@@ -29,15 +36,14 @@ const common = {
     .describe('what the devices are called; the name of the model when left out'),
   share: z.number().positive().default(1).describe('how large a part of the fleet this is, relative to the other populations'),
   interval: interval.default({ kind: 'fixed', every: 10_000 }),
-  topic: z
-    .string()
+  topic: template
     .refine((text) => !/[#+]/.test(text), 'a topic to publish to has no wildcards')
-    .refine(
-      (text) => [...text.matchAll(/\{(\w*)\}/g)].every(([, name]) => /^(tenant|site|device|population|stream)$/.test(name ?? '')),
-      'may only use {tenant}, {site}, {device}, {population} and {stream}',
-    )
     .default('dt/coldchain/{tenant}/{site}/{device}/{stream}')
     .describe('where readings go; {tenant}, {site}, {device}, {population} and {stream} are filled in'),
+  commands: template
+    .refine((text) => /\/req\/\+$/.test(text), 'must end with /req/+')
+    .optional()
+    .describe('filter of the commands a device answers, such as cmd/coldchain/{tenant}/{site}/{device}/+/req/+; only over MQTT'),
   encoding: z.enum(['json', 'cbor']).optional().describe("how readings become bytes; the model's own way when left out"),
   sensors: z.record(z.string(), sensor).default({}).describe('how sensors lie, by the name of the number in the payload'),
   tenants: z.array(z.string().min(1)).min(1).optional().describe("tenants these devices belong to in turn; the scenario's when left out"),

@@ -18,6 +18,8 @@ export interface Source {
   readonly herds: readonly Herd[]
   readonly durationMs?: number
   reboot(device: number): void
+  /** Where a device listens for commands, if it does. */
+  commands?(device: number): string | undefined
 }
 
 export function createModelSource(scenario: Scenario, seed: string | number, startAt: number, slice?: Slice): Source {
@@ -36,6 +38,7 @@ export function createModelSource(scenario: Scenario, seed: string | number, sta
     herds: herdsOf(scenario.phases),
     ...(durationMs === undefined ? {} : { durationMs }),
     reboot: (number) => devices[number]!.reboot(),
+    commands: (number) => devices[number]!.commands,
   }
 }
 

@@ -26,6 +26,8 @@ export interface Session {
   publish(reading: Reading): Promise<void>
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>
+  /** Resolves when the server has granted it. Ends with the session. Only where the protocol has subscriptions. */
+  subscribe?(filter: string, onMessage: (topic: string, payload: Uint8Array) => void): Promise<void>
   /** Says goodbye. */
   close(): Promise<void>
   /** Cuts the line without a word, as a lost radio link does. */

@@ -71,6 +71,10 @@ function toSession(client: MqttClient): Session {
           else resolve()
         })
       }),
+    async subscribe(filter, onMessage) {
+      client.on('message', (topic, payload) => onMessage(topic, payload))
+      await client.subscribeAsync(filter, { qos: 1 })
+    },
     closed,
     async close() {
       if (client.connected) await client.endAsync()

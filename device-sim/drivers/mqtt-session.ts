@@ -1,7 +1,7 @@
 // One MQTT connection of the lean drivers, over any stream.
 import type { Duplex } from 'node:stream'
 import type { Reading, Session } from './driver.ts'
-import { disconnect, encodePublish, pingreq, readPackets, type } from './packets.ts'
+import { decodePublish, disconnect, encodePuback, encodePublish, encodeSubscribe, pingreq, readPackets, type } from './packets.ts'
 
 /** Return codes of CONNACK [MQTT-3.2.2.3]. */
 const refusals: Readonly<Record<number, string>> = {
@@ -26,6 +26,7 @@ export class MqttSession implements Session {
   #ended: Error | undefined
   #unsent: Buffer[] = []
   #torn: Uint8Array | undefined
+  #onMessage: ((topic: string, payload: Uint8Array) => void) | undefined
   readonly #inFlight = new Map<number, Waiting>()
   #packetId = 0
   /** Quarters of the keep-alive since the last write, and since a ping that nobody answered. */
@@ -60,9 +61,16 @@ export class MqttSession implements Session {
     }
     const packetId = this.#nextPacketId()
     this.#write(encodePublish(topic, payload, packetId))
-    return new Promise((resolve, reject) => {
-      this.#inFlight.set(packetId, { resolve, reject })
-    })
+    return this.#awaitAnswer(packetId)
+  }
+
+  /** One subscription: the next one replaces who is told. */
+  subscribe(filter: string, onMessage: (topic: string, payload: Uint8Array) => void): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#ended)
+    this.#onMessage = onMessage
+    const packetId = this.#nextPacketId()
+    this.#write(encodeSubscribe(filter, packetId))
+    return this.#awaitAnswer(packetId)
   }
 
   async close(): Promise<void> {
@@ -112,10 +120,19 @@ export class MqttSession implements Session {
 
   #onPacket(header: number, body: Uint8Array): void {
     switch (header >> 4) {
-      case type.puback: {
-        const packetId = (body[0]! << 8) | body[1]!
-        this.#inFlight.get(packetId)?.resolve()
-        this.#inFlight.delete(packetId)
+      case type.puback:
+        this.#answered(body)?.resolve()
+        break
+      case type.suback: {
+        const waiting = this.#answered(body)
+        if (body[2]! < 3) waiting?.resolve()
+        else waiting?.reject(new Error('the subscription was refused'))
+        break
+      }
+      case type.publish: {
+        const { topic, payload, packetId } = decodePublish(header, body)
+        if (packetId) this.#write(encodePuback(packetId))
+        this.#onMessage?.(topic, payload)
         break
       }
       case type.connack:
@@ -124,6 +141,20 @@ export class MqttSession implements Session {
         this.#opened = undefined
         break
     }
+  }
+
+  /** Who waits for the packet that this one answers. */
+  #answered(body: Uint8Array): Waiting | undefined {
+    const packetId = (body[0]! << 8) | body[1]!
+    const waiting = this.#inFlight.get(packetId)
+    this.#inFlight.delete(packetId)
+    return waiting
+  }
+
+  #awaitAnswer(packetId: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#inFlight.set(packetId, { resolve, reject })
+    })
   }
 
   #nextPacketId(): number {

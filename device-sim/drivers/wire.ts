@@ -48,7 +48,10 @@ export async function secure(
   clientId: string,
   { credentials, ca }: Pick<DriverOptions, 'credentials' | 'ca'>,
 ): Promise<TLSSocket> {
-  const own = await credentials?.(clientId)
+  const own = await credentials?.(clientId).catch((error) => {
+    raw.destroy()
+    throw error
+  })
   const host = hostOf(target)
   const tls = connectTls({
     socket: raw,

@@ -1,7 +1,7 @@
 // What `weir fairness` and `weir ordering` share: queues of their own, a seeded load, and a count of what it cost in requests.
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
-import { createRandom } from '../../lib/random.ts'
+import { createRandom, randomSeed } from '../../lib/random.ts'
 import { createAws } from '../aws.ts'
 import type { Outgoing, Queue } from '../consume/queue.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
@@ -35,11 +35,14 @@ export async function openBench(clock: Clock, endpoint: string | undefined): Pro
     { step: 'initialize', name: 'weirCount' },
   )
   const created: string[] = []
+  // A run that was interrupted may have left its queues behind, and what is in them.
+  const run = randomSeed().toString(36)
+  const named = (name: string) => name.replace(/(\.fifo)?$/, `-${run}$1`)
   return {
-    queue: (name) => createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock }),
+    queue: (name) => createSqsQueue({ aws, name: named(name), visibilityTimeoutSeconds: 30, clock }),
     requests: () => Object.fromEntries([...counts].sort()),
     async createQueues(names) {
-      for (const QueueName of names) {
+      for (const QueueName of names.map(named)) {
         const fifo = QueueName.endsWith('.fifo') ? { Attributes: { FifoQueue: 'true' } } : {}
         await aws.sqs.send(new CreateQueueCommand({ QueueName, ...fifo })).catch((cause) => {
           throw new GatewayError('QUEUE_UNREACHABLE', `no queue could be created at ${endpoint ?? 'the embedded SQS'}`, { cause })

@@ -122,7 +122,9 @@ async function measure(plan: readonly Planned[], { name, noisy, seed, fairness }
   const dwell = { quiet: [] as number[], noisy: [] as number[] }
   const random = createRandom(seed, 'service')
   const service = new Map(plan.map(({ message }) => [message.key, serviceMs * (0.8 + 0.4 * random())]))
+  const left = new Set(plan.map(({ message }) => message.key))
   const allHandled = Promise.withResolvers<void>()
+  if (left.size === 0) allHandled.resolve()
   const {
     queue: _,
     handler: __,
@@ -141,8 +143,9 @@ async function measure(plan: readonly Planned[], { name, noisy, seed, fairness }
     ...(fairness ? { overflow: bench.queue(aside) } : {}),
     async handler(item) {
       await clock.sleep(service.get(item.key) ?? serviceMs)
+      if (!left.delete(item.key)) return
       dwell[item.group === noisy ? 'noisy' : 'quiet'].push(clock.now() - item.sentAt)
-      if (dwell.quiet.length + dwell.noisy.length === plan.length) allHandled.resolve()
+      if (left.size === 0) allHandled.resolve()
     },
     clock,
     random: createRandom(seed, 'jitter'),

@@ -53,9 +53,10 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
 
 /** The readings the gateway packed into one message. */
 function partsOf({ attributes, body }: Item): readonly Part[] | undefined {
-  if (attributes[packAttribute] === undefined) return undefined
+  const { [packAttribute]: packed, ...own } = attributes
+  if (packed === undefined) return undefined
   try {
-    return unpack(body)
+    return unpack(body).map((reading) => ({ ...reading, attributes: own }))
   } catch (cause) {
     throw new PermanentFailure('the message is marked as a pack and is none', { cause })
   }

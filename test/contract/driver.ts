@@ -10,12 +10,14 @@ interface Subject {
   start(): Promise<TestServer & { readonly url: string; readonly options?: Partial<DriverOptions> }>
   /** A driver without a lasting connection does not notice that it is gone, and may overtake itself. */
   readonly keepsConnection?: boolean
+  /** Only MQTT brings messages to a device. */
+  readonly hasSubscriptions?: boolean
 }
 
 const topic = 'dt/coldchain/acme/site-1/d-1/telemetry'
 const reading = (payload: string | Uint8Array, qos: 0 | 1 = 1) => ({ topic, payload: Buffer.from(payload), qos })
 
-export function testDriver({ kind, start, keepsConnection = true }: Subject): void {
+export function testDriver({ kind, start, keepsConnection = true, hasSubscriptions = true }: Subject): void {
   const signal = new AbortController().signal
   const create = async () => {
     const server = await start()
@@ -54,6 +56,24 @@ export function testDriver({ kind, start, keepsConnection = true }: Subject): vo
     await Promise.all(sessions.map((session) => session.publish(reading('x'))))
     expect(target.published.map(({ clientId }) => clientId).toSorted()).toEqual(['d-1', 'd-2'])
     await Promise.all(sessions.map((session) => session.close()))
+  })
+
+  test.skipIf(!hasSubscriptions)('a device hears what is published to it', async () => {
+    await using target = await create()
+    const [asker, device] = await Promise.all(['d-2', 'd-1'].map((id) => target.driver.connect(id, signal)))
+    const heard: string[] = []
+    const all = new Promise<void>((resolve) => {
+      void device!.subscribe!('cmd/d-1/+/req/+', (to, payload) => {
+        if (heard.push(`${to} ${Buffer.from(payload)}`) === 2) resolve()
+      }).then(async () => {
+        await asker!.publish({ topic: 'cmd/d-1/reboot/req/1', payload: Buffer.from('now'), qos: 1 })
+        await asker!.publish({ topic: 'cmd/d-2/reboot/req/1', payload: Buffer.from('now'), qos: 1 })
+        await asker!.publish({ topic: 'cmd/d-1/reboot/req/2', payload: Buffer.from('é'), qos: 0 })
+      })
+    })
+    await all
+    expect(heard).toEqual(['cmd/d-1/reboot/req/1 now', 'cmd/d-1/reboot/req/2 é'])
+    await Promise.all([asker!.close(), device!.close()])
   })
 
   test('QoS 0 readings arrive before the goodbye', async () => {

@@ -177,6 +177,45 @@ describe('against a broker', () => {
     expect(report.ackMs!.p50).toBeGreaterThan(0)
   })
 
+  test('devices answer commands, also after they lost their connection', async () => {
+    await using broker = await startBroker()
+    const stop = new AbortController()
+    const ask = (id: string) =>
+      new Promise<string>((resolve) => {
+        const topic = `cmd/acme/site-1/freezer-00000/ping/res/${id}`
+        broker.aedes.subscribe(
+          topic,
+          ({ payload }, done) => {
+            done()
+            resolve(String(payload))
+          },
+          () =>
+            broker.aedes.publish(
+              { cmd: 'publish', topic: topic.replace('/res/', '/req/'), payload: Buffer.from('?'), qos: 1, dup: false, retain: false },
+              () => undefined,
+            ),
+        )
+      })
+    const subscribed = () => new Promise((resolve) => broker.aedes.once('subscribe', resolve))
+    const first = subscribed()
+    const run = runFleet(
+      parseScenario({
+        devices: 1,
+        target: broker.url,
+        populations: [{ model: 'freezer', commands: 'cmd/{tenant}/{site}/{device}/+/req/+' }],
+      }),
+      { signal: stop.signal },
+    )
+    await first
+    expect(JSON.parse(await ask('1'))).toMatchObject({ device: 'freezer-00000', command: 'ping', id: '1', status: 'ok' })
+    const second = subscribed()
+    broker.cutAll()
+    await second
+    expect(JSON.parse(await ask('2'))).toMatchObject({ id: '2' })
+    stop.abort()
+    expect(await run).toMatchObject({ reconnects: 1 })
+  })
+
   test('two runs of one seed send the same bytes', async () => {
     const bytesOf = async () => {
       await using broker = await startBroker()

@@ -165,7 +165,7 @@ test('poison does not delay the rest; dead letters are listed by cause, dry-run,
   const records = (await linesOf('repaired.ndjson')).map((line) => JSON.parse(line))
   expect(records.map(({ key }) => key).sort()).toEqual(['k107', 'k108', 'k207', 'k208', 'k307', 'k308', 'k7', 'k8'])
   expect(records.every(({ attributes }) => attributes.redriven === '1' && !('reason' in attributes))).toBe(true)
-  expect((await json('dlq', 'ls', '--queue', 'poisoned')).queues[0].count).toBe(0)
+  expect(sqs.server.inspectQueue('poisoned-dlq')!.messages).toEqual({ ready: [], delayed: [], inflight: [] })
 })
 
 test('a config that does not fit is told in one sentence', async () => {
@@ -199,4 +199,16 @@ test('backlog tells depth and growth as seen from outside', async () => {
   await queueOf('behind').send(many(20))
   const { queues } = await json('backlog', '--queue', 'behind', '--for', '200ms')
   expect(queues).toMatchObject([{ queue: 'behind', waiting: 20, inFlight: 0, outlook: 'does not move' }])
+})
+
+test('fairness on a real queue: nothing lost, and both columns', async () => {
+  const { code, out } = await outputOf(
+    command('fairness', '--times', '100', '--duration', '1500ms', '--aws-endpoint', sqs.endpoint, '--json'),
+  )
+  const { alone, off, on, againstOff } = JSON.parse(out)
+  expect([0, 3]).toContain(code)
+  expect(on.handled).toBe(off.handled)
+  expect(alone.handled).toBeGreaterThan(0)
+  expect(on.quietDwellMs.p95).toBeLessThan(off.quietDwellMs.p95)
+  expect(againstOff).toBeGreaterThan(1)
 })

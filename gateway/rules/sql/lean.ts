@@ -1,6 +1,6 @@
 // The short way for statements that read a few top-level keys: the payload is scanned, never built, and fields go out as they came in.
 import type { Expression, StatementTree } from './ast.ts'
-import { type Evaluate, inherited } from './compile.ts'
+import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
 import { type Ranges, scan } from './scan.ts'
 import type { Scope } from './scope.ts'
@@ -23,7 +23,7 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
   const computed = expressions.filter(({ kind }) => kind !== 'name')
   const readable = [...computed, ...(clause.where ? [clause.where] : [])].every((node) => collectNames(node, evaluated))
   const names = [...new Set([...evaluated, ...expressions.flatMap((node) => (node.kind === 'name' ? [node.name] : []))])]
-  if (!readable || names.length > maxKeys || names.some((name) => inherited.has(name))) return undefined
+  if (!readable || names.length > maxKeys || names.includes('__proto__')) return undefined
   const fields = expressions.map((node, i) => ({
     prefix: Buffer.from(`${JSON.stringify(outputs[i])}:`),
     slot: node.kind === 'name' ? names.indexOf(node.name) : -1,

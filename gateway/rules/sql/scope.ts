@@ -1,5 +1,5 @@
 // What a statement is evaluated on: one message, its payload parsed at most once for all rules, and what the context functions see.
-import { isAscii, isUtf8 } from 'node:buffer'
+import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../message.ts'
 import { parseJson } from './json.ts'
 import { folding, keeping, type NumberMode } from './number.ts'
@@ -95,6 +95,5 @@ function bufferOf(payload: Uint8Array): Buffer {
 
 /** Undefined for bytes that are not UTF-8: text made from them would not be what was sent. */
 function textOf(payload: Uint8Array): string | undefined {
-  if (isAscii(payload)) return bufferOf(payload).toString('latin1')
   return isUtf8(payload) ? bufferOf(payload).toString() : undefined
 }

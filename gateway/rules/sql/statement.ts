@@ -64,6 +64,8 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     if (reason !== undefined) refuse(sql, tree.filter.pos, reason)
   }
   const warnings: string[] = []
+  if (tree.filter && tree.filter.text.split('/').length > 8)
+    warnings.push('topics in AWS IoT Core have at most 7 slashes, so this FROM never matches there')
   const context = createContext(sql, version, options, warnings)
   const variables = compileVariables(tree, context)
   const select = compileSelect(tree.select, { ...context, variables })

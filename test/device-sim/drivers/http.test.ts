@@ -23,8 +23,8 @@ const secured = async () => {
   return { ...door, url: `https://127.0.0.1:${door.port}`, options: await loadCertificates(certificates.folder) }
 }
 
-describe('http', () => testDriver({ kind: http, start: plain, keepsConnection: false }))
-describe('https', () => testDriver({ kind: https, start: secured, keepsConnection: false }))
+describe('http', () => testDriver({ kind: http, start: plain, keepsConnection: false, hasSubscriptions: false }))
+describe('https', () => testDriver({ kind: https, start: secured, keepsConnection: false, hasSubscriptions: false }))
 
 test('a lost connection is made again for the next reading', async () => {
   await using door = await startHttpDoor()

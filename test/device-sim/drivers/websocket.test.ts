@@ -6,6 +6,7 @@ import { startWebSocketDoor } from '../../helpers/device-doors.ts'
 describe('websocket', () =>
   testDriver({
     kind: websocket,
+    hasSubscriptions: false,
     async start() {
       const door = await startWebSocketDoor()
       return { ...door, url: `ws://127.0.0.1:${door.port}` }

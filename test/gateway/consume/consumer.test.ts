@@ -564,3 +564,26 @@ test('FIFO and packed: a part that fails holds the rest, and what is done is not
   expect(seen).toEqual(['p0', 'p1', 'p1', 'p2', 'next'])
   await consumer.stop()
 })
+
+test('poison that went aside still ends in the dead-letter queue of the main one, after as many tries', async () => {
+  const tries = new Map<string, number>()
+  const { clock, queue, overflow, consumer } = setUp({
+    handler: async ({ key, receives }) => {
+      tries.set(key, (tries.get(key) ?? 0) + 1)
+      if (key === 'acme7') throw new Error('never')
+      expect(receives).toBe(1)
+    },
+    config: { concurrency: 1, maxReceives: 3, sideline: { queue: 'overflow', inHand: 1 }, retry: { base: '1s', cap: '2s' } },
+  })
+  queue.put(many(20, 'acme'))
+  consumer.start()
+  await settled()
+  await clock.advance(120_000)
+  expect(consumer.stats()).toMatchObject({ handled: 19, buried: 1 })
+  expect(consumer.stats().sidelined).toBeGreaterThan(0)
+  expect(tries.get('acme7')).toBe(3)
+  expect(queue.dead.map(({ item }) => item.key)).toEqual(['acme7'])
+  expect(overflow.dead).toEqual([])
+  expect(queue.size + overflow.size).toBe(0)
+  await consumer.stop()
+})
