@@ -54,6 +54,7 @@ function bindRule(loaded: LoadedRule, bind: Bind): Rule {
   return {
     name: file.name,
     filter: statement.filter,
+    warnings: statement.warnings,
     evaluate: statement.evaluate,
     sinks: file.actions.map((entry, index) => bound(entry, `actions[${index}]`)),
     ...(file.errorAction ? { errorSink: bound(file.errorAction, 'errorAction') } : {}),
