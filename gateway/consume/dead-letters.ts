@@ -1,9 +1,9 @@
 // Dead letters as something to work with: why they died, what they hold, and a careful way back.
 import type { Clock } from '../../lib/clock.ts'
 import type { Observe } from '../observe/observe.ts'
-import { tenantOf } from './consumer.ts'
 import { createLimiter } from './limiter.ts'
 import type { Item, Queue } from './queue.ts'
+import { tenantOf } from './tenants.ts'
 
 export interface DeadLetter {
   readonly id: string
