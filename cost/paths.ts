@@ -30,8 +30,8 @@ export interface Path {
   readonly selfHosted?: true
   /** What the figure rests on beyond prices and metering rules. */
   readonly assumes?: string
-  /** Pure: the same workload on the same wire gives the same units, modelled or measured. */
-  usage(workload: Workload, book: PriceBook, wire: Wire): Usage
+  /** Pure: the same workload on the same wire gives the same units, modelled or measured. The wire is asked for only where bytes are billed. */
+  usage(workload: Workload, book: PriceBook, wire: () => Wire): Usage
 }
 
 const KB = 1_024
@@ -233,7 +233,8 @@ export const paths = {
     assumes: 'traffic is metered without TCP/IP headers; the action sends to SQS singly',
     usage: (workload, book, wire) => {
       const messages = messagesPerMonth(workload)
-      const bytes = wire.perMessage.up + wire.perMessage.down - wire.parts.tcpip.up - wire.parts.tcpip.down
+      const { perMessage, parts } = wire()
+      const bytes = perMessage.up + perMessage.down - parts.tcpip.up - parts.tcpip.down
       const service = {
         'emqxServerless.sessionMinutes': connectedMinutes(workload),
         'emqxServerless.trafficGB': (messages * bytes) / bytesPerGB,
@@ -266,7 +267,7 @@ export function wireOf(path: Path, workload: Workload): Wire {
 }
 
 /** Units of a month. Throws a CostError when the path cannot carry the workload at all. */
-export function pathUsage(path: Path, workload: Workload, book: PriceBook, wire = wireOf(path, workload)): Usage {
+export function pathUsage(path: Path, workload: Workload, book: PriceBook, wire = () => wireOf(path, workload)): Usage {
   const bytes = messageBytes(workload)
   if (bytes > path.maxBytes) throw new CostError(`${path.title} takes messages of at most ${path.maxBytes} bytes, not ${bytes}`, 1)
   if (path.queues && !path.queues.includes(workload.queue)) throw new CostError(`${path.title} cannot send to a ${workload.queue} queue`, 1)
@@ -324,9 +325,10 @@ function lambdaUsage(workload: Workload): Usage {
   return { 'lambda.requests': calls, 'lambda.durationArm': lambdaGBSeconds(calls, workload.lambdaMemoryMB, workload.lambdaDurationMs) }
 }
 
-function alb(workload: Workload, wire: Wire, target: 'lambda' | 'instance' | 'websocket'): Usage {
+function alb(workload: Workload, wire: () => Wire, target: 'lambda' | 'instance' | 'websocket'): Usage {
   const perSecond = messagesPerMonth(workload) / (hoursPerMonth(workload) * 3_600)
-  const gbPerHour = (perSecond * 3_600 * (wire.perMessage.up + wire.perMessage.down)) / bytesPerGB
+  const { perMessage } = wire()
+  const gbPerHour = (perSecond * 3_600 * (perMessage.up + perMessage.down)) / bytesPerGB
   const isOpen = target === 'websocket' || workload.requestsPerConnection > 1
   const connection: Connection =
     target === 'websocket' ? { kind: 'always-on' } : { kind: 'per-messages', messages: workload.requestsPerConnection }
@@ -341,9 +343,10 @@ function alb(workload: Workload, wire: Wire, target: 'lambda' | 'instance' | 'we
 }
 
 /** TLS ends in Weir, so the balancer sees plain TCP. */
-function nlb(workload: Workload, wire: Wire): Usage {
+function nlb(workload: Workload, wire: () => Wire): Usage {
+  const { perMessage } = wire()
   const hours = hoursPerMonth(workload)
-  const gbPerHour = (messagesPerMonth(workload) * (wire.perMessage.up + wire.perMessage.down)) / hours / bytesPerGB
+  const gbPerHour = (messagesPerMonth(workload) * (perMessage.up + perMessage.down)) / hours / bytesPerGB
   const newPerSecond = sessionsPerMonth(workload) / (hours * 3_600)
   return {
     'elb.nlbHours': hours,
@@ -362,7 +365,7 @@ function nodes(workload: Workload, connections: number): number {
   return Math.max(1, Math.ceil(needed)) + workload.spareNodes
 }
 
-function dataOut(workload: Workload, wire: Wire): Usage {
+function dataOut(workload: Workload, wire: () => Wire): Usage {
   if (!workload.dataOut) return {}
-  return { 'dataTransfer.internetOut': (messagesPerMonth(workload) * bytesOutPerMessage(wire)) / bytesPerGB }
+  return { 'dataTransfer.internetOut': (messagesPerMonth(workload) * bytesOutPerMessage(wire())) / bytesPerGB }
 }

@@ -96,6 +96,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
   'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
   'device-sim': ['lib', 'device-sim', 'mqtt', 'mqtt-packet', 'ws', 'zod', 'commander', 'cborg', '@peculiar/x509', 'node:'],
+  cost: ['lib', 'device-sim/fleet.ts', 'gateway/gateway.ts', 'zod', 'commander', 'node:'],
   bin: [
     'bin',
     'lib',
@@ -104,6 +105,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/config.ts',
     'gateway/errors.ts',
     'device-sim',
+    'cost',
     'commander',
     'package.json',
     'node:',

@@ -32,7 +32,7 @@ interface Json {
   readonly json?: boolean
 }
 
-const exitCodes = 'Exit codes: 0 done, 1 a price that the answer needs is not known, 2 wrong usage or bad input.'
+const exitCodes = 'Exit codes: 0 done, 1 a price is not known or the path cannot carry the workload, 2 wrong usage or bad input.'
 
 export function costCommand(): Command {
   const cost = new Command('cost')
@@ -41,7 +41,6 @@ export function costCommand(): Command {
     )
     .option('--json', 'as one JSON document')
     .enablePositionalOptions()
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .addHelpText(
       'after',
       `\nExamples:\n  weir cost\n  weir cost estimate --devices 500 --interval 5m --payload 120\n  weir cost crossover iot-mqtt api-http-sqs --over interval\n\n${exitCodes}`,

@@ -75,7 +75,7 @@ export function escapeXml(text: string): string {
 }
 
 /** 1, 10, 100 … from the power below `from` to the one above `to`. */
-export function powersOfTen(from: number, to: number, label: (n: number) => string): Pick<Scale, 'kind' | 'from' | 'to' | 'ticks'> {
+export function powersOfTen(from: number, to: number, label: (n: number) => string): Omit<Scale, 'title'> {
   const [first, last] = [Math.floor(Math.log10(from)), Math.ceil(Math.log10(to))]
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i))
   return { kind: 'log', from: 10 ** first, to: 10 ** last, ticks: ticks.map((n) => [n, label(n)] as const) }

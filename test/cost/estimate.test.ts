@@ -45,10 +45,10 @@ test('allowances and labour', () => {
 
 describe('bad workloads get a sentence', () => {
   test.each([
-    [{ devices: -5 }, 'devices cannot be -5'],
+    [{ devices: -5 }, 'devices cannot be -5: expected more than 0'],
     [{ intervalMs: 0 }, 'intervalMs cannot be 0'],
-    [{ qos: 2 }, 'qos cannot be 2'],
-    [{ keepAliveMs: 1_000 }, 'keepAliveMs cannot be 1000: at least 30s'],
-    [{ payloadByte: 1 }, 'payloadByte is not a known field; did you mean "payloadBytes"?'],
+    [{ qos: 2 }, 'qos cannot be 2: expected 0 or 1'],
+    [{ keepAliveMs: 1_000 }, 'keepAliveMs cannot be 1000: AWS IoT Core accepts 30s at least'],
+    [{ payloadByte: 1 }, 'payloadByte: unknown key; did you mean payloadBytes?'],
   ])('%j', (fields, message) => expect(() => parseWorkload(fields)).toThrow(message))
 })
