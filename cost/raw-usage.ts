@@ -4,10 +4,8 @@ import { problemsOf } from '../lib/problems.ts'
 import { CostError } from './errors.ts'
 import { type Allowances, addUsage, type Usage } from './price.ts'
 import { loadPriceBook, type PriceBook } from './price-book.ts'
-import { type Common, common, type Service, services } from './services.ts'
-
-type ServiceName = keyof typeof services
-const serviceNames = Object.keys(services) as readonly ServiceName[]
+import { type ServiceName, serviceNames, services } from './services/index.ts'
+import { type Common, common, commonUsage, type Service } from './services/service.ts'
 
 /** One service's inputs under its name, alone or in a list, inside the inputs of another or of none. */
 const isNested = (key: string, value: unknown) => serviceNames.includes(key as ServiceName) && typeof value === 'object' && value !== null
@@ -39,8 +37,6 @@ function serviceUsage(name: ServiceName, inputs: Record<string, unknown>, book: 
   const parsed = parse(z.strictObject({ ...common, ...fields }), inputs) as Common
   return addUsage(usage(parsed as never, book), commonUsage(parsed))
 }
-
-const commonUsage = ({ dataOutGB = 0, quantities = {} }: Common): Usage => addUsage({ 'dataTransfer.internetOut': dataOutGB }, quantities)
 
 const allowancesOf = ({ freeTier, freeTierDimensions }: Common): Allowances => (freeTier ? 'all' : freeTierDimensions)
 

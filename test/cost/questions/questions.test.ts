@@ -1,11 +1,18 @@
 // The ten answers against arithmetic done by hand.
 import { describe, expect, test, vi } from 'vitest'
 import { loadPriceBook } from '../../../cost/price-book.ts'
+import type { Answer } from '../../../cost/questions/answer.ts'
 import { questions } from '../../../cost/questions/index.ts'
 import { bestPacking } from '../../../cost/questions/packing.ts'
 import { parseWorkload } from '../../../cost/workload.ts'
 
-const answer = (number: number, fields = {}) => questions[number - 1]!.answer(parseWorkload(fields))
+const usual = new Map<number, Answer>()
+const answer = (number: number, fields?: object): Answer => {
+  if (fields) return questions[number - 1]!.answer(parseWorkload({ ...fields }))
+  const known = usual.get(number) ?? questions[number - 1]!.answer(parseWorkload({}))
+  usual.set(number, known)
+  return known
+}
 const row = (number: number, ...labels: readonly string[]) =>
   answer(number).rows.find((cells) => labels.every((label, i) => cells[i] === label))!
 
