@@ -10,6 +10,7 @@ import { unverifiedRules } from './questions/unverified.ts'
 import { bytesOnWire } from './report/bytes.ts'
 import { answerAll, defaultWorkload, mainCrossovers } from './report/report.ts'
 import { markdownTable } from './table.ts'
+import { wirePartNames, wireParts } from './wire.ts'
 import { parseWorkload, type Workload } from './workload.ts'
 
 export const docsCommand = 'UPDATE=1 npx vitest run --config test/vitest.config.ts test/cost/docs.test.ts'
@@ -131,13 +132,10 @@ function wireTable(): string {
   ]
   const rows = cases.map(([title, name, fields]) => {
     const { parts, perMessage } = wireOf(paths[name], parseWorkload({ ...defaultWorkload, ...fields }))
-    const both = Object.values(parts).map(({ up, down }) => formatCount(up + down))
-    return { title, header: Object.keys(parts), cells: [title, ...both, formatCount(perMessage.up + perMessage.down)] }
+    const both = wireParts.map((part) => formatCount(parts[part].up + parts[part].down))
+    return [title, ...both, formatCount(perMessage.up + perMessage.down)]
   })
-  return markdownTable(
-    ['connection', ...rows[0]!.header, 'sum'],
-    rows.map(({ cells }) => cells),
-  )
+  return markdownTable(['connection', ...wireParts.map((part) => wirePartNames[part]), 'sum'], rows)
 }
 
 function unknownPrices(): string {
