@@ -14,7 +14,7 @@ export type WirePart = (typeof wireParts)[number]
 export const wirePartNames = {
   payload: 'payload',
   framing: 'framing',
-  acks: 'acknowledgement',
+  acks: 'acks',
   tls: 'TLS records',
   tcpip: 'TCP/IP',
   handshake: 'handshake',

@@ -64,7 +64,7 @@ export function barChart(title: string, bars: readonly Bar[], legend: readonly (
   let legendX = legend.length > 6 ? 20 : left
   const keys = legend.map(([style, label]) => {
     const key = `<rect class="f${style}" x="${legendX}" y="10" width="12" height="12"/><text class="key" x="${legendX + 17}" y="20">${escapeXml(label)}</text>`
-    legendX += 34 + label.length * 6.2
+    legendX += 34 + label.length * 7
     return key
   })
   return svg(title, 50 + bars.length * rowHeight, [...keys, ...rows])
