@@ -8,8 +8,9 @@ const whole = z.number().int('expected a whole number').positive('expected more 
 
 export const workloadSchema = z.strictObject({
   region: z.string().default('us-east-1'),
-  devices: whole.max(1e9).default(10_000).describe('devices of the fleet, all connected all month'),
+  devices: whole.max(100_000_000).default(10_000).describe('devices of the fleet, all connected all month'),
   intervalMs: whole
+    .min(10, 'IoT Core takes 100 messages a second of a device at most')
     .max(31 * 86_400_000)
     .default(60_000)
     .describe('time between two readings of one device'),
@@ -48,7 +49,8 @@ export type Workload = z.infer<typeof workloadSchema>
 export function parseWorkload(fields: Readonly<Record<string, unknown>>, nameOf: (field: string) => string = (field) => field): Workload {
   const result = workloadSchema.safeParse(fields)
   if (result.success) return result.data
-  const sentences = result.error.issues.map(({ path, message }) => {
+  const first = new Map(result.error.issues.toReversed().map((issue) => [issue.path.join('.'), issue]))
+  const sentences = [...first.values()].toReversed().map(({ path, message }) => {
     const field = path.join('.')
     return `${nameOf(field)} cannot be ${JSON.stringify(fields[field])}: ${message.replace(/^(Invalid \w+|Too \w+): /, '')}`
   })

@@ -22,6 +22,10 @@ test('1: 1.00, 0.80 and 0.70 a million messages over 0.08 a million minutes', ()
   expect(answer(1, { region: 'eu-central-1' }).rows[0]![2]).toBe('12.5 min')
 })
 
+test('a region without the prices has no answer, and no NaN', () => {
+  expect(() => answer(1, { region: 'sa-east-1' })).toThrow('sa-east-1 has no price for iotCore.')
+})
+
 // The regions ask eight questions in three books.
 vi.setConfig({ testTimeout: 30_000 })
 
