@@ -1,17 +1,19 @@
 // From a schema's complaint to a sentence: the path, what was expected, and the nearest valid name.
 import type { z } from 'zod'
+import { nearest } from '../lib/nearest.ts'
+import { pathText } from '../lib/problems.ts'
 
 type Schema = z.ZodType
 
 /** One issue of a failed parse in words: `populations[0].modle is not known; did you mean "model"?` */
 export function explainProblem(issue: z.core.$ZodIssue, schema: Schema, input: unknown): string {
-  const at = pathText(issue.path) || 'it'
+  const at = issue.path.length ? pathText(issue.path) : 'it'
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, issue.path, input)
-    return issue.keys.map((key) => `${pathText([...issue.path, key])} is not a known field; ${nearest(key, known)}`).join('; ')
+    return issue.keys.map((key) => `${pathText([...issue.path, key])} is not a known field; ${suggest(key, known)}`).join('; ')
   }
   if (issue.code === 'invalid_value')
-    return `${at} is ${show(valueAt(input, issue.path))}; ${nearest(valueAt(input, issue.path), issue.values.map(String))}`
+    return `${at} is ${show(valueAt(input, issue.path))}; ${suggest(valueAt(input, issue.path), issue.values.map(String))}`
   if (issue.code === 'invalid_union') return explainUnion(issue, schema, input, at)
   if (issue.code === 'custom') return `${at}: ${issue.message}`
   if (issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined) return `${at} is missing; expected ${issue.expected}`
@@ -29,7 +31,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: Schema, input
     )
     return given === undefined
       ? `${at} is missing; expected one of ${options.join(', ')}`
-      : `${at} is ${show(given)}; ${nearest(given, options)}`
+      : `${at} is ${show(given)}; ${suggest(given, options)}`
   }
   // The branch that got furthest says most: one that complains deeper, or about a key, knows this shape.
   const inner = issue.errors.flat().sort((a, b) => depth(b) - depth(a))[0]
@@ -40,26 +42,10 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: Schema, input
 
 const depth = (issue: z.core.$ZodIssue) => issue.path.length * 2 + (issue.code === 'unrecognized_keys' || issue.code === 'custom' ? 1 : 0)
 
-/** `expected one of …`, with the one that was probably meant. */
-export function nearest(given: unknown, known: readonly string[]): string {
-  const best = known.map((name) => ({ name, distance: editDistance(String(given), name) })).sort((a, b) => a.distance - b.distance)[0]
-  if (best && best.name.length > 2 && best.distance <= Math.max(2, best.name.length / 3)) return `did you mean "${best.name}"?`
-  return `expected one of ${known.join(', ')}`
-}
-
-/** Levenshtein's, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length]!
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('')
+/** What was probably meant, or else everything that could have been. */
+function suggest(given: unknown, known: readonly string[]): string {
+  const meant = typeof given === 'string' ? nearest(given, known) : undefined
+  return meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

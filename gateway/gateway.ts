@@ -23,7 +23,7 @@ import { ensureResources, type Resources } from './local/resources.ts'
 import { createIds } from './message.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
-import type { Log } from './observe/log.ts'
+import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
 import { createRegistry } from './observe/prometheus.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
@@ -81,7 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
-  const observe = createObserve(log)
+  const observe = createObserve(log && startingWith('gateway.ready', log))
   const health = createHealth(observe)
   const random = systemRandom()
   const stopping = new AbortController()

@@ -71,7 +71,7 @@ export const consumerSchema = z
       .prefault({})
       .describe('how long a failed message waits: full jitter'),
     fairness: z.boolean().default(true).describe('a lane for each tenant, served in turn; false: first come, first served'),
-    perTenant: perTenantSchema.prefault({}).describe('limits and weights of single tenants'),
+    perTenant: perTenantSchema.prefault({}).describe('limits and weights of single tenants; on a FIFO queue, of single message groups'),
     slowDown: slowDownSchema.prefault({}).describe('when to take pressure off whatever the handler talks to'),
     sideline: sidelineSchema.optional().describe("keeps a noisy tenant's backlog from standing in front of everybody"),
   })

@@ -38,6 +38,12 @@ export const events = {
     means: 'part of the spool is unreadable; the file is kept as *.corrupt',
   },
   'spool.failed': { level: 'warn', metric: 'spool_failures_total', labels: ['code'], means: 'the disk of the spool failed a call' },
+  'request.refused': {
+    level: 'warn',
+    metric: 'requests_refused_total',
+    labels: ['code'],
+    means: 'an HTTP request was answered with a problem',
+  },
   'rule.loaded': { level: 'info', means: 'a set of rules is in use' },
   'rule.rejected': { level: 'error', metric: 'rules_rejected_total', means: 'new rule files are broken; the old set stays' },
   'rule.matched': { level: 'none', metric: 'rule_matches_total', labels: ['rule'], means: 'FROM and WHERE held for a message' },

@@ -76,6 +76,11 @@ async function readRule(path: string): Promise<LoadedRule> {
   } catch (error) {
     throw new GatewayError('RULE_INVALID', `${path}: not JSON: ${textOf(error)}`)
   }
+  return parseRule(path, json)
+}
+
+/** Throws RULE_INVALID with every problem of this one file. */
+export function parseRule(path: string, json: unknown): LoadedRule {
   const parsed = ruleFileSchema.safeParse(json)
   if (!parsed.success) {
     const problems = problemsOf(ruleFileSchema, parsed.error)

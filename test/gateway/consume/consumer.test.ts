@@ -3,6 +3,7 @@ import { type ConsumerDeps, createConsumer } from '../../../gateway/consume/cons
 import { consumerSchema } from '../../../gateway/consume/consumer-config.ts'
 import { PermanentFailure } from '../../../gateway/consume/failure.ts'
 import type { Item } from '../../../gateway/consume/queue.ts'
+import { GatewayError } from '../../../gateway/errors.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMemoryQueue, type MemoryQueueOptions } from '../../helpers/memory-queue.ts'
@@ -24,7 +25,7 @@ function setUp({ handler = async () => {}, unpack, queue: queueOptions = {}, con
     deadLetterQueue: ___,
     ...options
   } = consumerSchema.parse({ queue: queue.name, handler: { kind: 'log' }, ...config })
-  const consumer = createConsumer({
+  const deps: ConsumerDeps = {
     queue,
     ...(options.sideline ? { overflow } : {}),
     handler,
@@ -33,8 +34,8 @@ function setUp({ handler = async () => {}, unpack, queue: queueOptions = {}, con
     random: createRandom(7),
     observe,
     options,
-  })
-  return { clock, observe, queue, overflow, consumer }
+  }
+  return { clock, observe, queue, overflow, deps, consumer: createConsumer(deps) }
 }
 
 const many = (count: number, group = '', prefix = group) => Array.from({ length: count }, (_, i) => ({ key: `${prefix}${i}`, group }))
@@ -392,4 +393,197 @@ test('work-conserving: fairness costs no throughput', async () => {
   }
   const [fair, unfair] = [await finishedAt(true), await finishedAt(false)]
   expect(Math.abs(fair - unfair)).toBeLessThanOrEqual(0.05 * unfair)
+})
+
+test('poison does not delay the rest', async () => {
+  const p95 = async (poison: boolean) => {
+    const dwell: number[] = []
+    const { clock, queue, consumer } = setUp({
+      handler: async ({ key, sentAt }) => {
+        await clock.sleep(20)
+        const n = Number(key)
+        if (poison && n % 100 === 3) throw new Error('never')
+        if (poison && n % 100 === 4) throw new PermanentFailure('no')
+        if (n % 100 !== 3 && n % 100 !== 4) dwell.push(clock.now() - sentAt)
+      },
+    })
+    consumer.start()
+    for (let i = 0; i < 1_000; i += 10) {
+      queue.put(many(10).map((_, j) => ({ key: String(i + j) })))
+      await clock.advance(30)
+    }
+    await clock.advance(60_000)
+    expect(dwell).toHaveLength(980)
+    expect(queue.dead).toHaveLength(poison ? 20 : 0)
+    await consumer.stop()
+    return dwell.sort((a, b) => a - b)[931]!
+  }
+  const [without, with_] = [await p95(false), await p95(true)]
+  expect(with_).toBeLessThanOrEqual(1.1 * without)
+})
+
+test('no lease is prolonged past twelve hours', async () => {
+  const { clock, queue, consumer } = setUp({
+    handler: () => new Promise(() => {}),
+    queue: { visibilityMs: 3_600_000 },
+    config: { visibilityTimeout: '1h', handlerTimeout: '12h', stopTimeout: '1s' },
+  })
+  queue.put([{ key: 'endless' }])
+  consumer.start()
+  await settled()
+  for (let hours = 0; hours < 12; hours += 0.1) await clock.advance(360_000)
+  expect(queue.calls.hold).toBeGreaterThanOrEqual(20)
+  const holds = queue.calls.hold
+  expect(holds).toBeLessThanOrEqual(24)
+  const stopped = consumer.stop()
+  await settled()
+  await clock.advance(1_000)
+  await stopped
+}, 20_000)
+
+test('an item somebody else has meanwhile is not handled again from here', async () => {
+  const seen: string[] = []
+  const first = Promise.withResolvers<void>()
+  const { clock, queue, consumer, observe } = setUp({
+    handler: ({ key }) => {
+      seen.push(key)
+      return key === '0' ? first.promise : Promise.resolve()
+    },
+    config: { concurrency: 1 },
+  })
+  queue.put(many(2))
+  const hold = queue.hold
+  queue.hold = async (item, ms) => {
+    if (item.key === '1') throw new GatewayError('LEASE_LOST', 'gone')
+    await hold(item, ms)
+  }
+  consumer.start()
+  await settled()
+  await clock.advance(15_000)
+  expect(observe.of('consumer.expired')).toHaveLength(1)
+  first.resolve()
+  await settled()
+  expect(seen).toEqual(['0'])
+  await consumer.stop()
+})
+
+test('what could not be removed is tried again, and only that', async () => {
+  const { clock, queue, consumer } = setUp()
+  queue.put(many(3))
+  const remove = queue.remove
+  const removed: string[][] = []
+  let fails = 2
+  queue.remove = async (items) => {
+    removed.push(items.map(({ key }) => key))
+    if (items[0]!.key === '1' && fails-- > 0) throw new GatewayError('QUEUE_REFUSED', 'no', { details: { failed: items } })
+    await remove(items)
+  }
+  consumer.start()
+  await settled()
+  await clock.advance(5_000)
+  expect(removed.flat().sort()).toEqual(['0', '1', '1', '1', '2'])
+  expect(queue.size).toBe(0)
+  await consumer.stop()
+})
+
+test('a queue that is away is asked again and again, with growing waits, and told about', async () => {
+  const { clock, queue, consumer, observe } = setUp()
+  const { receive } = queue
+  let tries = 0
+  queue.receive = async (...args) => {
+    if (++tries <= 5) throw new GatewayError('QUEUE_UNREACHABLE', 'away')
+    return receive(...args)
+  }
+  queue.put(many(1))
+  consumer.start()
+  await settled()
+  await clock.advance(60_000)
+  expect(observe.of('consumer.unreachable')).toHaveLength(5)
+  expect(consumer.stats().handled).toBe(1)
+  await consumer.stop()
+})
+
+test('two consumers share a queue without handling anything twice', async () => {
+  const seen: string[] = []
+  const handler = async ({ key }: Item) => {
+    await one.clock.sleep(10)
+    seen.push(key)
+  }
+  const one = setUp({ handler })
+  const two = createConsumer({ ...one.deps, random: createRandom(8) })
+  one.queue.put(many(500))
+  one.consumer.start()
+  two.start()
+  await settled()
+  await one.clock.advance(2_000)
+  expect(seen).toHaveLength(500)
+  expect(new Set(seen).size).toBe(500)
+  expect(two.stats().handled).toBeGreaterThan(50)
+  await Promise.all([one.consumer.stop(), two.stop()])
+})
+
+test('a dead-letter queue that is away: the message stays, and is buried later', async () => {
+  const { clock, queue, consumer } = setUp({
+    handler: async () => {
+      throw new PermanentFailure('no')
+    },
+  })
+  const { bury } = queue
+  let fails = 2
+  queue.bury = async (item, reason) => {
+    if (fails-- > 0) throw new GatewayError('QUEUE_UNREACHABLE', 'away')
+    await bury(item, reason)
+  }
+  queue.put([{ key: 'bad' }])
+  consumer.start()
+  await settled()
+  await clock.advance(30_000)
+  expect(queue.dead).toHaveLength(1)
+  expect(consumer.stats()).toMatchObject({ buried: 1, failed: 0 })
+  await consumer.stop()
+})
+
+test('FIFO and packed: a part that fails holds the rest, and what is done is not done again', async () => {
+  const seen: string[] = []
+  let fails = 1
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ key }) => {
+      seen.push(key)
+      if (key === 'p1' && fails-- > 0) throw new Error('not now')
+    },
+    unpack: ({ key }) => (key === 'pack' ? ['p0', 'p1', 'p2'].map((part) => ({ key: part, body: Buffer.from(part) })) : undefined),
+    queue: { name: 'door.fifo' },
+  })
+  queue.put([
+    { key: 'pack', group: 'a' },
+    { key: 'next', group: 'a' },
+  ])
+  consumer.start()
+  await settled()
+  await clock.advance(10_000)
+  expect(seen).toEqual(['p0', 'p1', 'p1', 'p2', 'next'])
+  await consumer.stop()
+})
+
+test('poison that went aside still ends in the dead-letter queue of the main one, after as many tries', async () => {
+  const tries = new Map<string, number>()
+  const { clock, queue, overflow, consumer } = setUp({
+    handler: async ({ key, receives }) => {
+      tries.set(key, (tries.get(key) ?? 0) + 1)
+      if (key === 'acme7') throw new Error('never')
+      expect(receives).toBe(1)
+    },
+    config: { concurrency: 1, maxReceives: 3, sideline: { queue: 'overflow', inHand: 1 }, retry: { base: '1s', cap: '2s' } },
+  })
+  queue.put(many(20, 'acme'))
+  consumer.start()
+  await settled()
+  await clock.advance(120_000)
+  expect(consumer.stats()).toMatchObject({ handled: 19, buried: 1 })
+  expect(consumer.stats().sidelined).toBeGreaterThan(0)
+  expect(tries.get('acme7')).toBe(3)
+  expect(queue.dead.map(({ item }) => item.key)).toEqual(['acme7'])
+  expect(overflow.dead).toEqual([])
+  expect(queue.size + overflow.size).toBe(0)
+  await consumer.stop()
 })
