@@ -6,7 +6,7 @@ import { abandoned } from './batch.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 
 const backoff: Backoff = { baseMs: 100, capMs: 10_000 }
-const probeBackoff: Backoff = { baseMs: 500, capMs: 15_000 }
+const probeBackoff: Backoff = { baseMs: 500, capMs: 5_000 }
 const failuresToOpen = 3
 
 /** Retries stay a small share of the traffic: a tenth of what succeeds, and one a second so that a quiet sink is not stuck. */
