@@ -158,9 +158,11 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   function refusalOf(size: number, qos: 0 | 1): GatewayError | undefined {
     if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
     const waiting = commits.pendingBytes
-    if (waiting > 0 && waiting + size > pendingBytes) return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
+    const share = qos === 0 ? qos0Share : 1
+    if (waiting > 0 && waiting + size > pendingBytes * share)
+      return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
     const used = segments.bytes + waiting
-    if (used + size <= maxBytes * (qos === 0 ? qos0Share : 1)) return undefined
+    if (used + size <= maxBytes * share) return undefined
     const full = new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
     if (qos > 0) degrade('SPOOL_FULL', full.message)
     return full
@@ -209,8 +211,9 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     signal.addEventListener('abort', wake)
     try {
       while (!signal.aborted && phase !== 'stopped') {
-        const entry = window.shift()
-        const segment = entry ? undefined : segments.behind()
+        const mayRead = handedOutBytes < inFlightBytes
+        const entry = mayRead ? window.shift() : undefined
+        const segment = mayRead && !entry ? segments.behind() : undefined
         if (entry) yield handOut(entry)
         else if (segment) await load(segment).catch((error) => retryRead(error, signal))
         else {

@@ -1,6 +1,6 @@
 // The real program in a real process: started, waited for, and stopped when the test ends.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -36,13 +36,12 @@ export function runWeir(args: readonly string[]): Promise<Finished> {
 }
 
 function spawnWeir(args: readonly string[], options: SpawnOptions = {}): Running {
-  const child = spawn(process.execPath, [...(process.env.WEIR_NODE?.split(' ') ?? []), weirTs, ...args], {
+  const child = spawn(process.execPath, [weirTs, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
   })
   const lines: string[] = []
   const waiting = new Set<() => void>()
-  if (process.env.WEIR_TEE) child.stdout!.pipe(createWriteStream(process.env.WEIR_TEE))
   let stderr = ''
   createInterface({ input: child.stdout! }).on('line', (line) => {
     lines.push(line)
