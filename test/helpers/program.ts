@@ -22,8 +22,8 @@ export interface Running {
   readonly finished: Promise<Finished>
 }
 
-export function startWeir(args: readonly string[]): Running {
-  const running = spawnWeir(args)
+export function startWeir(args: readonly string[], options: SpawnOptions = {}): Running {
+  const running = spawnWeir(args, options)
   onTestFinished(() => {
     running.child.kill('SIGKILL')
   })
@@ -73,9 +73,10 @@ export const anyPorts = ['--mqtt-port', '0', '--mqtt-ws-port', '0', '--admin-por
 /** A gateway process that is ready, and its ports. */
 export async function aGatewayProcess(
   args: readonly string[] = [],
+  options: SpawnOptions = {},
 ): Promise<Running & { readonly ports: Readonly<Record<string, number>> }> {
   const place = args.includes('--data-dir') ? [] : ['--data-dir', aDirectory()]
-  const running = startWeir(['gateway', ...anyPorts, ...place, ...args])
+  const running = startWeir(['gateway', ...anyPorts, ...place, ...args], options)
   const ready = JSON.parse(await running.line('gateway.ready'))
   return { ...running, ports: ready.ports }
 }
