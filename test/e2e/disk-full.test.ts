@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { aDevice } from '../helpers/mqtt-client.ts'
 import { startNumberedDevices } from '../helpers/numbered-devices.ts'
 import { aDirectory, aGatewayProcess, anyPorts, askUntil, runWeir } from '../helpers/program.ts'
 import { anSqs, receiveAll } from '../helpers/sqs.ts'
@@ -89,6 +90,12 @@ test('a spool at its own limit: SPOOL_FULL, and room again when the queue is bac
   const full = await askUntil(admin, '/api/ledger', (ledger) => ledger.refused.SPOOL_FULL > 20)
   expect(full).toMatchObject({ dead: 0, delivered: 0, balanced: true })
   expect((await askUntil(admin, '/healthz', () => true)).reasons).toContain('SPOOL_FULL')
+  // QoS 0 was the first to go; its sender stays connected.
+  const hasty = await aDevice(gateway.ports.mqtt!, { clientId: 'hasty' })
+  await hasty.publishAsync('dt/coldchain/acme/truck-7/hasty/telemetry', '{}', { qos: 0 })
+  expect(await askUntil(admin, '/api/ledger', ({ shed }) => shed.SPOOL_FULL > 0)).toMatchObject({ balanced: true })
+  expect(hasty.connected).toBe(true)
+  await hasty.endAsync()
   const before = devices.acked.size
 
   await proxy.mend()

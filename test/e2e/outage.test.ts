@@ -21,7 +21,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     const sqs = await anSqs()
     const proxy = await aTcpProxy(sqs.port)
-    const { ports, child, line, finished } = await aGatewayProcess(['--aws-endpoint', `http://127.0.0.1:${proxy.port}`])
+    const { ports, child, line, finished } = await aGatewayProcess(['--aws-endpoint', `http://127.0.0.1:${proxy.port}`], smallHeap)
     const admin = ports.admin!
     // Every fifth reading is a door event and goes to the FIFO queue, one group per device.
     const kindOf = (n: number) => (n % 5 === 0 ? 'door' : 'telemetry')
