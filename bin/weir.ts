@@ -24,7 +24,6 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'what an AWS IoT policy allows, and which statement says so',
     load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
   },
-  cost: { summary: 'what a fleet costs a month over each path', load: async () => (await import('../cost/cli/cost.ts')).costCommand() },
   certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
   consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
   backlog: {
