@@ -12,10 +12,16 @@ export interface Row {
   readonly ratio?: string
 }
 
+export interface BenchOptions {
+  /** A few seconds, to see that it runs and roughly where it stands. */
+  readonly quick: boolean
+  /** Rows whose name has this text; empty: all. */
+  readonly only: string
+}
+
 export interface Bench {
   readonly summary: string
-  /** `quick`: a few seconds, to see that it runs and roughly where it stands. */
-  run(options: { readonly quick: boolean }): Promise<readonly Row[]>
+  run(options: BenchOptions): Promise<readonly Row[]>
 }
 
 export function round(value: number, digits = 0): number {

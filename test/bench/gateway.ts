@@ -14,67 +14,54 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const gateway: Bench = {
   summary: 'QoS 1 over loopback; gateway, load and embedded SQS are processes of their own',
-  async run({ quick }) {
-    const seconds = quick ? 3 : 8
-    const messages = quick ? 50_000 : 200_000
-    return [
-      ...(await acknowledgements('pipelined, 50 connections × 50', { connections: 50, inFlight: 50, seconds })),
-      ...(await acknowledgements('pipelined, 50 connections × 10', { connections: 50, inFlight: 10, seconds })),
-      ...(await acknowledgements('one in flight, 500 connections', { connections: 500, inFlight: 1, seconds })),
-      ...(await paced(seconds)),
-      ...(await toSqs(messages)),
-    ]
+  async run({ quick, only }) {
+    const seconds = quick ? 3 : 6
+    const rows: Row[] = []
+    for (const [group, load] of Object.entries(groups)) {
+      const members = Object.entries(servers).filter(([name]) => `${group}: ${name}`.includes(only))
+      const measured: (readonly [string, Measured])[] = []
+      for (const [name, begin] of members) measured.push([name, await underLoad(begin, { seconds, ...load })])
+      const peer = measured.find(([name]) => name === 'plain aedes')?.[1]
+      for (const [name, result] of measured) {
+        const ratio = peer && result !== peer && load.inFlight > 0 ? { ratio: ratioOf(result.perSecond, peer.perSecond, 'aedes') } : {}
+        rows.push({ what: `${group}: ${name}`, ...figures(result), ...ratio })
+      }
+    }
+    for (const [name, { pack, messages }] of Object.entries(deliveries)) {
+      if (name.includes(only)) rows.push({ what: name, ...(await deliver(quick ? messages / 4 : messages, pack)) })
+    }
+    return rows
   },
 }
 
-type Shape = Pick<Load, 'connections' | 'inFlight'> & Partial<Load>
-
-/** Acknowledgements alone: no rule wants the topic, so the spool is all that stands between a PUBLISH and its PUBACK. */
-async function acknowledgements(shape: string, load: Shape): Promise<readonly Row[]> {
-  const unwanted = { topic: 'unwanted/coldchain', ...load }
-  const peer = await underLoad(startPlainAedes, unwanted)
-  const rows = [{ what: `acknowledged: plain aedes, ${shape}`, ...figures(peer) }]
-  for (const kind of ['file', 'direct'] as const) {
-    const result = await underLoad(() => startGateway({ spool: { kind } }), unwanted)
-    rows.push({
-      what: `acknowledged: spool ${kind}, ${shape}`,
-      ...figures(result),
-      ratio: ratioOf(result.perSecond, peer.perSecond, 'aedes'),
-    } as Row & (typeof rows)[0])
-  }
-  return rows
+const servers = {
+  'plain aedes': () => start([here('plain-aedes.ts')]),
+  'spool file': () => startGateway({ spool: { kind: 'file' } }),
+  'spool direct': () => startGateway({ spool: { kind: 'direct' } }),
 }
 
-/** What one device waits for, with the rule and its queue at work behind: with `direct` the answer of SQS, with `file` the disk. */
-async function paced(seconds: number): Promise<readonly Row[]> {
-  const load = { connections: 50, inFlight: 0, rate: 1_000, seconds, topic: 'dt/coldchain' }
-  const rows: Row[] = [{ what: 'acknowledged at 1,000/s: plain aedes', ...figures(await underLoad(startPlainAedes, load)) }]
-  for (const kind of ['file', 'direct'] as const) {
-    const result = await underLoad(() => startGateway({ spool: { kind } }), load)
-    rows.push({ what: `acknowledged at 1,000/s: spool ${kind}, into SQS`, ...figures(result) })
-  }
-  return rows
+// No rule wants the first topic, so the spool is all that stands between a PUBLISH and its PUBACK. At a pace, rule and queue are at
+// work behind: with `direct` the device waits for the answer of SQS, with `file` for the disk.
+const unwanted = 'unwanted/coldchain'
+const groups: Readonly<Record<string, Omit<Load, 'port'>>> = {
+  'acknowledged, 50 connections × 50 in flight': { topic: unwanted, connections: 50, inFlight: 50 },
+  'acknowledged, 50 connections × 10 in flight': { topic: unwanted, connections: 50, inFlight: 10 },
+  'acknowledged, 500 connections × 1 in flight': { topic: unwanted, connections: 500, inFlight: 1 },
+  'acknowledged at 1,000/s, into SQS': { topic: 'dt/coldchain', connections: 50, inFlight: 0, rate: 1_000 },
 }
 
-/** From the first PUBLISH until the ledger has the last message delivered; the queue is asked whether it agrees. */
-async function toSqs(count: number): Promise<readonly Row[]> {
-  const rows: Row[] = []
-  for (const [what, pack, total] of [
-    ['unpacked', undefined, count],
-    ['packed', {}, count * 4],
-  ] as const) {
-    await using server = await startGateway({}, pack)
-    const load = runLoad({ port: server.ports.mqtt!, connections: 50, inFlight: 50, count: total, topic: 'dt/coldchain' })
-    const { startedAt } = await load
-    await server.delivered(total)
-    const seconds = (performance.timeOrigin + performance.now() - startedAt) / 1_000
-    rows.push({
-      what: `into SQS, ${what}`,
-      'messages/s': round(total / seconds),
-      'CPU µs/message': round((server.cpuSeconds() / total) * 1e6, 1),
-    })
-  }
-  return rows
+const deliveries = {
+  'into SQS, unpacked': { messages: 200_000, pack: undefined },
+  'into SQS, packed': { messages: 1_000_000, pack: {} },
+}
+
+/** From the first PUBLISH until the ledger has the last message delivered. */
+async function deliver(count: number, pack: object | undefined): Promise<Omit<Row, 'what'>> {
+  await using server = await startGateway({}, pack)
+  const { startedAt } = await runLoad({ port: server.ports.mqtt!, connections: 50, inFlight: 50, count, topic: 'dt/coldchain' })
+  await server.delivered(count)
+  const seconds = (performance.timeOrigin + performance.now() - startedAt) / 1_000
+  return { 'messages/s': round(count / seconds), 'CPU µs/message': round((server.cpuSeconds() / count) * 1e6, 1) }
 }
 
 interface Server extends AsyncDisposable {
@@ -83,8 +70,6 @@ interface Server extends AsyncDisposable {
   cpuSeconds(): number
   delivered(messages: number): Promise<void>
 }
-
-const startPlainAedes = () => start([here('plain-aedes.ts')])
 
 function startGateway(config: GatewayConfigInput, pack?: object): Promise<Server> {
   const dir = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'weir-bench-'))
