@@ -1,7 +1,13 @@
 // The index of subscriptions against a one-line matcher, and against what a broker and its store tell it.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createSubscriptions, type LiveSubscriptions, type StoredSubscriptions, watchLive, watchStored } from '../../../gateway/broker/subscriptions.ts'
+import {
+  createSubscriptions,
+  type LiveSubscriptions,
+  type StoredSubscriptions,
+  watchLive,
+  watchStored,
+} from '../../../gateway/broker/subscriptions.ts'
 
 const level = fc.constantFrom('a', 'b', '', '$x')
 const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
