@@ -114,7 +114,7 @@ async function start(args: readonly string[], dir?: string): Promise<Server> {
         const ledger = (await (await fetch(`http://127.0.0.1:${ports.admin}/api/ledger`)).json()) as Ledger
         if (ledger.delivered >= messages) return
         if (ledger.dead > 0) throw new Error(`not delivered: ${JSON.stringify(ledger)}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => setTimeout(resolve, 100))
       }
     },
     async [Symbol.asyncDispose]() {
