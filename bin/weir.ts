@@ -13,8 +13,25 @@ const commands: Readonly<Record<string, Row>> = {
     load: async () => (await import('./up.ts')).upCommand(),
   },
   gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
-  fleet: { summary: 'a fleet of simulated devices', load: async () => (await import('../device-sim/cli/fleet.ts')).fleetCommand() },
-  rules: { summary: 'evaluate and explain rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
+  fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
+  cost: {
+    summary: 'what a fleet costs over each transport, and where the answer turns',
+    load: async () => (await import('../cost/cli/cost.ts')).costCommand(),
+  },
+  logs: { summary: 'the gateway log, filtered and readable', load: async () => (await import('../gateway/cli/logs.ts')).logsCommand() },
+  rules: { summary: 'test, explain and evaluate rules', load: async () => (await import('../gateway/cli/rules.ts')).rulesCommand() },
+  policy: {
+    summary: 'what an AWS IoT policy allows, and which statement says so',
+    load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
+  },
+  certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
+  consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
+  backlog: {
+    summary: 'depth, age, rates and drain time per queue',
+    load: async () => (await import('../gateway/cli/backlog.ts')).backlogCommand(),
+  },
+  tenants: { summary: 'dwell time and share per tenant', load: async () => (await import('../gateway/cli/tenants.ts')).tenantsCommand() },
+  dlq: { summary: 'dead letters: by cause, shown, replayed', load: async () => (await import('../gateway/cli/dlq.ts')).dlqCommand() },
   fairness: {
     summary: 'one noisy tenant: dwell times with fairness off and on',
     load: async () => (await import('../gateway/cli/fairness.ts')).fairnessCommand(),
@@ -23,7 +40,15 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'one stream through a standard and a FIFO queue',
     load: async () => (await import('../gateway/cli/ordering.ts')).orderingCommand(),
   },
-  logs: { summary: 'the gateway log, filtered and readable', load: async () => (await import('../gateway/cli/logs.ts')).logsCommand() },
+}
+
+/** The fleet knows no queues: who may import both puts the two together. */
+async function loadFleet(): Promise<Command> {
+  const [{ fleetCommand }, { followQueues }] = await Promise.all([
+    import('../device-sim/cli/fleet.ts'),
+    import('../gateway/cli/follow-queues.ts'),
+  ])
+  return fleetCommand({ followQueue: followQueues })
 }
 
 const exit = { done: 0, failed: 1, usage: 2 } as const

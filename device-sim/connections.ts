@@ -5,11 +5,14 @@ import type { Random } from '../lib/random.ts'
 import type { Driver, Session } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
 import { createLatencies, recordMs } from './stats.ts'
+import { within } from './within.ts'
 
 export interface Connections {
   /** Connects every device; resolves when each has tried once. Rejects with a FleetError when the first one cannot be connected. */
   open(signal: AbortSignal): Promise<void>
   close(): Promise<void>
+  /** Ends a device's connection; it comes back after `awayMs` exactly, or after a backoff. */
+  end(number: number, how: { readonly clean: boolean; readonly awayMs?: number | undefined }): void
   session(number: number): Session | undefined
   readonly connected: number
   readonly everConnected: number
@@ -23,16 +26,22 @@ interface Options {
   readonly clock: Clock
   readonly random: Random
   readonly connectTimeoutMs: number
+  readonly onConnected?: (number: number, session: Session) => void
 }
 
 /** [AWS guidance on backoff]: full jitter, so that a fleet that lost its gateway does not return as a herd. */
 const patience = { baseMs: 500, capMs: 30_000 }
 const attemptsAtOnce = 100
+const goodbyeMs = 2_000
 
-export function createConnections(clientIds: readonly string[], { driver, target, clock, random, connectTimeoutMs }: Options): Connections {
+export function createConnections(
+  clientIds: readonly string[],
+  { driver, target, clock, random, connectTimeoutMs, onConnected }: Options,
+): Connections {
   const sessions: (Session | undefined)[] = clientIds.map(() => undefined)
   const seen = new Uint8Array(clientIds.length)
   const connectMs = createLatencies()
+  const away = new Map<number, number>()
   const ended = new AbortController()
   const counts = { connected: 0, ever: 0, reconnects: 0 }
 
@@ -46,6 +55,7 @@ export function createConnections(clientIds: readonly string[], { driver, target
     if (seen[number]) counts.reconnects++
     else counts.ever++
     seen[number] = 1
+    onConnected?.(number, session)
     void session.closed.then(() => {
       counts.connected--
       sessions[number] = undefined
@@ -54,9 +64,11 @@ export function createConnections(clientIds: readonly string[], { driver, target
   }
 
   const again = async (number: number) => {
+    const awayMs = away.get(number)
+    away.delete(number)
     for (let failures = 0; !ended.signal.aborted; failures++) {
       try {
-        await clock.sleep(backoffMs(patience, failures, random), ended.signal)
+        await clock.sleep(failures === 0 && awayMs !== undefined ? awayMs : backoffMs(patience, failures, random), ended.signal)
         return await attempt(number)
       } catch {
         // Waits longer next time; the device counts as not connected meanwhile.
@@ -79,7 +91,16 @@ export function createConnections(clientIds: readonly string[], { driver, target
     },
     async close() {
       ended.abort()
-      await Promise.all(sessions.map((session) => session?.close()))
+      await within(goodbyeMs, clock, Promise.all(sessions.map((session) => session?.close())))
+      // A server that does not answer a goodbye does not keep us.
+      for (const session of sessions) session?.cut()
+    },
+    end(number, { clean, awayMs }) {
+      const session = sessions[number]
+      if (!session) return
+      if (awayMs !== undefined) away.set(number, awayMs)
+      if (clean) void session.close()
+      else session.cut()
     },
     session: (number) => sessions[number],
     get connected() {

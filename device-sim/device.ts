@@ -1,25 +1,54 @@
 // One simulated device: who it is, and its readings as bytes, decided by seed and number and by nothing else.
+import { encode as encodeCbor } from 'cborg'
 import { createRandom } from '../lib/random.ts'
 import type { Reading } from './drivers/driver.ts'
+import { createFaults, type DeviceFaults } from './faults.ts'
 import { modelNamed } from './models/index.ts'
 import type { Sample } from './models/model.ts'
-import type { Interval, Population, Scenario } from './scenario.ts'
+import type { Population, Scenario } from './scenario.ts'
+import type { Planned } from './schedule.ts'
+import { distort, type LieMemory } from './signals.ts'
 
-export interface Device {
+/** A reading that says which one it is, as its payload does too. `device` is the child's where a hub speaks for one. */
+export interface Numbered extends Reading {
+  readonly device: string
+  readonly boot: number
+  readonly seq: number
+}
+
+export interface Device extends Planned {
   readonly id: string
   readonly tenant: string
   readonly site: string
-  readonly interval: Interval
-  /** The stream of random numbers its plan is made of, apart from the one its readings are made of. */
-  readonly planRandom: () => number
+  readonly faults: DeviceFaults | undefined
+  /** Where it listens for commands. */
+  readonly commands: string | undefined
   /** What it has to say at this time, in order. */
-  take(at: number): readonly Reading[]
+  take(at: number): readonly Numbered[]
+  /** The boot number goes up and every sequence starts again. */
+  reboot(): void
 }
 
-/** Devices 0 to `scenario.devices`; each is the same for any size of fleet. */
-export function createDevices(scenario: Scenario, seed: string | number, startAt: number): Device[] {
+/** The devices of one process among `workers`: every so many. */
+export interface Slice {
+  readonly worker: number
+  readonly workers: number
+}
+
+/** Each device is the same for any size of fleet, and in whatever process it lives. */
+export function createDevices(
+  scenario: Scenario,
+  seed: string | number,
+  startAt: number,
+  { worker, workers }: Slice = { worker: 0, workers: 1 },
+): Device[] {
   const place = places(scenario.populations)
-  return Array.from({ length: scenario.devices }, (_, number) => createDevice(scenario, number, place(), seed, startAt))
+  const devices: Device[] = []
+  for (let number = 0; number < scenario.devices; number++) {
+    const at = place()
+    if (number % workers === worker) devices.push(createDevice(scenario, number, at, seed, startAt))
+  }
+  return devices
 }
 
 function createDevice(scenario: Scenario, number: number, { population, rank }: Place, seed: string | number, startAt: number): Device {
@@ -28,27 +57,43 @@ function createDevice(scenario: Scenario, number: number, { population, rank }: 
   const id = `${name}-${String(number).padStart(5, '0')}`
   const tenant = tenants[rank % tenants.length]!
   const site = `site-${Math.floor(rank / tenants.length / scenario.devicesPerSite) + 1}`
+  const faults = createFaults(scenario.faults, number, seed)
 
   const model = modelNamed(population.model)
   const random = createRandom(seed, `device ${number}`)
-  const topicOf = createTopics(population.topic, { tenant, site, device: id, population: name })
+  const encode = (population.encoding ?? model.encoding) === 'cbor' ? encodeCbor : encodeJson
+  const say = createTopics(population.topic, { tenant, site, population: name })
+  const sense = createSensors(population, createRandom(seed, `sensors of device ${number}`), startAt)
+  const sequences = new Map<string, number>()
+  let boot = 1
   let state = model.boot(population.params, startAt, random)
-  let seq = 0
-  const toReading = ({ stream, values, at: happenedAt }: Sample, at: number): Reading => {
-    const body = { device: id, boot: 1, seq: ++seq, at: happenedAt ?? Math.round(at), ...values }
-    return { topic: topicOf(stream), payload: Buffer.from(JSON.stringify(body)), qos: scenario.qos }
+
+  const toReading = ({ stream, values, at: happenedAt, child }: Sample, at: number): Numbered => {
+    const device = child === undefined ? id : `${id}-${child}`
+    const seq = (sequences.get(device) ?? 0) + 1
+    sequences.set(device, seq)
+    const toldAt = Math.round(happenedAt ?? at) + (faults?.skewMs ?? 0)
+    const body = { device, boot, seq, at: toldAt, ...(child === undefined ? {} : { hub: id }), ...sense(values, at) }
+    return { topic: say(device, stream), payload: encode(body), qos: scenario.qos, device, boot, seq }
   }
 
   return {
     id,
     tenant,
     site,
+    faults,
+    commands: population.commands && fill(population.commands, { tenant, site, population: name, device: id }),
     interval: population.interval,
-    planRandom: createRandom(seed, `plan ${number}`),
+    // Apart from the numbers its readings are made of: a plan that changes leaves the readings as they were.
+    random: createRandom(seed, `plan of device ${number}`),
     take(at) {
       const step = model.step(population.params, state, at, random)
       state = step.state
       return step.samples.map((sample) => toReading(sample, at))
+    },
+    reboot() {
+      boot++
+      sequences.clear()
     },
   }
 }
@@ -62,7 +107,7 @@ interface Place {
  * Which population each device belongs to, and its rank in it: smooth weighted round robin over the shares, so that
  * any prefix of the fleet is mixed as the shares say and a device's place does not depend on how many follow.
  */
-export function places(populations: readonly Population[]): () => Place {
+function places(populations: readonly Population[]): () => Place {
   const total = populations.reduce((sum, { share }) => sum + share, 0)
   const taken = populations.map(() => 0)
   let number = 0
@@ -78,15 +123,47 @@ export function places(populations: readonly Population[]): () => Place {
   }
 }
 
-/** Fills the template once per stream, not once per reading. */
-function createTopics(template: string, names: Readonly<Record<string, string>>): (stream: string) => string {
+/** Fills the template once per device and stream, not once per reading. */
+function createTopics(template: string, names: Readonly<Record<string, string>>): (device: string, stream: string) => string {
   const known = new Map<string, string>()
-  return (stream) => {
-    let topic = known.get(stream)
+  return (device, stream) => {
+    const key = `${device}/${stream}`
+    let topic = known.get(key)
     if (topic === undefined) {
-      topic = template.replace(/\{(\w+)\}/g, (_, name) => (name === 'stream' ? stream : (names[name] ?? '')))
-      known.set(stream, topic)
+      topic = fill(template, { ...names, device, stream })
+      known.set(key, topic)
     }
     return topic
   }
+}
+
+function fill(template: string, names: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name) => names[name] ?? '')
+}
+
+/** Lets the population's sensors lie; those without a setting, and what is not a number, stay as they are. */
+function createSensors(
+  { sensors }: Population,
+  random: () => number,
+  since: number,
+): (values: Sample['values'], at: number) => Sample['values'] {
+  const lying = Object.entries(sensors)
+  if (lying.length === 0) return (values) => values
+  const memories = new Map<string, LieMemory>()
+  return (values, at) => {
+    const told: Record<string, unknown> = { ...values }
+    for (const [field, lie] of lying) {
+      const value = told[field]
+      if (typeof value !== 'number') continue
+      const before = memories.get(field) ?? { since, stuckUntil: 0, stuckAt: 0 }
+      const { value: reported, memory } = distort(lie, before, value, at, random)
+      memories.set(field, memory)
+      told[field] = reported
+    }
+    return told
+  }
+}
+
+function encodeJson(body: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(body))
 }

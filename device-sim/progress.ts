@@ -1,6 +1,6 @@
 // What the fleet shows while it runs, on standard error: one living line on a terminal, a plain line now and then in a pipe.
 import { formatDuration } from '../lib/units.ts'
-import type { FleetProgress } from './fleet.ts'
+import type { FleetProgress } from './report.ts'
 
 interface Terminal {
   readonly isTTY?: boolean

@@ -1,28 +1,32 @@
 // What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { parseDuration } from '../lib/units.ts'
-import { driverNames } from './drivers/index.ts'
+import { parseAs } from '../lib/problems.ts'
+import { driverNames, drivers } from './drivers/index.ts'
 import { FleetError } from './errors.ts'
+import { fault } from './faults.ts'
+import { chance, duration } from './fields.ts'
 import { models } from './models/index.ts'
-import { explainProblem } from './problems.ts'
+import { phase } from './phases.ts'
+import { interval } from './schedule.ts'
 import { parseThreshold } from './thresholds.ts'
 
-const duration = z.string().transform((text, context) => {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  context.addIssue({ code: 'custom', message: `expected a duration such as "500ms", "10s" or "5m", got "${text}"` })
-  return z.NEVER
-})
+const sensor = z
+  .strictObject({
+    driftPerDay: z.number().default(0).describe('how far the sensor drifts in a day'),
+    stuckChance: chance.default(0).describe('chance at each reading to stick at its value'),
+    stuckFor: duration.default(300_000).describe('how long it sticks'),
+    spikeChance: chance.default(0).describe('chance at each reading of a value far off'),
+    spikeBy: z.number().default(25).describe('how far off'),
+  })
+  .transform(({ stuckFor: stuckForMs, ...lie }) => ({ ...lie, stuckForMs }))
 
-const interval = z
-  .union([
-    duration.describe('the same time between any two readings').transform((everyMs) => ({ kind: 'fixed' as const, everyMs })),
-    z.strictObject({ kind: z.literal('fixed'), everyMs: z.number().positive().describe('milliseconds between two readings') }),
-  ])
-  .describe('time between two readings of one device: "10s"')
-
-export type Interval = z.output<typeof interval>
+const template = z
+  .string()
+  .refine(
+    (text) => [...text.matchAll(/\{(\w*)\}/g)].every(([, name]) => /^(tenant|site|device|population|stream)$/.test(name ?? '')),
+    'may only use {tenant}, {site}, {device}, {population} and {stream}',
+  )
 
 const common = {
   name: z
@@ -31,28 +35,29 @@ const common = {
     .optional()
     .describe('what the devices are called; the name of the model when left out'),
   share: z.number().positive().default(1).describe('how large a part of the fleet this is, relative to the other populations'),
-  interval: interval.default({ kind: 'fixed', everyMs: 10_000 }),
-  topic: z
-    .string()
+  interval: interval.default({ kind: 'fixed', every: 10_000 }),
+  topic: template
     .refine((text) => !/[#+]/.test(text), 'a topic to publish to has no wildcards')
-    .refine(
-      (text) => [...text.matchAll(/\{(\w*)\}/g)].every(([, name]) => /^(tenant|site|device|population|stream)$/.test(name ?? '')),
-      'may only use {tenant}, {site}, {device}, {population} and {stream}',
-    )
     .default('dt/coldchain/{tenant}/{site}/{device}/{stream}')
     .describe('where readings go; {tenant}, {site}, {device}, {population} and {stream} are filled in'),
+  commands: template
+    .refine((text) => /\/req\/\+$/.test(text), 'must end with /req/+')
+    .optional()
+    .describe('filter of the commands a device answers, such as cmd/coldchain/{tenant}/{site}/{device}/+/req/+; only over MQTT'),
+  encoding: z.enum(['json', 'cbor']).optional().describe("how readings become bytes; the model's own way when left out"),
+  sensors: z.record(z.string(), sensor).default({}).describe('how sensors lie, by the name of the number in the payload'),
   tenants: z.array(z.string().min(1)).min(1).optional().describe("tenants these devices belong to in turn; the scenario's when left out"),
 }
 
 const populations = Object.entries(models).map(([name, model]) =>
   z.strictObject({
     model: z.literal(name as keyof typeof models).describe(model.summary),
-    params: model.params.prefault({}).describe('what the model may be told'),
+    params: (model.params as z.ZodType<object, object>).prefault({}).describe('what the model may be told'),
     ...common,
   }),
 )
 
-export const scenarioSchema = z.strictObject({
+const fields = z.strictObject({
   $schema: z.string().optional().describe('for editors'),
   name: z.string().optional().describe('what this scenario is for'),
   devices: z.number().int().min(1).max(1_000_000).default(10).describe('how many devices there are'),
@@ -67,7 +72,12 @@ export const scenarioSchema = z.strictObject({
   duration: duration.optional().describe('stop planning readings after this time'),
   count: z.number().int().min(1).optional().describe('stop after this many readings of each device'),
   protocol: z.enum(driverNames).default('mqtt').describe('how devices speak'),
-  target: z.url().optional().describe('where the gateway or broker listens; the usual port on this machine when left out'),
+  target: z
+    .string()
+    .refine((text) => URL.canParse(text), 'expected a URL such as mqtt://127.0.0.1:1883')
+    .optional()
+    .describe('where the gateway or broker listens; the usual port on this machine when left out'),
+  certs: z.string().optional().describe('folder with a CA and device certificates, as `weir certs mint` writes it'),
   qos: z.literal([0, 1]).default(1).describe('0: fire and forget; 1: every reading is acknowledged'),
   tenants: z
     .array(z.string().min(1))
@@ -82,6 +92,13 @@ export const scenarioSchema = z.strictObject({
     .max(60_000)
     .default(20)
     .describe('readings a device may have sent and not yet seen acknowledged; above it readings are dropped'),
+  backlog: z
+    .number()
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('readings a device keeps while it is not connected, and sends when it is again; the oldest are dropped first'),
   maxLate: duration.default(1_000).describe('a reading that could not start this long after its time is dropped'),
   ackTimeout: duration.default(10_000).describe('how long to wait for acknowledgements after the last reading'),
   connectTimeout: duration.default(10_000).describe('how long one attempt to connect may take'),
@@ -91,6 +108,23 @@ export const scenarioSchema = z.strictObject({
     .min(1)
     .prefault([{ model: 'freezer' }])
     .describe('the kinds of devices in this fleet'),
+  workers: z.number().int().min(1).max(64).default(1).describe('threads that share the devices'),
+  replay: z
+    .strictObject({
+      file: z.string().describe('a recording, NDJSON or CSV, with at, device, topic and payload'),
+      speed: z.number().positive().default(1).describe('times as fast as it was recorded'),
+      loop: z.boolean().default(false).describe('from the beginning again, until the duration is over'),
+    })
+    .optional()
+    .describe('play a recording instead of living models'),
+  verify: z
+    .enum(['subscriber', 'queue'])
+    .optional()
+    .describe('follow the readings to the far end: to an MQTT subscriber, or out of the queue the gateway delivers to'),
+  verifyAt: z.url().optional().describe('where the subscriber connects, when readings go out by another way than MQTT'),
+  verifyPatience: duration.default(5_000).describe('how long nothing may arrive before what is missing is lost'),
+  phases: z.array(phase).default([]).describe('how the rate changes over time, one after the other'),
+  faults: z.array(fault).default([]).describe('what goes wrong'),
   thresholds: z
     .array(
       z.string().transform((text, context) => {
@@ -106,15 +140,24 @@ export const scenarioSchema = z.strictObject({
     .describe('what must hold at the end: "ack_ms p95 < 200", "failed == 0"'),
 })
 
+export const scenarioSchema = fields.superRefine(({ protocol, target }, context) => {
+  const { schemes } = drivers[protocol]
+  const scheme = target === undefined ? undefined : URL.parse(target)?.protocol
+  if (scheme === undefined || (schemes as readonly string[]).includes(scheme)) return
+  context.addIssue({
+    code: 'custom',
+    path: ['target'],
+    message: `the ${protocol} driver cannot reach a ${scheme}// address; expected ${schemes.map((each) => `${each}//`).join(' or ')}`,
+  })
+})
+
 export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioInput = z.input<typeof scenarioSchema>
 export type Population = Scenario['populations'][number]
 
 /** Throws a FleetError (exit code 2) whose sentence names every wrong field. */
 export function parseScenario(input: unknown, file = 'scenario'): Scenario {
-  const { success, data, error } = scenarioSchema.safeParse(input)
-  if (success) return data
-  throw new FleetError(`${file}: ${error.issues.map((issue) => explainProblem(issue, scenarioSchema, input)).join('; ')}`, 2)
+  return parseAs(scenarioSchema, input, file, (problems) => new FleetError(problems, 2))
 }
 
 /** The text of a scenario file as an object, not yet checked, so that flags can be laid over it. */

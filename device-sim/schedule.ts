@@ -1,9 +1,70 @@
 // The plan: which device speaks when, decided by the seed before anything connects.
-import type { Interval } from './scenario.ts'
+import { z } from 'zod'
+import { duration } from './fields.ts'
+import { exponential } from './signals.ts'
+
+const every = duration.describe('mean time between two readings')
+
+export const interval = z
+  .union([
+    duration.transform((everyMs) => ({ kind: 'fixed' as const, every: everyMs })),
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('fixed').describe('the same time between any two readings'), every }),
+      z.strictObject({ kind: z.literal('poisson').describe('readings that know nothing of each other'), every }),
+      z.strictObject({
+        kind: z.literal('bursts').describe('several readings, then silence'),
+        every: duration.describe('from the start of one burst to the next'),
+        size: z.number().int().min(1).default(10).describe('readings in a burst'),
+        spacing: duration.default(50).describe('time between two readings of a burst'),
+      }),
+      z.strictObject({
+        kind: z.literal('ramp').describe('an interval that changes steadily'),
+        from: duration.describe('interval at the start'),
+        to: duration.describe('interval at the end'),
+        over: duration.describe('how long the change takes'),
+      }),
+    ]),
+  ])
+  .describe('time between two readings of one device: "10s", or an interval model')
+
+export type Interval = z.output<typeof interval>
+
+interface Shape<I> {
+  /** Spreads the devices: all at once is a herd, not a fleet. */
+  first(interval: I, random: () => number): number
+  /** When the next reading is due, after the one at `at`, which was the `n`th (from 1). */
+  after(interval: I, at: number, n: number, random: () => number): number
+}
+
+/** Every load shape there is. */
+const shapes: { readonly [K in Interval['kind']]: Shape<Extract<Interval, { kind: K }>> } = {
+  fixed: {
+    first: ({ every }, random) => random() * every,
+    after: ({ every }, at) => at + every,
+  },
+  poisson: {
+    first: ({ every }, random) => exponential(random, every),
+    after: ({ every }, at, _, random) => at + exponential(random, every),
+  },
+  bursts: {
+    first: ({ every }, random) => random() * every,
+    after: ({ every, size, spacing }, at, n) => at + (n % size ? spacing : Math.max(spacing, every - (size - 1) * spacing)),
+  },
+  ramp: {
+    first: ({ from }, random) => random() * from,
+    after: ({ from, to, over }, at) => at + from + (to - from) * Math.min(1, at / over),
+  },
+}
+
+export interface Planned {
+  readonly interval: Interval
+  readonly random: () => number
+}
 
 export interface Tick {
   /** Milliseconds after the start of the run. */
   readonly at: number
+  /** Index in the list the plan was made from. */
   readonly device: number
 }
 
@@ -13,26 +74,19 @@ export interface Plan {
   next(): Tick
 }
 
-interface Shape<I> {
-  first(interval: I, random: () => number): number
-  after(interval: I, at: number, random: () => number): number
-}
-
-/** Every load shape there is. `first` spreads the devices: all at once is a herd, not a fleet. */
-export const shapes = {
-  fixed: {
-    first: ({ everyMs }, random) => random() * everyMs,
-    after: ({ everyMs }, at) => at + everyMs,
-  },
-} as const satisfies { [K in Interval['kind']]: Shape<Extract<Interval, { kind: K }>> }
-
-export interface Planned {
-  readonly interval: Interval
-  readonly random: () => number
+interface PlanOptions {
+  readonly endMs?: number | undefined
+  /** How often each device speaks at most. */
+  readonly count?: number | undefined
+  /** Monotonic: from planned time to the time of the run. */
+  readonly axis?: (planned: number) => number
 }
 
 /** All devices' times in order: a heap with one entry per device. Equal times come in the order of the devices. */
-export function createPlan(devices: readonly Planned[], { endMs = Number.POSITIVE_INFINITY, count = Number.POSITIVE_INFINITY } = {}): Plan {
+export function createPlan(
+  devices: readonly Planned[],
+  { endMs = Number.POSITIVE_INFINITY, count = Number.POSITIVE_INFINITY, axis = (at) => at }: PlanOptions = {},
+): Plan {
   const times = Float64Array.from(devices, ({ interval, random }) => shapeOf(interval).first(interval, random))
   const taken = new Uint32Array(devices.length)
   const heap = Uint32Array.from(times.keys())
@@ -52,20 +106,22 @@ export function createPlan(devices: readonly Planned[], { endMs = Number.POSITIV
   for (let i = heap.length >> 1; i >= 0; i--) sink(i)
 
   const peek = () => {
-    const at = times[heap[0]!] ?? Number.POSITIVE_INFINITY
+    const at = heap.length ? axis(times[heap[0]!]!) : Number.POSITIVE_INFINITY
     return at < endMs ? at : Number.POSITIVE_INFINITY
   }
+  let nextAt = peek()
   return {
     get nextAt() {
-      return peek()
+      return nextAt
     },
     next() {
       const device = heap[0]!
-      const tick = { at: peek(), device }
+      const tick = { at: nextAt, device }
       const { interval, random } = devices[device]!
-      taken[device]!++
-      times[device] = taken[device]! < count ? shapeOf(interval).after(interval, tick.at, random) : Number.POSITIVE_INFINITY
+      const n = ++taken[device]!
+      times[device] = n < count ? shapeOf(interval).after(interval, times[device]!, n, random) : Number.POSITIVE_INFINITY
       sink(0)
+      nextAt = peek()
       return tick
     },
   }

@@ -29,3 +29,39 @@ export function round(value: number, digits: number): number {
   const scale = 10 ** digits
   return Math.round(value * scale) / scale
 }
+
+/** How a sensor lies; nothing by default. */
+export interface Lie {
+  readonly driftPerDay: number
+  readonly stuckChance: number
+  readonly stuckForMs: number
+  readonly spikeChance: number
+  readonly spikeBy: number
+}
+
+export interface LieMemory {
+  readonly since: number
+  readonly stuckUntil: number
+  readonly stuckAt: number
+}
+
+/** What a lying sensor reports instead of `value`, and what it has to remember until the next reading. */
+export function distort(
+  lie: Lie,
+  memory: LieMemory,
+  value: number,
+  at: number,
+  random: () => number,
+): { readonly value: number; readonly memory: LieMemory } {
+  const [sticks, spikes, sign] = [random() < lie.stuckChance, random() < lie.spikeChance, random() < 0.5 ? -1 : 1]
+  if (at < memory.stuckUntil) return { value: memory.stuckAt, memory }
+  const drifted = value + (lie.driftPerDay * (at - memory.since)) / dayMs + (spikes ? sign * lie.spikeBy : 0)
+  const reported = round(drifted, 3)
+  return { value: reported, memory: sticks ? { ...memory, stuckUntil: at + lie.stuckForMs, stuckAt: reported } : memory }
+}
+
+/** Percent left of a battery that is empty after `days`, weaker when cold, never below zero. */
+export function batteryAfter(percent: number, ms: number, { days, celsius = 20 }: { days: number; celsius?: number }): number {
+  const coldFactor = celsius < 0 ? 1 - celsius / 40 : 1
+  return Math.max(0, percent - (ms / dayMs / days) * 100 * coldFactor)
+}

@@ -38,7 +38,7 @@ const counts = {
   reconnects: 'reconnects',
   bytes_sent: 'bytesSent',
   bytes_received: 'bytesReceived',
-  delivered: 'delivered.delivered',
+  arrived: 'delivered.arrived',
   lost: 'delivered.lost',
   duplicated: 'delivered.duplicated',
   out_of_order: 'delivered.outOfOrder',

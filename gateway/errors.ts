@@ -14,7 +14,21 @@ export const codes = {
   SQL_INVALID: { retryable: false, status: 400, means: 'an SQL statement does not parse or names something unknown' },
   PORT_IN_USE: { retryable: false, status: 500, means: 'another program listens on the port' },
   LOCAL_FAILED: { retryable: true, status: 503, means: 'the embedded SQS and SNS did not start or stopped' },
+  INTERNAL: { retryable: false, status: 500, means: 'something went wrong inside the gateway' },
+  REQUEST_INVALID: { retryable: false, status: 400, means: 'the request cannot be understood' },
+  NOT_FOUND: { retryable: false, status: 404, means: 'there is nothing at this address' },
+  METHOD_NOT_ALLOWED: { retryable: false, status: 405, means: 'this address does not answer to this method' },
+  REQUEST_TIMEOUT: { retryable: true, status: 408, means: 'the request did not arrive in time' },
+  HEADERS_TOO_LARGE: { retryable: false, status: 431, means: 'the header fields are over the limit' },
   NOT_AUTHORIZED: { retryable: false, status: 403, means: 'the connection may not do this' },
+  NOT_AUTHENTICATED: { retryable: false, status: 401, means: 'the credentials are missing, wrong, expired or revoked' },
+  CLIENT_ID_INVALID: { retryable: false, status: 400, means: 'the client id is too long or has characters that no id may have' },
+  CONNECT_RATE_EXCEEDED: { retryable: true, status: 429, means: 'too many connects in a second, of this client id or of all' },
+  RATE_EXCEEDED: { retryable: true, status: 429, means: 'more messages or bytes per second than the limit' },
+  TENANT_RATE_EXCEEDED: { retryable: true, status: 429, means: 'the devices of a tenant together send more than its limit' },
+  IN_FLIGHT_EXCEEDED: { retryable: true, status: 429, means: 'too many QoS 1 messages wait for their acknowledgement' },
+  SUBSCRIPTIONS_EXCEEDED: { retryable: false, status: 400, means: 'too many topic filters in one SUBSCRIBE or on one connection' },
+  PROPERTY_TOO_LARGE: { retryable: false, status: 400, means: 'an MQTT 5 property is over its limit' },
   TOPIC_INVALID: { retryable: false, status: 400, means: 'the topic name breaks a rule of MQTT or a limit of AWS IoT Core' },
   PAYLOAD_TOO_LARGE: { retryable: false, status: 413, means: 'the payload is over the limit' },
   QOS_NOT_SUPPORTED: { retryable: false, status: 400, means: 'QoS 2 is not supported, as in AWS IoT Core' },
@@ -37,6 +51,8 @@ export const codes = {
   QUEUE_REFUSED: { retryable: true, status: 502, means: 'the queue did not accept part of a batch' },
   LEASE_LOST: { retryable: false, status: 409, means: 'the queue has given the item to somebody else meanwhile' },
   DEAD_LETTER_QUEUE_MISSING: { retryable: false, status: 500, means: 'the queue names no dead-letter queue' },
+  DEAD_LETTER_MISSING: { retryable: false, status: 404, means: 'no dead letter has this id or key' },
+  ADMIN_UNREACHABLE: { retryable: true, status: 503, means: 'no gateway answers at the admin address' },
   HANDLER_REFUSED: { retryable: false, status: 422, means: 'a consumer handler refused a message for good' },
   HANDLER_INVALID: { retryable: false, status: 500, means: 'a consumer handler cannot be loaded' },
   HANDLER_FAILED: { retryable: true, status: 500, means: 'a consumer handler failed on a message' },
@@ -64,6 +80,11 @@ export class GatewayError extends Error {
   get retryable(): boolean {
     return codes[this.code].retryable
   }
+}
+
+/** For parsers of what people wrote: the sentences become the error they see. */
+export function invalidConfig(problems: string): GatewayError {
+  return new GatewayError('CONFIG_INVALID', problems)
 }
 
 /** The code of any thrown thing: its own when it is ours, else the one given. */

@@ -96,9 +96,12 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
   'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
   'device-sim': ['lib', 'device-sim', 'mqtt', 'mqtt-packet', 'ws', 'zod', 'commander', 'cborg', '@peculiar/x509', 'node:'],
+  'gateway/docs.ts': ['gateway', 'zod'],
+  cost: ['lib', 'device-sim/fleet.ts', 'gateway/gateway.ts', 'zod', 'commander', 'node:'],
   bin: [
     'bin',
     'lib',
+    'cost',
     'gateway/cli',
     'gateway/gateway.ts',
     'gateway/config.ts',
@@ -134,15 +137,20 @@ const roomOf = (path: string) =>
     .filter((room) => path === room || path.startsWith(`${room}/`))
     .sort((a, b) => b.length - a.length)[0]
 
+/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')`. */
+const importPattern = /^(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?'([^']+)'|\bimport\(\s*'([^']+)'/gm
+
 const packageOf = (name: string) => (name.startsWith('node:') ? name : name.split('/', name.startsWith('@') ? 2 : 1).join('/'))
 
 const imports: readonly Import[] = files.flatMap((file) => {
   const source = readFileSync(file, 'utf8')
-  return [...source.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name = '']) => ({
-    file,
-    room: roomOf(file) ?? '(none)',
-    target: name.startsWith('.') ? normalize(join(dirname(file), name)) : packageOf(name),
-  }))
+  return [...source.matchAll(importPattern)]
+    .map(([, written, called]) => written ?? called ?? '')
+    .map((name) => ({
+      file,
+      room: roomOf(file) ?? '(none)',
+      target: name.startsWith('.') ? normalize(join(dirname(file), name)) : packageOf(name),
+    }))
 })
 
 const isAllowed = ({ room, target }: Import) => {

@@ -1,12 +1,14 @@
 // `weir fleet`: flags laid over a scenario, a run, a summary and an exit code.
 import { Command, Option } from 'commander'
 import { parseDuration, parseRate } from '../../lib/units.ts'
-import { type DriverName, driverNames } from '../drivers/index.ts'
+import { type DriverName, driverNames, drivers } from '../drivers/index.ts'
 import { FleetError } from '../errors.ts'
 import { type FleetReport, runFleet } from '../fleet.ts'
 import { createProgress } from '../progress.ts'
+import { createRecorder } from '../recorder.ts'
 import { formatReport } from '../report.ts'
 import { parseScenario, readScenario } from '../scenario.ts'
+import type { Follower } from '../verify.ts'
 
 interface Flags {
   readonly devices?: string
@@ -19,8 +21,21 @@ interface Flags {
   readonly protocol?: DriverName
   readonly target?: string
   readonly qos?: string
+  readonly certs?: string
   readonly threshold?: readonly string[]
+  readonly verify?: 'subscriber' | 'queue'
+  readonly queueUrl?: string
+  readonly workers?: string
+  readonly record?: string
+  readonly replay?: string
+  readonly speed?: string
+  readonly loop?: boolean
   readonly json?: boolean
+}
+
+/** What the fleet cannot do by itself: somebody else knows how to read a queue. */
+export interface FleetCommandOptions {
+  readonly followQueue?: (options: { readonly queueUrl?: string }) => Follower
 }
 
 const examples = `
@@ -31,7 +46,7 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or scenario, 3 a threshold was missed.`
 
-export function fleetCommand(): Command {
+export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command {
   return new Command('fleet')
     .description('Run a fleet of simulated devices and say what became of every reading.')
     .argument('[scenario]', 'a scenario file; without one, freezers of four tenants')
@@ -44,25 +59,36 @@ export function fleetCommand(): Command {
     .option('--start-at <time>', 'the time devices live at: "now" or an ISO time')
     .addOption(new Option('--protocol <name>', 'how devices speak; taken from --target when left out').choices(driverNames))
     .option('--target <url>', 'gateway or broker; the usual port on this machine when left out')
+    .option('--certs <dir>', 'CA and device certificates for TLS, as `weir certs mint` writes them')
     .addOption(new Option('--qos <qos>', '0: fire and forget, 1: acknowledged').choices(['0', '1']))
     .option(
       '--threshold <condition>',
       'what must hold at the end, such as "ack_ms p95 < 200"; may be repeated',
       (text, all: string[] = []) => [...all, text],
     )
+    .addOption(new Option('--verify <where>', 'follow the readings to the far end').choices(['subscriber', 'queue']))
+    .option('--queue-url <url>', 'the queue that --verify queue reads')
+    .option('--workers <n>', 'threads that share the devices')
+    .option('--record <file>', 'write what is sent into a file that can be replayed')
+    .option('--replay <file>', 'send what a recording says, NDJSON or CSV, instead of living models')
+    .option('--speed <times>', 'replay so many times as fast, such as 10x')
+    .option('--loop', 'replay for ever, or until --duration')
     .option('--json', 'print the report as one JSON document')
     .addHelpText('after', examples)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(runCommand)
+    .action((file: string | undefined, flags: Flags) => runCommand(file, flags, followQueue))
 }
 
-async function runCommand(file: string | undefined, flags: Flags): Promise<void> {
+async function runCommand(file: string | undefined, flags: Flags, followQueue: FleetCommandOptions['followQueue']): Promise<void> {
   try {
     const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, flags), file)
+    const follower =
+      scenario.verify === 'queue' ? followQueue?.(flags.queueUrl === undefined ? {} : { queueUrl: flags.queueUrl }) : undefined
+    const recorder = flags.record === undefined ? undefined : createRecorder(flags.record)
     const report = await interruptible((signal) => {
       const progress = createProgress(process.stderr)
-      return runFleet(scenario, { signal, onProgress: progress.show }).finally(progress.end)
-    })
+      return runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower }).finally(progress.end)
+    }).finally(() => recorder?.stop())
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${formatReport(report)}\n`)
     process.exitCode = exitCodeOf(report)
   } catch (error) {
@@ -108,12 +134,26 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     startAt: flags.startAt,
     protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
     target: flags.target,
+    certs: flags.certs,
+    verify: flags.verify,
+    workers: number('workers', flags.workers),
+    replay: replayOf(file.replay, flags),
     qos: number('qos', flags.qos),
-    populations:
-      everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: { kind: 'fixed', everyMs } })),
+    populations: everyMs === undefined ? undefined : populations.map((population) => ({ ...population, interval: `${everyMs}ms` })),
     thresholds: flags.threshold && [...(Array.isArray(file.thresholds) ? file.thresholds : []), ...flags.threshold],
   }
   return { ...file, ...Object.fromEntries(Object.entries(laid).filter(([, value]) => value !== undefined)) }
+}
+
+function replayOf(inFile: unknown, { replay, speed, loop }: Flags): object | undefined {
+  const times = speed === undefined ? undefined : Number(/^(\d+(?:\.\d+)?)x?$/.exec(speed)?.[1])
+  if (Number.isNaN(times)) throw new FleetError(`--speed is "${speed}"; expected a factor such as 10x`, 2)
+  const laid = {
+    ...(replay === undefined ? {} : { file: replay }),
+    ...(times === undefined ? {} : { speed: times }),
+    ...(loop ? { loop } : {}),
+  }
+  return Object.keys(laid).length ? { ...(inFile as object | undefined), ...laid } : undefined
 }
 
 function intervalMs({ interval, rate }: Flags): number | undefined {
@@ -128,8 +168,8 @@ function intervalMs({ interval, rate }: Flags): number | undefined {
   return ms
 }
 
-/** `mqtts://host` means the driver `mqtts`; a scheme nobody knows is left to the schema, which names the field. */
+/** `mqtts://host` means the driver `mqtts`, `ws://` MQTT over WebSocket; a scheme nobody knows is left to the schema, which names the field. */
 function protocolOf(target: string): DriverName | undefined {
-  const scheme = /^([a-z]+):\/\//.exec(target)?.[1]
-  return driverNames.find((name) => name === scheme)
+  const scheme = URL.parse(target)?.protocol
+  return driverNames.find((name) => (drivers[name].schemes as readonly string[]).includes(scheme ?? ''))
 }

@@ -1,40 +1,24 @@
 // MQTT through MQTT.js: heavier per device than the lean driver, with a complete client's behaviour.
-import { connect as connectTcp, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { MqttClient } from 'mqtt'
 import type { Driver, DriverKind, DriverOptions, Session } from './driver.ts'
+import { createWiring } from './wire.ts'
 
 export const mqttJs = {
   summary: 'MQTT 3.1.1 over TCP through MQTT.js, the client most Node devices run.',
+  schemes: ['mqtt:', 'tcp:'],
   target: 'mqtt://127.0.0.1:1883',
   create: createMqttJsDriver,
 } satisfies DriverKind
 
 function createMqttJsDriver({ target, keepAliveMs }: DriverOptions): Driver {
-  // Sockets that are gone leave their counts behind; those that live are asked.
-  const gone = { sent: 0, received: 0 }
-  const sockets = new Set<Socket>()
-  const dial = () => {
-    const socket = connectTcp({ host: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port || 1883), noDelay: true })
-    sockets.add(socket)
-    return socket.once('close', () => {
-      sockets.delete(socket)
-      gone.sent += socket.bytesWritten
-      gone.received += socket.bytesRead
-    })
-  }
+  const wiring = createWiring()
   return {
-    wire: {
-      get sent() {
-        return [...sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, gone.sent)
-      },
-      get received() {
-        return [...sockets].reduce((sum, { bytesRead }) => sum + bytesRead, gone.received)
-      },
-    },
+    wire: wiring.wire,
     async connect(clientId, signal) {
       const { MqttClient } = await import('mqtt')
       signal.throwIfAborted()
-      const client = new MqttClient(dial, {
+      const client = new MqttClient(() => wiring.dial(target, 1883), {
         clientId,
         keepalive: Math.ceil(keepAliveMs / 1_000),
         clean: true,
@@ -87,11 +71,16 @@ function toSession(client: MqttClient): Session {
           else resolve()
         })
       }),
+    async subscribe(filter, onMessage) {
+      client.on('message', (topic, payload) => onMessage(topic, payload))
+      await client.subscribeAsync(filter, { qos: 1 })
+    },
     closed,
     async close() {
       if (client.connected) await client.endAsync()
       await closed
     },
+    pause: (on) => void (on ? client.stream.pause() : client.stream.resume()),
     cut: () => (client.stream as Socket).resetAndDestroy(),
   }
 }

@@ -31,6 +31,25 @@ export function encodePublish(topic: string, payload: Uint8Array, packetId: numb
   return packet
 }
 
+export function encodeSubscribe(filter: string, packetId: number): Buffer {
+  return generate({ cmd: 'subscribe', messageId: packetId, subscriptions: [{ topic: filter, qos: 1 }] })
+}
+
+/** Of a PUBLISH: its topic, its payload, and its packet id, 0 at QoS 0. */
+export function decodePublish(
+  header: number,
+  body: Uint8Array,
+): { readonly topic: string; readonly payload: Uint8Array; readonly packetId: number } {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
+  const topicEnd = 2 + bytes.readUInt16BE(0)
+  const hasId = (header & 0x06) !== 0
+  return {
+    topic: bytes.toString('utf8', 2, topicEnd),
+    payload: Uint8Array.prototype.slice.call(bytes, topicEnd + (hasId ? 2 : 0)),
+    packetId: hasId ? bytes.readUInt16BE(topicEnd) : 0,
+  }
+}
+
 export function encodePuback(packetId: number): Buffer {
   return Buffer.from([0x40, 2, packetId >> 8, packetId & 0xff])
 }

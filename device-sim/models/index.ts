@@ -1,9 +1,14 @@
 // Every device model there is: a row here gives it a name in scenarios, a schema and the seed test.
-
 import { freezer } from './freezer.ts'
+import { hub } from './hub.ts'
+import { meter } from './meter.ts'
 import type { DeviceModel } from './model.ts'
+import { noisy } from './noisy.ts'
+import { thermostat } from './thermostat.ts'
+import { tracker } from './tracker.ts'
+import { vibration } from './vibration.ts'
 
-export const models = { freezer } as const
+export const models = { freezer, thermostat, meter, tracker, vibration, hub, noisy } as const
 
 export type ModelName = keyof typeof models
 

@@ -1,16 +1,15 @@
 // What `weir fairness` and `weir ordering` share: queues of their own, a seeded load, and a count of what it cost in requests.
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
-import { createRandom } from '../../lib/random.ts'
-import { type Aws, createAws } from '../aws.ts'
+import { createRandom, randomSeed } from '../../lib/random.ts'
+import { createAws } from '../aws.ts'
 import type { Outgoing, Queue } from '../consume/queue.ts'
+import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'
-
-/** Starts an SQS for the time of a command. */
-export type StartSqs = () => Promise<{ readonly endpoint: string; stop(): Promise<void> }>
+import { startLocal } from '../local/local.ts'
 
 export interface Bench {
-  readonly aws: Aws
+  queue(name: string): Queue
   /** Calls so far, by operation: `ReceiveMessage`, `DeleteMessageBatch` … */
   readonly requests: () => Readonly<Record<string, number>>
   /** Creates queues that are deleted at the end. */
@@ -21,9 +20,8 @@ export interface Bench {
 const account = { region: 'us-east-1', accountId: '000000000000' }
 
 /** The embedded SQS, or the one at the URL. */
-export async function openBench(endpoint: string | undefined, startSqs: StartSqs | undefined): Promise<Bench> {
-  if (endpoint === undefined && !startSqs) throw new GatewayError('CONFIG_INVALID', 'say where SQS is: --aws-endpoint URL')
-  const local = endpoint === undefined ? await startSqs!() : undefined
+export async function openBench(clock: Clock, endpoint: string | undefined): Promise<Bench> {
+  const local = endpoint === undefined ? await startLocal({ port: 0, region: account.region, observe: { record() {} } }) : undefined
   const aws = createAws({ ...account, endpoint: endpoint ?? local!.endpoint })
   const counts = new Map<string, number>()
   aws.sqs.middlewareStack.add(
@@ -37,11 +35,14 @@ export async function openBench(endpoint: string | undefined, startSqs: StartSqs
     { step: 'initialize', name: 'weirCount' },
   )
   const created: string[] = []
+  // A run that was interrupted may have left its queues behind, and what is in them.
+  const run = randomSeed().toString(36)
+  const named = (name: string) => name.replace(/(\.fifo)?$/, `-${run}$1`)
   return {
-    aws,
+    queue: (name) => createSqsQueue({ aws, name: named(name), visibilityTimeoutSeconds: 30, clock }),
     requests: () => Object.fromEntries([...counts].sort()),
     async createQueues(names) {
-      for (const QueueName of names) {
+      for (const QueueName of names.map(named)) {
         const fifo = QueueName.endsWith('.fifo') ? { Attributes: { FifoQueue: 'true' } } : {}
         await aws.sqs.send(new CreateQueueCommand({ QueueName, ...fifo })).catch((cause) => {
           throw new GatewayError('QUEUE_UNREACHABLE', `no queue could be created at ${endpoint ?? 'the embedded SQS'}`, { cause })

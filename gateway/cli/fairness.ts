@@ -4,9 +4,8 @@ import { type Clock, systemClock } from '../../lib/clock.ts'
 import { createRandom } from '../../lib/random.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
-import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { toMs, toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type Planned, planArrivals, quantile, type StartSqs, sendPlan, since, table } from './experiment.ts'
+import { type Bench, openBench, type Planned, planArrivals, quantile, sendPlan, since, table } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -15,12 +14,13 @@ Examples:
   $ weir fairness --times 20 --duration 10s --aws-endpoint http://127.0.0.1:4566
 
 Three runs on real queues, one after the other: the quiet tenants alone, then with the noisy one and fairness off, then on.
+Off: first come, first served. On: a lane for each tenant, and an overflow queue for the excess of a noisy one.
 Dwell is the time from sent to handled. Exit code 3: fairness did not keep its promise (p95 of the quiet tenants at most
 twice as long as alone and at least ten times shorter than without fairness, throughput within 5 %).`
 
 const quietTenants = ['bolt', 'cask', 'dune', 'elm']
 const concurrency = 8
-const serviceMs = 40
+const serviceMs = 80
 
 interface Flags {
   readonly noisy: string
@@ -61,19 +61,19 @@ export interface FairnessReport {
   readonly kept: boolean
 }
 
-export function fairnessCommand(startSqs?: StartSqs): Command {
+export function fairnessCommand(): Command {
   return new Command('fairness')
     .description('the same seeded load with fairness off and on: what do the quiet tenants wait?')
     .option('--noisy <tenant>', 'name of the noisy tenant', 'acme')
     .option('--times <n>', 'how many times more than each other tenant it sends', toPositive, 100)
     .option('--seed <n>', 'same seed, same load', toWhole, 7)
-    .option('--duration <duration>', 'how long the load lasts', toMs, 5_000)
-    .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 4)
+    .option('--duration <duration>', 'how long the load lasts', toMs, 6_000)
+    .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 2)
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
-      const bench = await openBench(flags.awsEndpoint, startSqs)
+      const bench = await openBench(systemClock, flags.awsEndpoint)
       try {
         const report = await measureFairness(flags, bench, systemClock, (text) => process.stderr.write(`${text}\n`))
         process.stdout.write(`${flags.json ? JSON.stringify(report) : fairnessText(report)}\n`)
@@ -118,12 +118,13 @@ async function measure(plan: readonly Planned[], { name, noisy, seed, fairness }
   const main = `weir-fairness-${name}-${seed}`
   const aside = `${main}-overflow`
   await bench.createQueues(fairness ? [main, aside] : [main])
-  const queueNamed = (queue: string) => createSqsQueue({ aws: bench.aws, name: queue, visibilityTimeoutSeconds: 30, clock })
   const before = bench.requests()
   const dwell = { quiet: [] as number[], noisy: [] as number[] }
   const random = createRandom(seed, 'service')
   const service = new Map(plan.map(({ message }) => [message.key, serviceMs * (0.8 + 0.4 * random())]))
+  const left = new Set(plan.map(({ message }) => message.key))
   const allHandled = Promise.withResolvers<void>()
+  if (left.size === 0) allHandled.resolve()
   const {
     queue: _,
     handler: __,
@@ -136,14 +137,15 @@ async function measure(plan: readonly Planned[], { name, noisy, seed, fairness }
     fairness,
     ...(fairness ? { sideline: { queue: aside } } : {}),
   })
-  const queue = queueNamed(main)
+  const queue = bench.queue(main)
   const consumer = createConsumer({
     queue,
-    ...(fairness ? { overflow: queueNamed(aside) } : {}),
+    ...(fairness ? { overflow: bench.queue(aside) } : {}),
     async handler(item) {
       await clock.sleep(service.get(item.key) ?? serviceMs)
+      if (!left.delete(item.key)) return
       dwell[item.group === noisy ? 'noisy' : 'quiet'].push(clock.now() - item.sentAt)
-      if (dwell.quiet.length + dwell.noisy.length === plan.length) allHandled.resolve()
+      if (left.size === 0) allHandled.resolve()
     },
     clock,
     random: createRandom(seed, 'jitter'),
@@ -191,6 +193,9 @@ export function fairnessText({ noisy, times, alone, off, on, againstAlone, again
   ].join('\n')
 }
 
-const quantiles = (values: readonly number[]) => ({ p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) })
+const quantiles = (values: readonly number[]) => {
+  const at = (share: number) => Math.round(quantile(values, share))
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+}
 const round = (value: number) => Math.round(value * 10) / 10
 const ratio = (a: number, b: number) => (b === 0 ? 0 : Math.round((a / b) * 1_000) / 1_000)

@@ -5,9 +5,8 @@ import { createRandom } from '../../lib/random.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import type { Outgoing } from '../consume/queue.ts'
-import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type StartSqs, since, table } from './experiment.ts'
+import { type Bench, openBench, since, table } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -50,7 +49,7 @@ export interface OrderingReport {
   readonly fifo: OrderingRun
 }
 
-export function orderingCommand(startSqs?: StartSqs): Command {
+export function orderingCommand(): Command {
   return new Command('ordering')
     .description('one seeded stream with transient failures through a standard and a FIFO queue')
     .option('--devices <n>', 'devices, each a message group', toPositive, 20)
@@ -61,7 +60,7 @@ export function orderingCommand(startSqs?: StartSqs): Command {
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
-      const bench = await openBench(flags.awsEndpoint, startSqs)
+      const bench = await openBench(systemClock, flags.awsEndpoint)
       try {
         const report = await measureOrdering(flags, bench, systemClock)
         process.stdout.write(`${flags.json ? JSON.stringify(report) : orderingText(report)}\n`)
@@ -98,7 +97,7 @@ async function measure(
 ): Promise<OrderingRun> {
   const name = `weir-ordering-${seed}${kind === 'fifo' ? '.fifo' : ''}`
   await bench.createQueues([name])
-  const queue = createSqsQueue({ aws: bench.aws, name, visibilityTimeoutSeconds: 30, clock })
+  const queue = bench.queue(name)
   const before = bench.requests()
   await queue.send(stream)
   const order = createOrder()
@@ -187,6 +186,6 @@ export function orderingText({ messages, devices, failureShare, standard, fifo }
     ]),
     '',
     'A standard queue promises no order: a message that failed comes back after its successors.',
-    'A FIFO queue keeps it inside each group, at the price of more requests.',
+    'A FIFO queue keeps it inside each group: a failure makes its own group wait, and no other.',
   ].join('\n')
 }

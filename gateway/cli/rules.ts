@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import { type SqlVersion, sqlVersions } from '../rules/sql/ast.ts'
 import { explain } from '../rules/sql/explain.ts'
+import { testCommand } from './rules-test.ts'
 import { answerVector, parseVector, type Vector } from './vectors.ts'
 
 export interface RulesIo {
@@ -21,6 +22,7 @@ export function rulesCommand(io: RulesIo = standard): Command {
     .description('Try, test and take apart rules in AWS IoT SQL.')
     .addCommand(evalCommand(io))
     .addCommand(explainCommand(io))
+    .addCommand(testCommand(io.print))
 }
 
 interface MessageOptions {

@@ -3,9 +3,12 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { Message, MqttProperties } from '../message.ts'
 import { sqlVersions } from '../rules/sql/ast.ts'
+import { parseJson } from '../rules/sql/json.ts'
+import { keeping } from '../rules/sql/number.ts'
 import { createScope, type Scope } from '../rules/sql/scope.ts'
 import { compileStatement } from '../rules/sql/statement.ts'
 import { compileTemplate } from '../rules/sql/template.ts'
+import { member, type Value } from '../rules/sql/value.ts'
 import { matches } from '../rules/topic/filter.ts'
 
 const mqtt5 = z.strictObject({
@@ -37,7 +40,7 @@ const vectorSchema = z.strictObject({
   topic: z.string(),
   ruleName: z.string().optional(),
   clientId: z.string().optional(),
-  payload: z.json().optional(),
+  payload: z.custom<Value>().optional(),
   payloadBase64: z.base64().optional(),
   context: context.optional(),
   expect: z.unknown().optional(),
@@ -66,7 +69,9 @@ export function parseVector(line: string): Vector {
   if ((vector.payload === undefined) === (vector.payloadBase64 === undefined)) {
     throw new GatewayError('CONFIG_INVALID', `the vector ${vector.id} needs exactly one of payload and payloadBase64`)
   }
-  return vector
+  // The payload's numbers keep their digits, and `10.0` its form: both are part of what a vector checks.
+  const payload = member(parseJson(line, keeping), 'payload')
+  return payload === undefined ? vector : { ...vector, payload }
 }
 
 function idOf(json: unknown): string {

@@ -1,9 +1,11 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
+import { packAttribute, unpack } from '../../lib/pack.ts'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer, type Part } from './consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
+import { PermanentFailure } from './failure.ts'
 import { bindHandler } from './handlers/index.ts'
 import type { Handler, Item } from './queue.ts'
 import { createSqsQueue } from './sqs-queue.ts'
@@ -16,7 +18,6 @@ export interface BuildDeps {
   readonly fetch: typeof fetch
   /** Takes the place of the configured handler. */
   readonly handler?: Handler | undefined
-  readonly unpack?: ((item: Item) => readonly Part[] | undefined) | undefined
   /** Where the `log` handler prints to. */
   readonly print?: (line: string) => void
   /** What the paths of handlers are relative to. */
@@ -26,7 +27,7 @@ export interface BuildDeps {
 /** Rejects with HANDLER_INVALID where the handler cannot be had. Not started yet. */
 export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Promise<Consumer> {
   const { queue: name, deadLetterQueue, handler: handlerConfig, ...options } = config
-  const { aws, clock, random, observe, fetch, unpack, print = printLine, directory = process.cwd() } = deps
+  const { aws, clock, random, observe, fetch, print = printLine, directory = process.cwd() } = deps
   const handler = deps.handler ? { handle: deps.handler } : await bindHandler(handlerConfig, { clock, fetch, print, directory })
   const visibilityTimeoutSeconds = Math.ceil(options.visibilityTimeout / 1_000)
   const deadLetterName = deadLetterQueue ?? deadLetterNameOf(name)
@@ -34,7 +35,7 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
   const consumer = createConsumer({
     queue: queueNamed(name),
     ...(options.sideline ? { overflow: queueNamed(options.sideline.queue) } : {}),
-    ...(unpack ? { unpack } : {}),
+    unpack: partsOf,
     handler: handler.handle,
     clock,
     random,
@@ -47,6 +48,17 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
       await consumer.stop()
       await handler.stop?.()
     },
+  }
+}
+
+/** The readings the gateway packed into one message. */
+function partsOf({ attributes, body }: Item): readonly Part[] | undefined {
+  const { [packAttribute]: packed, ...own } = attributes
+  if (packed === undefined) return undefined
+  try {
+    return unpack(body).map((reading) => ({ ...reading, attributes: own }))
+  } catch (cause) {
+    throw new PermanentFailure('the message is marked as a pack and is none', { cause })
   }
 }
 

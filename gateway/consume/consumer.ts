@@ -13,6 +13,7 @@ import type { Handler, Item, Outgoing, Queue } from './queue.ts'
 import { createTenants, type TenantStats } from './tenants.ts'
 
 export interface ConsumerStats {
+  /** Messages; everything else counts the parts of a packed one. */
   readonly received: number
   readonly handled: number
   readonly failed: number
@@ -40,10 +41,11 @@ export interface Consumer {
 /** Everything of the configuration that is not about building the parts. */
 export type ConsumerOptions = Omit<ConsumerConfig, 'queue' | 'deadLetterQueue' | 'handler'>
 
-/** One part of a packed message. */
+/** One part of a packed message; what it does not say is the message's. */
 export interface Part {
   readonly key: string
   readonly body: Uint8Array
+  readonly attributes?: Item['attributes']
 }
 
 export interface ConsumerDeps {
@@ -79,13 +81,14 @@ interface Held {
 const longestLeaseMs = 43_200_000
 /** What is given back is there again after this; never 0, see sqs-queue.ts. */
 const releaseMs = 1_000
-const timeoutCheckMs = 100
 const removeTries = 4
+const mostLimiters = 10_000
 const removeRetry = { baseMs: 100, capMs: 2_000 }
 
 export function createConsumer({ queue, overflow, handler, unpack, clock, random, observe, options }: ConsumerDeps): Consumer {
   const { concurrency, visibilityTimeout, perTenant, sideline } = options
-  const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency)
+  // What goes aside does not wait here: with an overflow queue there is room for every receiver to look further behind.
+  const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency) + (sideline ? 10 * options.receivers : 0)
   const rate = options.rate ?? Infinity
   const held = new Set<Held>()
   const settling = new Set<Promise<void>>()
@@ -142,23 +145,24 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
   const take = (items: readonly Item[]) => {
     counts.received += items.length
     observe.record('consumer.received', { queue: queue.name, count: items.length })
-    const excess: Item[] = []
+    const aside = { excess: [] as Item[], old: [] as Item[] }
     for (const item of items) {
       tenants.received(tenantOf(item), 1)
-      const aside = overflow && sideline && (clock.now() - item.sentAt > sideline.olderThan || lanes.waiting(laneOf(item)) >= inHand())
-      if (aside) excess.push(item)
+      if (overflow && sideline && clock.now() - item.sentAt > sideline.olderThan) aside.old.push(item)
+      else if (overflow && lanes.waiting(laneOf(item)) >= inHand()) aside.excess.push(item)
       else keep(item, queue, lanes)
     }
-    if (excess.length > 0) track(setAside(excess))
+    if (aside.excess.length > 0) track(setAside(aside.excess, 'excess'))
+    if (aside.old.length > 0) track(setAside(aside.old, 'old'))
     pump()
   }
 
   /** Sent first, removed then: a crash in between makes a duplicate and never a loss. */
-  const setAside = async (items: readonly Item[]) => {
+  const setAside = async (items: readonly Item[], outcome: 'excess' | 'old') => {
     try {
-      await overflow?.send(items.map(toOutgoing))
+      await overflow?.send(items.map(toSidelined))
       counts.sidelined += items.length
-      observe.record('consumer.sidelined', { queue: queue.name, count: items.length, outcome: 'excess' })
+      observe.record('consumer.sidelined', { queue: queue.name, count: items.length, outcome })
     } catch (error) {
       observe.record('consumer.unreachable', { queue: sideline?.queue ?? '', code: codeOf(error, 'QUEUE_UNREACHABLE') })
       for (const item of items) keep(item, queue, lanes)
@@ -193,7 +197,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     intakes.push(
       createIntake({
         queue: overflow,
-        receivers: 1,
+        receivers: options.receivers,
         waitMs: options.wait,
         room: roomIn(later),
         take(items) {
@@ -213,15 +217,16 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const next = (): Held | undefined => {
     const fresh = lanes.take()
-    if (fresh || later.size === 0 || !returning.tryTake()) return fresh?.value
+    if (fresh || later.idle || !returning.tryTake()) return fresh?.value
     return later.take()?.value
   }
 
   /** Starts whatever may start now, and sleeps until the rest may. */
   const pump = () => {
+    let waitMs = 0
     while (state === 'running' && running < allowed() && lanes.size + later.size > 0) {
-      if (limiter.waitMs() > 0) break
-      const entry = next()
+      waitMs = limiter.waitMs()
+      const entry = waitMs > 0 ? undefined : next()
       if (!entry) break
       if (entry.lost) {
         held.delete(entry)
@@ -232,18 +237,22 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
       changed(entry)
       void run(entry)
     }
-    arm()
+    arm(waitMs)
     for (const each of intakes) each.wake()
   }
 
   let alarm: { readonly at: number; readonly off: AbortController } | undefined
 
-  const arm = () => {
+  /** What waits for a slot is started when one is free; what waits for time needs waking. */
+  const arm = (limiterMs: number) => {
     if (state !== 'running' || running >= allowed() || lanes.size + later.size === 0) return
     const now = clock.now()
-    const waits = [now + limiter.waitMs(), lanes.nextAt() ?? Infinity, later.size > 0 ? now + returning.waitMs() : Infinity]
-    const at = Math.min(...waits.filter((wait) => wait > now))
-    if (at === Infinity || (alarm && alarm.at <= at && alarm.at > now)) return
+    const returnAt = later.idle ? (later.nextAt() ?? Infinity) : now + returning.waitMs()
+    const due = limiterMs > 0 ? now + limiterMs : Math.min(lanes.nextAt() ?? Infinity, returnAt)
+    if (due === Infinity) return
+    // What fell due since it was last looked at is looked at again soon.
+    const at = Math.max(due, now + 1)
+    if (alarm && alarm.at <= at) return
     alarm?.off.abort()
     const off = new AbortController()
     alarm = { at, off }
@@ -259,13 +268,9 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
   const run = async (entry: Held) => {
     running++
     tenants.running(entry.tenant, 1)
-    const startedAt = clock.monotonic()
-    const error = await attempt(entry)
-    const ms = clock.monotonic() - startedAt
-    delete entry.run
-    pace.outcome(error === undefined || isPermanentFailure(error), ms)
+    const error = await handle(entry)
     // FIFO: the successor may not start before the queue has let go of this one.
-    const settled = error === undefined ? done(entry, ms) : fail(entry, error)
+    const settled = error === undefined ? done(entry) : fail(entry, error)
     if (queue.fifo) await settled
     else track(settled)
     running--
@@ -276,36 +281,43 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     pump()
   }
 
-  /** What the handler made of it: undefined for done, else what it threw. */
-  const attempt = async (entry: Held): Promise<Error | undefined> => {
-    const abort = new AbortController()
-    const { promise: gaveUp, reject: giveUp } = Promise.withResolvers<never>()
-    entry.run = { abort, deadline: clock.monotonic() + options.handlerTimeout, giveUp }
+  /** The whole message, or part by part. Undefined: nothing is left to do but to remove it. */
+  const handle = async (entry: Held): Promise<Error | undefined> => {
     try {
-      await Promise.race([handleParts(entry, abort.signal), gaveUp])
-      return undefined
+      const parts = unpack?.(entry.item)
+      return parts ? await handleParts(entry, parts) : await attempt(entry, entry.item)
     } catch (error) {
-      return error instanceof Error ? error : new GatewayError('HANDLER_FAILED', 'the handler threw something that is no error')
+      return toError(error)
     }
   }
 
-  const handleParts = async (entry: Held, signal: AbortSignal): Promise<void> => {
-    const parts = unpack?.(entry.item)
-    if (!parts) return handler(entry.item, signal)
-    limiter.borrow(parts.length - 1)
-    for (let i = entry.parts; i < parts.length; i++) {
-      const item = { ...entry.item, ...parts[i]! }
-      try {
-        await handler(item, signal)
-      } catch (error) {
-        if (signal.aborted) throw error
-        // A part's failure is its own: it is tried again, or buried, apart from the others. FIFO keeps the order instead.
-        if (isPermanentFailure(error)) await bury(entry, item, 'HANDLER_REFUSED', error.reason)
-        else if (queue.fifo) throw error
-        else await retryPart(entry, item, error)
-      }
-      entry.parts = i + 1
+  /** A part's failure is its own: it is tried again, or buried, apart from the others. FIFO keeps the order instead. */
+  const handleParts = async (entry: Held, parts: readonly Part[]): Promise<Error | undefined> => {
+    limiter.borrow(parts.length - entry.parts - 1)
+    for (; entry.parts < parts.length; entry.parts++) {
+      const item = { ...entry.item, ...parts[entry.parts]! }
+      const error = await attempt(entry, item)
+      if (error === undefined) continue
+      if (isPermanentFailure(error)) await bury(entry, item, 'HANDLER_REFUSED', error.reason)
+      else if (queue.fifo || isStopping(error)) return error
+      else await retryPart(entry, item, error)
     }
+    return undefined
+  }
+
+  /** What the handler made of it: undefined for done, else what it threw. */
+  const attempt = async (entry: Held, item: Item): Promise<Error | undefined> => {
+    const abort = new AbortController()
+    const { promise: gaveUp, reject: giveUp } = Promise.withResolvers<never>()
+    const startedAt = clock.monotonic()
+    entry.run = { abort, deadline: startedAt + options.handlerTimeout, giveUp }
+    const work = async () => handler(item, abort.signal) // also for a handler that throws before it promises
+    const error = await Promise.race([work(), gaveUp]).then(() => undefined, toError)
+    delete entry.run
+    const ms = clock.monotonic() - startedAt
+    if (!isStopping(error)) pace.outcome(error === undefined || isPermanentFailure(error), ms)
+    if (error === undefined) handled(entry, ms)
+    return error
   }
 
   const retryPart = async (entry: Held, item: Item, error: unknown) => {
@@ -318,11 +330,14 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  const done = async (entry: Held, ms: number) => {
+  const handled = (entry: Held, ms: number) => {
     counts.handled++
     const dwell = clock.now() - entry.item.sentAt
     tenants.handled(entry.tenant, dwell)
     observe.record('consumer.handled', { queue: queue.name, tenant: entry.tenant, ms, dwell })
+  }
+
+  const done = async (entry: Held) => {
     await removeAll(entry.from, [entry.item])
     held.delete(entry)
   }
@@ -335,7 +350,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const fail = async (entry: Held, error: Error): Promise<void> => {
     const { item } = entry
-    if (state === 'stopping' && codeOf(error, 'HANDLER_FAILED') === 'STOPPING') return release(entry)
+    if (isStopping(error)) return release(entry)
     try {
       if (isPermanentFailure(error)) {
         await bury(entry, item, 'HANDLER_REFUSED', error.reason)
@@ -367,7 +382,10 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const bury = async (entry: Held, item: Item, code: ErrorCode, said: string) => {
     try {
-      await entry.from.bury(item, deadReason(code, said))
+      // By the main queue, so that a replay goes there; an item of the overflow queue is a copy to it.
+      const aside = entry.from !== queue
+      await queue.bury(aside ? { ...item } : item, deadReason(code, said))
+      if (aside && item === entry.item) await removeAll(entry.from, [item])
     } catch (error) {
       observe.record('consumer.unreachable', { queue: queue.name, code: codeOf(error, 'QUEUE_UNREACHABLE') })
       throw error
@@ -449,7 +467,10 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     start() {
       if (state !== 'new') return
       state = 'running'
-      timers.push(clock.every(visibilityTimeout / 2, prolong), clock.every(timeoutCheckMs, expireHandlers))
+      timers.push(
+        clock.every(visibilityTimeout / 2, prolong),
+        clock.every(Math.min(1_000, Math.max(20, options.handlerTimeout / 20)), expireHandlers),
+      )
       for (const each of intakes) each.start()
     },
     stop() {
@@ -472,6 +493,15 @@ function oldest(held: ReadonlySet<Held>): { readonly oldestAt?: number } {
   return oldestAt === Infinity ? {} : { oldestAt }
 }
 
+/** Aborted by our own stop: nobody's failure. */
+function isStopping(error: Error | undefined): boolean {
+  return error instanceof GatewayError && error.code === 'STOPPING'
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new GatewayError('HANDLER_FAILED', 'the handler threw something that is no error')
+}
+
 function cancel(run: NonNullable<Held['run']>, code: 'HANDLER_TIMEOUT' | 'STOPPING', message: string): void {
   const error = new GatewayError(code, message)
   run.abort.abort(error)
@@ -487,13 +517,27 @@ function toOutgoing(item: Item): Outgoing {
   return { ...item, attributes: { ...item.attributes, sentAt: String(item.sentAt) } }
 }
 
+/** With the tries it has had, which the new message would not know of. */
+function toSidelined(item: Item): Outgoing {
+  const outgoing = toOutgoing(item)
+  return item.receives > 1 ? { ...outgoing, attributes: { ...outgoing.attributes, tries: String(item.receives - 1) } } : outgoing
+}
+
 const triesText = (tries: number) => `failed ${tries} ${tries === 1 ? 'time' : 'times'}`
 
+/** A token bucket for each group; the full ones are forgotten when there are many, as a new one is full too. */
 function admitPerTenant(perSecond: number, clock: Pick<Clock, 'monotonic'>): (group: string) => number {
   const limiters = new Map<string, Limiter>()
+  const forgetIdle = () => {
+    for (const [group, limiter] of limiters) if (limiter.waitMs() === 0) limiters.delete(group)
+  }
   return (group) => {
-    const limiter = limiters.get(group) ?? createLimiter({ perSecond, clock })
-    limiters.set(group, limiter)
+    let limiter = limiters.get(group)
+    if (!limiter) {
+      if (limiters.size >= mostLimiters) forgetIdle()
+      limiter = createLimiter({ perSecond, burst: 1, clock })
+      limiters.set(group, limiter)
+    }
     return limiter.tryTake() ? 0 : limiter.waitMs()
   }
 }

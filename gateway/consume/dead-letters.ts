@@ -145,6 +145,11 @@ export function createDeadLetters({ queue, clock, observe, waitMs = 1_000, visib
   }
 }
 
+/** The queue that a dead-letter queue of the usual name belongs to: `telemetry-dlq` → `telemetry`. */
+export function sourceNameOf(deadLetterQueue: string): string | undefined {
+  return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
+}
+
 /** The most frequent cause first. */
 export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
   const causes = Map.groupBy(letters, ({ code, reason }) => `${code}: ${reason.replace(/\d+/g, '#')}`)
@@ -158,7 +163,7 @@ export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
       newestAt: Math.max(...members.map(({ sentAt }) => sentAt)),
       example: members[0]!.id,
     }))
-    .sort((a, b) => b.count - a.count)
+    .sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause))
 }
 
 function toDeadLetter(item: Item): DeadLetter {

@@ -164,6 +164,7 @@ export function createLanes<T>({ now, weight = () => 1, concurrency = () => Infi
       if (lane) place(lane)
     },
     get idle() {
+      resume()
       return ready.size === 0
     },
     drain() {

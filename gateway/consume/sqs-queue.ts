@@ -102,8 +102,10 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
         throw new GatewayError('DEAD_LETTER_QUEUE_MISSING', `queue ${label} names no dead-letter queue`)
       }
       const attributes = { ...item.attributes, reason, source: label, sentAt: String(item.sentAt) }
-      await sendAll(aws, deadLetterName, [{ ...item, attributes }])
-      if (handles.has(item)) await self.remove([item])
+      const whole = handles.has(item)
+      // The parts of one message have its id in common: without the key a FIFO queue would keep the first of them only.
+      await sendAll(aws, deadLetterName, [{ ...item, id: whole ? item.id : `${item.id}.${item.key}`, attributes }])
+      if (whole) await self.remove([item])
     },
     send: (messages) => sendAll(aws, name, messages),
     async depth() {
@@ -160,8 +162,8 @@ async function sendAll(aws: SqsQueueOptions['aws'], name: string, messages: read
 
 function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatchRequestEntry {
   const { group, key } = message
-  const own = { [reserved.key]: key, ...(fifo ? {} : { [reserved.tenant]: group }) }
-  const attributes = Object.entries({ ...own, ...message.attributes }).filter(([, value]) => value !== '')
+  const own = { [reserved.key]: key, ...(fifo || group === '' ? {} : { [reserved.tenant]: group }) }
+  const attributes = Object.entries({ ...message.attributes, ...own }).filter(([, value]) => value !== '')
   const order = fifo
     ? { MessageGroupId: identifier(group || '-'), MessageDeduplicationId: identifier(message.id) }
     : {

@@ -54,3 +54,16 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
     },
   }
 }
+
+/** A log whose first line is the one a waiting program looks for: what came before it follows it. */
+export function startingWith(first: EventName, log: Log): Log {
+  let held: (readonly [EventName, Fields])[] | undefined = []
+  return {
+    write(event, fields) {
+      if (held && event !== first) return void held.push([event, fields])
+      log.write(event, fields)
+      for (const [event, fields] of held ?? []) log.write(event, fields)
+      held = undefined
+    },
+  }
+}

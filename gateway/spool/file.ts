@@ -12,12 +12,14 @@ import { randomSeed } from '../../lib/random.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Cursor, writeCursor } from './cursor.ts'
-import { nodeFs, type SpoolFile, type SpoolFs } from './fs.ts'
+import { nodeFs, type SpoolFs } from './fs.ts'
 import { createGroupCommit, type Group } from './group.ts'
 import { lockDir } from './lock.ts'
-import { decodeRecord, maxRecordBytes, recordSizeLimit } from './record.ts'
-import { discard, recover } from './recover.ts'
-import { createSegment, findRecord, headerBytes, isSettled, readChunk, type Segment, type SegmentWriter } from './segment.ts'
+import { createReader } from './reader.ts'
+import { maxRecordBytes, recordSizeLimit } from './record.ts'
+import { recover } from './recover.ts'
+import type { Segment } from './segment.ts'
+import { createSegments } from './segments.ts'
 import type { Spool } from './spool.ts'
 import { StoredEntry, Window } from './window.ts'
 
@@ -67,12 +69,11 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
 
-  /** In order of their numbers, which is the order of the appends. */
-  const segments = new Map<number, Segment>()
+  const segments = createSegments({ fs, dir, salt, segmentBytes, onDeleted: () => restore('SPOOL_FULL'), onFailed: failed })
+  const reader = createReader(fs, lost)
   const window = new Window()
   /** In the order they were read. */
   const inFlight = new Set<StoredEntry>()
-  const background = new Set<Promise<void>>()
   let phase: 'new' | 'running' | 'stopped' = 'new'
   /** The last cursor is taken: what settles now comes back after the next start. */
   let closed = false
@@ -81,9 +82,6 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   let unlock = async () => {}
   let endCursorTimer = () => {}
 
-  let writer: SegmentWriter | undefined
-  let nextNumber = 1
-  let diskBytes = 0
   let depth = { messages: 0, bytes: 0 }
   let lastReadAt: number | undefined
 
@@ -92,7 +90,6 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   let cursorWrite: Promise<void> | undefined
   let wakeReader = () => {}
   let hasReader = false
-  let open: { readonly segment: Segment; readonly file: SpoolFile } | undefined
   let trouble: 'SPOOL_FULL' | 'SPOOL_FAILED' | undefined
 
   // ── life ──
@@ -103,14 +100,10 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     unlock = await lockDir(fs, dir)
     try {
       const found = await recover({ fs, dir, observe })
-      for (const segment of found.segments) {
-        segments.set(segment.number, segment)
-        diskBytes += segment.bytes
-      }
+      segments.adopt(found.segments, found.nextNumber)
       depth = { messages: found.messages, bytes: found.bytes }
       lastReadAt = found.oldestAt
       frontier = { ...found.frontier }
-      nextNumber = found.nextNumber
     } catch (error) {
       await unlock().catch(() => undefined)
       unlock = async () => {}
@@ -129,12 +122,12 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     endCursorTimer()
     wakeReader()
     await commits.idle()
-    await closeWriter()
+    await segments.roll('always')
     await cursorWrite
     closed = true
     await saveCursor()
-    await Promise.all(background)
-    await closeOpen()
+    await segments.idle()
+    await closeReader()
     await unlock().catch((error) => failed('unlock', error))
   }
 
@@ -142,35 +135,32 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const commits = createGroupCommit(salt, async (group) => {
     try {
-      writer ??= await openWriter()
-      await writer.append(group.buffer.subarray(0, group.bytes))
+      await segments.write(group.buffer.subarray(0, group.bytes), (segment) => committed(group, segment))
     } catch (cause) {
-      // What a failed sync left in the page cache cannot be trusted, so the segment ends where it was last known to be on disk.
-      await closeWriter()
       degrade('SPOOL_FAILED', textOf(cause))
       throw new GatewayError('SPOOL_FAILED', `the spool cannot write: ${textOf(cause)}`, { cause, details: { dir, errno: errnoOf(cause) } })
     }
-    committed(group, writer.segment)
-    if (writer.segment.bytes >= segmentBytes) await closeWriter()
+    await segments.roll()
   })
 
-  async function openWriter(): Promise<SegmentWriter> {
-    const opened = await createSegment(fs, dir, nextNumber++, salt, segmentBytes)
-    segments.set(opened.segment.number, opened.segment)
-    diskBytes += headerBytes
-    return opened
+  function refusalOf(size: number, qos: 0 | 1): GatewayError | undefined {
+    if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
+    const waiting = commits.pendingBytes
+    if (waiting > 0 && waiting + size > pendingBytes) return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
+    const used = segments.bytes + waiting
+    if (used + size <= maxBytes * (qos === 0 ? qos0Share : 1)) return undefined
+    const full = new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
+    if (qos > 0) degrade('SPOOL_FULL', full.message)
+    return full
   }
 
-  function committed(group: Group, segment: Segment): void {
-    const { messages, ends, bytes } = group
-    const base = segment.bytes
-    const follows = behind() === undefined // else these wait on disk for their turn
-    segment.bytes += bytes
-    diskBytes += bytes
+  function committed({ messages, ends, bytes }: Group, segment: Segment): void {
     depth.messages += messages.length
     depth.bytes += bytes
     segment.unsettled += messages.length
     segment.unread += messages.length
+    const base = segment.bytes - bytes
+    const follows = segment.readFrom === base && segments.behind() === segment // else these wait on disk for their turn
     let from = 0
     for (let i = 0; follows && i < messages.length && window.bytes < windowBytes; i++) {
       const end = ends[i]!
@@ -184,54 +174,20 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     wakeReader()
   }
 
-  async function closeWriter(): Promise<void> {
-    const closing = writer
-    writer = undefined
-    if (!closing) return
-    try {
-      await closing.close()
-    } catch (error) {
-      failed('close', error)
-    }
-    release(closing.segment)
-  }
-
   // ── read ──
 
-  /** The oldest segment with records that are neither settled nor in memory. */
-  function behind(): Segment | undefined {
-    for (const segment of segments.values()) if (segment.readFrom < segment.bytes) return segment
-    return undefined
-  }
-
   async function load(segment: Segment): Promise<void> {
-    if (open?.segment !== segment) {
-      await closeOpen()
-      open = { segment, file: await fs.open(segment.path, 'r') }
-    }
-    const { file } = open
-    const to = segment.bytes
-    const { next, bad } = await readChunk(file, segment.salt, segment.readFrom, to, (buffer, at, length, offset) => {
-      if (isSettled(segment, offset)) return
-      window.push(new StoredEntry(decodeRecord(buffer, at, length), segment, offset, length, settled))
-      segment.unread--
-    })
-    segment.readFrom = bad ? (segment.holes.get(next) ?? (await skipDamage(file, segment, next, to))) : next
-    if (segment.sealed && segment.readFrom >= segment.bytes && segment.unread > 0) {
-      depth.messages -= segment.unread
-      segment.unsettled -= segment.unread
-      segment.unread = 0
-      release(segment)
-    }
+    await reader.load(segment, (message, offset, length) => window.push(new StoredEntry(message, segment, offset, length, settled)))
+    if (!segment.sealed || segment.readFrom < segment.bytes || segment.unread === 0) return
+    depth.messages -= segment.unread // damage swallowed them
+    segment.unsettled -= segment.unread
+    segment.unread = 0
+    segments.release(segment)
   }
 
-  /** Damage that was not there at the start: the disk lost what it had promised to keep. */
-  async function skipDamage(file: SpoolFile, segment: Segment, from: number, to: number): Promise<number> {
-    const found = await findRecord(file, segment.salt, from, to)
-    segment.holes.set(from, found)
-    depth.bytes -= found - from
-    observe.record('spool.corrupted', { bytes: found - from, detail: segment.path })
-    return found
+  function lost(segment: Segment, bytes: number): void {
+    depth.bytes -= bytes
+    observe.record('spool.corrupted', { bytes, detail: segment.path })
   }
 
   async function* read(signal: AbortSignal): AsyncGenerator<StoredEntry, void> {
@@ -242,7 +198,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     try {
       while (!signal.aborted && phase !== 'stopped') {
         const entry = window.shift()
-        const segment = entry ? undefined : behind()
+        const segment = entry ? undefined : segments.behind()
         if (entry) yield handOut(entry)
         else if (segment) await load(segment).catch((error) => retryRead(error, signal))
         else {
@@ -272,14 +228,12 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   async function retryRead(error: unknown, signal: AbortSignal): Promise<void> {
     if (phase === 'stopped') return
     failed('read', error)
-    await closeOpen()
+    await closeReader()
     await clock.sleep(retryReadMs, signal).catch(() => undefined)
   }
 
-  async function closeOpen(): Promise<void> {
-    const closing = open
-    open = undefined
-    await closing?.file.close().catch((error) => failed('close', error))
+  async function closeReader(): Promise<void> {
+    await reader.close().catch((error) => failed('close', error))
   }
 
   // ── settle ──
@@ -291,21 +245,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     depth.bytes -= entry.bytes
     entry.segment.unsettled--
     cursorDirty = true
-    release(entry.segment)
-  }
-
-  /** Deletes the segment if nobody needs it any more. */
-  function release(segment: Segment): void {
-    if (!segment.sealed || segment.unsettled > 0 || !segments.delete(segment.number)) return
-    const work = discard(fs, segment).then(
-      () => {
-        diskBytes -= segment.bytes
-        restore('SPOOL_FULL')
-      },
-      (error) => failed('remove', error),
-    )
-    background.add(work)
-    void work.finally(() => background.delete(work))
+    segments.release(entry.segment)
   }
 
   function toCursor(): Cursor {
@@ -348,13 +288,14 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   /** Called when a group was written or a segment deleted. Full stays full until there is room worth speaking of. */
   function restore(code: 'SPOOL_FULL' | 'SPOOL_FAILED'): void {
-    if (trouble !== code || (code === 'SPOOL_FULL' && diskBytes > maxBytes * qos0Share)) return
+    if (trouble !== code || (code === 'SPOOL_FULL' && segments.bytes > maxBytes * qos0Share)) return
     trouble = undefined
     observe.record('gateway.recovered', { code })
   }
 
   return {
     start() {
+      if (phase === 'stopped') return Promise.reject(new Error('a spool that has stopped does not start again'))
       starting ??= start()
       return starting
     },
@@ -363,15 +304,8 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       if (phase === 'stopped') return commits.refuse(new GatewayError('STOPPING', 'the spool has stopped'))
       if (phase === 'new') return Promise.reject(new Error('the spool has not been started'))
       const size = recordSizeLimit(message)
-      if (size > maxRecordBytes)
-        return commits.refuse(new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool'))
-      const waiting = commits.pendingBytes
-      const share = message.qos === 0 ? qos0Share : 1
-      if (diskBytes + waiting + size > maxBytes * share || waiting + size > Math.max(pendingBytes, size)) {
-        const full = new GatewayError('SPOOL_FULL', 'the spool is full', { details: { dir, maxBytes, diskBytes, waiting } })
-        if (message.qos > 0) degrade('SPOOL_FULL', full.message)
-        return commits.refuse(full)
-      }
+      const refusal = refusalOf(size, message.qos)
+      if (refusal) return commits.refuse(refusal)
       return commits.append(message, size)
     },
 

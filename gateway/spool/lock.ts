@@ -31,13 +31,14 @@ export async function lockDir(fs: SpoolFs, dir: string): Promise<() => Promise<v
 }
 
 async function claim(fs: SpoolFs, path: string, owner: string): Promise<boolean> {
-  try {
-    const file = await fs.open(path, 'wx')
-    await file.write(Buffer.from(owner), 0)
-    await file.close()
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+  const file = await fs.open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined
     throw error
+  })
+  try {
+    await file?.write(Buffer.from(owner), 0)
+  } finally {
+    await file?.close()
   }
+  return file !== undefined
 }

@@ -30,14 +30,16 @@ export async function recover(deps: Deps): Promise<Recovered> {
     cursor = undefined
   }
   const { segment = 0, offset = 0 } = cursor ?? {}
-  const numbers = (await fs.list(dir)).flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b)
+  const names = await fs.list(dir)
+  const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b)
+  const used = names.flatMap((name) => segmentNumber(name.replace(/\.corrupt$/, '')) ?? [])
   const tally = { messages: 0, bytes: 0, oldestAt: undefined as number | undefined }
   const segments: Segment[] = []
   for (const number of numbers) {
     const found = await recoverSegment(deps, number, number === numbers.at(-1), cursor, tally)
     if (found) segments.push(found)
   }
-  const nextNumber = Math.max(segment, numbers.at(-1) ?? 0) + 1
+  const nextNumber = Math.max(segment, ...used) + 1
   const { oldestAt, ...counts } = tally
   return { segments, frontier: { segment, offset }, nextNumber, ...counts, ...(oldestAt !== undefined && { oldestAt }) }
 }

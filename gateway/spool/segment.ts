@@ -68,10 +68,11 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
   const segment = toSegment(dir, number, salt)
   const file = await fs.open(segment.path, 'wx')
   let ahead = headerBytes
+  // Only an economy: on a disk that has room for the records but not for the zeros, the records count.
   const writeAhead = async (from: number) => {
-    const length = Math.min(aheadBytes, segmentBytes - from)
-    if (length > 0) await file.write(zeros.subarray(0, length), from)
-    ahead = from + Math.max(0, length)
+    const length = Math.max(0, Math.min(aheadBytes, segmentBytes - from))
+    await file.write(zeros.subarray(0, length), from).catch(() => undefined)
+    ahead = from + length
   }
   try {
     await file.write(header(salt), 0)

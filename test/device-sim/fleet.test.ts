@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Driver, Reading } from '../../device-sim/drivers/driver.ts'
 import { type FleetOptions, type FleetProgress, runFleet } from '../../device-sim/fleet.ts'
 import { parseScenario, type ScenarioInput } from '../../device-sim/scenario.ts'
+import { startBroker } from '../helpers/device-doors.ts'
 import { createManualClock, settled } from '../helpers/manual-clock.ts'
-import { startBroker } from '../helpers/mqtt-broker.ts'
 
 /** A driver whose sessions do as the test says. */
 function createFakeDriver(publish: (reading: Reading) => Promise<void> = async () => undefined) {
@@ -73,6 +73,60 @@ test('a device that lost its connection drops its readings, comes back and goes 
   expect(report.sent + report.dropped).toBe(60)
 })
 
+test('what a device kept while it was away is sent when it is back', async () => {
+  const { driver, sessions } = createFakeDriver()
+  const faults: string[] = []
+  const { clock, run } = start(
+    {
+      ...still,
+      devices: 1,
+      seed: 7,
+      backlog: 100,
+      phases: [
+        { kind: 'steady', for: '10s' },
+        { kind: 'herd', for: '20s' },
+        { kind: 'steady', for: '30s' },
+      ],
+    },
+    { driver, onFault: ({ kind }) => faults.push(kind) },
+  )
+  await settled()
+  for (let i = 0; i < 61; i++) await clock.advance(1_000)
+  expect(await run).toMatchObject({ sent: 60, acked: 60, dropped: 0, reconnects: 1 })
+  expect(sessions).toHaveLength(2)
+})
+
+test('faults strike as often as they are counted', async () => {
+  const { driver } = createFakeDriver()
+  const told: string[] = []
+  const { clock, run } = start(
+    {
+      ...still,
+      devices: 20,
+      duration: '60s',
+      seed: 7,
+      faults: [
+        { kind: 'cut', every: '30s', away: '2s' },
+        { kind: 'reboot', every: '60s' },
+        { kind: 'duplicate', chance: 0.1 },
+        { kind: 'flap', every: '2m' },
+        { kind: 'delay', chance: 0.1 },
+      ],
+    },
+    { driver, onFault: ({ kind }) => told.push(kind) },
+  )
+  await settled()
+  for (let i = 0; i < 62; i++) await clock.advance(1_000)
+  const { faults, sent, acked, failed, dropped, reconnects } = await run
+  for (const kind of ['cut', 'reboot', 'duplicate', 'flap', 'delay'] as const)
+    expect(faults[kind]).toBe(told.filter((each) => each === kind).length)
+  expect(Object.keys(faults)).toHaveLength(5)
+  expect(reconnects).toBeGreaterThan(20)
+  expect(sent).toBe(acked + failed)
+  expect(sent + dropped).toBeLessThanOrEqual(1_200 + faults.duplicate!)
+  expect(sent + dropped).toBeGreaterThan(1_150)
+})
+
 test('a stop drains what is outstanding and reports as usual', async () => {
   let acknowledge: () => void = () => undefined
   const { driver } = createFakeDriver(
@@ -121,6 +175,45 @@ describe('against a broker', () => {
     expect(report.acked).toBe(broker.published.length)
     expect(report.acked).toBeGreaterThanOrEqual(120)
     expect(report.ackMs!.p50).toBeGreaterThan(0)
+  })
+
+  test('devices answer commands, also after they lost their connection', async () => {
+    await using broker = await startBroker()
+    const stop = new AbortController()
+    const ask = (id: string) =>
+      new Promise<string>((resolve) => {
+        const topic = `cmd/acme/site-1/freezer-00000/ping/res/${id}`
+        broker.aedes.subscribe(
+          topic,
+          ({ payload }, done) => {
+            done()
+            resolve(String(payload))
+          },
+          () =>
+            broker.aedes.publish(
+              { cmd: 'publish', topic: topic.replace('/res/', '/req/'), payload: Buffer.from('?'), qos: 1, dup: false, retain: false },
+              () => undefined,
+            ),
+        )
+      })
+    const subscribed = () => new Promise((resolve) => broker.aedes.once('subscribe', resolve))
+    const first = subscribed()
+    const run = runFleet(
+      parseScenario({
+        devices: 1,
+        target: broker.url,
+        populations: [{ model: 'freezer', commands: 'cmd/{tenant}/{site}/{device}/+/req/+' }],
+      }),
+      { signal: stop.signal },
+    )
+    await first
+    expect(JSON.parse(await ask('1'))).toMatchObject({ device: 'freezer-00000', command: 'ping', id: '1', status: 'ok' })
+    const second = subscribed()
+    broker.cutAll()
+    await second
+    expect(JSON.parse(await ask('2'))).toMatchObject({ id: '2' })
+    stop.abort()
+    expect(await run).toMatchObject({ reconnects: 1 })
   })
 
   test('two runs of one seed send the same bytes', async () => {

@@ -8,7 +8,7 @@ test('an empty scenario is ten freezers of four tenants, every ten seconds', () 
     protocol: 'mqtt',
     qos: 1,
     tenants: ['acme', 'borealis', 'coldway', 'dairyland'],
-    populations: [{ model: 'freezer', interval: { kind: 'fixed', everyMs: 10_000 }, params: { setpoint: -18 } }],
+    populations: [{ model: 'freezer', interval: { kind: 'fixed', every: 10_000 }, params: { setpoint: -18 } }],
   })
 })
 

@@ -43,6 +43,14 @@ test('500 devices publish: everything acknowledged is in the books and in the qu
   expect(doors.length + telemetry.length).toBe(report.acked)
 })
 
+test('the first line of the log says that it is ready, with the ports', async () => {
+  const { finished, child, ports } = await aGatewayProcess()
+  child.kill('SIGTERM')
+  const [first] = (await finished).stdout.split('\n')
+  expect(JSON.parse(first!)).toMatchObject({ event: 'gateway.ready', ports })
+  expect(Object.keys(ports).sort()).toEqual(['admin', 'aws', 'mqtt', 'mqttWs'])
+})
+
 test('a reading arrives with its tenant, its site and its own values', async () => {
   const { ports } = await aGatewayProcess()
   await runWeir([
@@ -80,7 +88,7 @@ describe('the admin port', () => {
     expect((await fetch(`${admin}/readyz`)).status).toBe(200)
     expect(await (await fetch(`${admin}/metrics`)).text()).toContain('weir_ledger_balanced 1')
     expect(await json(`${admin}/api/rules`)).toContainEqual({ name: 'telemetry', filter: 'dt/coldchain/+/+/+/telemetry', matches: 0 })
-    expect(await json(`${admin}/api/queues`)).toContainEqual(expect.objectContaining({ name: 'telemetry', waiting: 0 }))
+    expect(await json(`${admin}/api/queues`)).toContainEqual(expect.objectContaining({ queue: 'telemetry', waiting: 0, outlook: 'level' }))
     expect((await fetch(`${admin}/api/nothing`)).status).toBe(404)
   })
 

@@ -33,7 +33,6 @@ export interface MemoryFs extends SpoolFs {
   readonly files: ReadonlyMap<string, Buffer>
   /** Damages a file behind the back of its owner. */
   overwrite(path: string, position: number, bytes: Uint8Array): void
-  readonly calls: number
 }
 
 export function errno(code: string): Error {
@@ -46,11 +45,9 @@ let boots = 0
 export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
   let durableNames = new Map(nodes)
   let off = false
-  let calls = 0
   const boot = ++boots
 
   const call = async <T>(name: Call, path: string, work: (failing: boolean) => T): Promise<T> => {
-    calls++
     if (off) return new Promise<never>(() => {})
     const error = fs.fault(name, path)
     if (error && (name === 'write' || name === 'datasync')) work(true)
@@ -147,9 +144,6 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
       const node = existing(path)
       node.content = apply(node.content, { position, bytes })
       node.durable = apply(node.durable, { position, bytes })
-    },
-    get calls() {
-      return calls
     },
   }
   return fs

@@ -15,6 +15,7 @@ export interface Dead {
   readonly reason: string
 }
 
+/** Its methods may be replaced, to make them fail. */
 export interface MemoryQueue extends Queue {
   readonly dead: readonly Dead[]
   readonly size: number

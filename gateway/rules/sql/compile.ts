@@ -4,12 +4,12 @@ import { hint, refuse } from './errors.ts'
 import { type CastRow, type CastType, castTo, castTypes } from './functions/cast.ts'
 import { findFunction, functionNames } from './functions/index.ts'
 import type { Site, SqlFunction } from './functions/table.ts'
-import { type NumberMode, negate, numberOf } from './number.ts'
+import { Exact, type NumberMode, negate, numberOf } from './number.ts'
 import { calculate, not, operators } from './operators.ts'
 import { externalNames, type Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { compileSelect } from './select.ts'
-import { assign, equals, isArray, isNumeric, isObject, member, type Value } from './value.ts'
+import { assign, equals, isArray, isNumeric, isObject, type Members, member, type Value } from './value.ts'
 
 /** `row` is what names are looked up in: the payload, or the element of a nested query. */
 export type Evaluate = (scope: Scope, row: Value) => Value
@@ -105,13 +105,16 @@ function since2016(what: string, node: Expression, { sql, version }: CompileCont
   if (version === '2015-10-08') refuse(sql, node.pos, `${what} needs awsIotSqlVersion 2016-03-23; this rule has 2015-10-08`)
 }
 
-/** Names that every object seems to have. */
-export const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
+/** Names that objects, arrays or numbers have of themselves: a key of that name must be looked for, any other may just be read. */
+const inherited: ReadonlySet<string> = new Set([
+  ...[Object.prototype, Array.prototype, Exact.prototype].flatMap((prototype) => Object.getOwnPropertyNames(prototype)),
+  ...(['decimal', 'int'] satisfies (keyof Exact)[]),
+])
 
 function compileName({ name }: Name, { nested }: CompileContext): Evaluate {
   if (nested?.alias === name) return (_scope, row) => row
   if (inherited.has(name)) return (_scope, row) => member(row, name)
-  return (_scope, row) => (isObject(row) ? row[name] : undefined)
+  return (_scope, row) => (typeof row === 'object' && row !== null ? (row as Members)[name] : undefined)
 }
 
 function compileVariable({ name, pos }: Variable, { sql, variables }: CompileContext): Evaluate {
@@ -209,9 +212,8 @@ function compileCall(node: Call, context: CompileContext): Evaluate {
   countCalls(name, found, node, context)
   const [fewest, most] = found.arity
   if (node.args.length < fewest || node.args.length > most) {
-    context.warnings.push(
-      `${node.name} takes ${fewest === most ? fewest : `${fewest} to ${most}`} arguments, so this call is always Undefined`,
-    )
+    const number = fewest === most ? String(fewest) : `${fewest} to ${most}`
+    context.warnings.push(`${node.name} takes ${number} ${number === '1' ? 'argument' : 'arguments'}, so this call is always Undefined`)
     return () => undefined
   }
   return invoke(node, found, context)

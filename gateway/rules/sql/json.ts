@@ -20,27 +20,48 @@ export function parseJson(text: string, mode: NumberMode = folding): Value {
 }
 
 /**
- * Whether something in the text looks like a number that a double could change. Up to 15 digits and two digits of exponent never are,
- * so nearly every payload answers no, at the price of one look at each character.
+ * Whether something in the text looks like a number that a double could change: 16 digits in a row, or three digits of exponent. Anything
+ * shorter survives. Every third character is looked at, which meets each such run at least five times, and each such exponent once.
  */
 function hasLongNumber(text: string): boolean {
-  let run = 0
-  for (let i = 0; i < text.length; i++) {
+  let met = 0
+  for (let i = 2; i < text.length; i += 3) {
     const code = text.charCodeAt(i)
-    if (isDigit(code) || code === dot) {
-      if (++run > 15) return true
+    if (code > 0x39 || code < dot) {
+      met = 0
     } else {
-      if (run > 0 && (code | 0x20) === 0x65 && hasLongExponent(text, i + 1)) return true
-      run = 0
+      met++
+      if (met > 4 && isLongRun(text, i)) return true
+      // With or without a sign, the `e` of three digits is at most four characters before each of them.
+      if (
+        isE(text.charCodeAt(i - 1)) ||
+        isE(text.charCodeAt(i - 2)) ||
+        (i > 3 && (isE(text.charCodeAt(i - 3)) || isE(text.charCodeAt(i - 4))))
+      ) {
+        if (isLongExponent(text, i)) return true
+      }
     }
   }
   return false
 }
 
-function hasLongExponent(text: string, start: number): boolean {
-  const sign = text.charCodeAt(start)
-  const pos = sign === 0x2b || sign === 0x2d ? start + 1 : start
-  return isDigit(text.charCodeAt(pos)) && isDigit(text.charCodeAt(pos + 1)) && isDigit(text.charCodeAt(pos + 2))
+function isLongRun(text: string, middle: number): boolean {
+  let start = middle
+  let end = middle + 1
+  while (start > 0 && isDigitOrDot(text.charCodeAt(start - 1))) start--
+  while (end < text.length && isDigitOrDot(text.charCodeAt(end))) end++
+  return end - start > 15
+}
+
+/** `e123`, `E+123` or `e-123` around a digit, with a digit before it. */
+function isLongExponent(text: string, digit: number): boolean {
+  for (let e = digit - 1; e > 0 && e >= digit - 4; e--) {
+    if ((text.charCodeAt(e) | 0x20) !== 0x65 || !isDigit(text.charCodeAt(e - 1))) continue
+    const sign = text.charCodeAt(e + 1)
+    const pos = sign === 0x2b || sign === 0x2d ? e + 2 : e + 1
+    if (isDigit(text.charCodeAt(pos)) && isDigit(text.charCodeAt(pos + 1)) && isDigit(text.charCodeAt(pos + 2))) return true
+  }
+  return false
 }
 
 /** Only for text that is known to be JSON. */
@@ -58,6 +79,14 @@ function parseExactly(text: string, mode: NumberMode): Value {
 }
 
 const dot = 0x2e
+
+function isE(code: number): boolean {
+  return code === 0x65 || code === 0x45
+}
+
+function isDigitOrDot(code: number): boolean {
+  return code === dot || isDigit(code)
+}
 
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39

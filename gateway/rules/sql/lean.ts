@@ -1,11 +1,11 @@
 // The short way for statements that read a few top-level keys: the payload is scanned, never built, and fields go out as they came in.
 import type { Expression, StatementTree } from './ast.ts'
-import { type Evaluate, inherited } from './compile.ts'
+import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
 import { type Ranges, scan } from './scan.ts'
 import type { Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
-import { assign, type Value } from './value.ts'
+import type { Value } from './value.ts'
 
 /** The same body as the general way, `null` where WHERE is not true, or undefined: the general way must decide. */
 export type Lean = (scope: Scope) => Uint8Array | null | undefined
@@ -23,9 +23,9 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
   const computed = expressions.filter(({ kind }) => kind !== 'name')
   const readable = [...computed, ...(clause.where ? [clause.where] : [])].every((node) => collectNames(node, evaluated))
   const names = [...new Set([...evaluated, ...expressions.flatMap((node) => (node.kind === 'name' ? [node.name] : []))])]
-  if (!readable || names.length > maxKeys || names.some((name) => inherited.has(name))) return undefined
+  if (!readable || names.length > maxKeys || names.includes('__proto__')) return undefined
   const fields = expressions.map((node, i) => ({
-    prefix: `${JSON.stringify(outputs[i])}:`,
+    prefix: Buffer.from(`${JSON.stringify(outputs[i])}:`),
     slot: node.kind === 'name' ? names.indexOf(node.name) : -1,
     evaluate: select.items[i]!.evaluate,
   }))
@@ -70,66 +70,124 @@ function collectNames(node: Expression, names: Set<string>): boolean {
   }
 }
 
+interface Field {
+  /** `"key":` */
+  readonly prefix: Buffer
+  /** Which of the names passes through, or -1 for an expression. */
+  readonly slot: number
+  readonly evaluate: Evaluate
+}
+
 interface Plan {
   readonly names: readonly string[]
   /** Which of the names are needed as values; the others only pass through. */
   readonly evaluated: readonly boolean[]
-  readonly fields: readonly { readonly prefix: string; readonly slot: number; readonly evaluate: Evaluate }[]
+  readonly fields: readonly Field[]
   readonly where: Evaluate | undefined
 }
 
 function createLean({ names, evaluated, fields, where }: Plan): Lean {
   const ranges: Ranges = { starts: new Int32Array(names.length), ends: new Int32Array(names.length) }
+  const wanted = names.map((name) => Buffer.from(name))
   const { starts, ends } = ranges
   return (scope) => {
-    let text = ''
-    if (names.length > 0) {
-      const scannable = scope.scannable()
-      if (scannable === undefined || !scan(scannable, names, ranges)) return undefined
-      text = scannable
-    }
+    const bytes = names.length === 0 ? nothing : scope.scannable()
+    if (bytes === undefined || (names.length > 0 && !scan(bytes, wanted, ranges))) return undefined
     const row: Record<string, Value> = {}
     for (let i = 0; i < names.length; i++) {
       if (starts[i] === -1) continue
-      if (isLong(text, starts[i]!, ends[i]!)) return undefined
-      if (evaluated[i]) assign(row, names[i]!, parsedValue(text, starts[i]!, ends[i]!))
+      if (isLong(bytes, starts[i]!, ends[i]!)) return undefined
+      if (evaluated[i]) row[names[i]!] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    let body = ''
-    for (const { prefix, slot, evaluate } of fields) {
-      const value =
-        slot === -1 ? JSON.stringify(evaluate(scope, row)) : starts[slot] === -1 ? undefined : outputOf(text, starts[slot]!, ends[slot]!)
-      if (value !== undefined) body += (body === '' ? '{' : ',') + prefix + value
-    }
-    return Buffer.from(body === '' ? '{}' : `${body}}`)
+    return write(fields, bytes, ranges, (field) => field.evaluate(scope, row))
   }
 }
 
+const nothing = Buffer.alloc(0)
+
 /** A number that might need more digits than a double has, or another form than its own: the general way knows. */
-function isLong(text: string, start: number, end: number): boolean {
-  const first = text.charCodeAt(start)
-  if (first !== minus && !(first >= 0x30 && first <= 0x39)) return false
+function isLong(bytes: Buffer, start: number, end: number): boolean {
+  if (!isNumber(bytes[start]!)) return false
   if (end - start > 15) return true
-  for (let i = start; i < end; i++) if ((text.charCodeAt(i) | 0x20) === 0x65) return true
+  for (let i = start; i < end; i++) if (bytes[i] === 0x65 || bytes[i] === 0x45) return true
   return false
+}
+
+function isNumber(first: number): boolean {
+  return first === minus || (first >= zero && first <= 0x39)
 }
 
 const quote = 0x22
 const minus = 0x2d
+const dot = 0x2e
+const zero = 0x30
 
-function parsedValue(text: string, start: number, end: number): Value {
-  const first = text.charCodeAt(start)
-  if (first === quote) return text.slice(start + 1, end - 1)
-  if (first === minus || (first >= 0x30 && first <= 0x39)) return Number(text.slice(start, end))
-  return parseJson(text.slice(start, end))
+function valueAt(bytes: Buffer, start: number, end: number): Value {
+  const first = bytes[start]!
+  if (first === quote) return bytes.toString('utf8', start + 1, end - 1)
+  return isNumber(first) ? numberAt(bytes, start, end) : parseJson(bytes.toString('utf8', start, end))
 }
 
-/** What JSON.stringify makes of the value. A string without escapes and a number in its shortest form are themselves. */
-function outputOf(text: string, start: number, end: number): string | undefined {
-  const slice = text.slice(start, end)
-  const first = text.charCodeAt(start)
-  if (first === 0x7b || first === 0x5b) return JSON.stringify(parseJson(slice))
-  if (first !== minus && !(first >= 0x30 && first <= 0x39)) return slice
-  const plain = slice.includes('.') ? slice.charCodeAt(slice.length - 1) !== 0x30 && !slice.includes('0.00') : slice !== '-0'
-  return plain ? slice : JSON.stringify(Number(slice))
+const powersOfTen = Array.from({ length: 16 }, (_, i) => 10 ** i)
+
+/** Up to 15 digits are a whole number that a double holds, and its quotient by a power of ten is the double nearest to the decimal. */
+function numberAt(bytes: Buffer, start: number, end: number): number {
+  const negative = bytes[start] === minus
+  let digits = 0
+  let places = 0
+  for (let i = negative ? start + 1 : start; i < end; i++) {
+    if (bytes[i] === dot) places = end - i - 1
+    else digits = digits * 10 + bytes[i]! - zero
+  }
+  const value = digits / powersOfTen[places]!
+  return negative ? -value : value
+}
+
+// Bodies are put together here and copied out at their size; a body that does not fit is for the general way.
+const scratch = Buffer.alloc(32 * 1024)
+
+/** The object of all fields that have a value: each is copied as it came in where that is what JSON.stringify would make of it. */
+function write(
+  fields: readonly Field[],
+  bytes: Buffer,
+  { starts, ends }: Ranges,
+  evaluate: (field: Field) => Value,
+): Uint8Array | undefined {
+  let pos = 0
+  for (const field of fields) {
+    const { slot, prefix } = field
+    const start = slot === -1 ? -1 : starts[slot]!
+    if (slot !== -1 && start === -1) continue
+    const end = slot === -1 ? -1 : ends[slot]!
+    const verbatim = slot !== -1 && isVerbatim(bytes, start, end)
+    const text = verbatim ? '' : JSON.stringify(slot === -1 ? evaluate(field) : valueAt(bytes, start, end))
+    if (text === undefined) continue
+    if (pos + prefix.length + Math.max(end - start, 3 * text.length) + 2 > scratch.length) return undefined
+    scratch[pos] = pos === 0 ? 0x7b : 0x2c
+    pos = copy(prefix, 0, prefix.length, pos + 1)
+    pos = verbatim ? copy(bytes, start, end, pos) : pos + scratch.write(text, pos)
+  }
+  if (pos === 0) scratch[pos++] = 0x7b
+  scratch[pos++] = 0x7d
+  const body = Buffer.allocUnsafe(pos)
+  scratch.copy(body, 0, 0, pos)
+  return body
+}
+
+/** By hand: these are a few dozen bytes, where a call into the platform costs more than the copy. */
+function copy(from: Buffer, start: number, end: number, to: number): number {
+  let pos = to
+  for (let i = start; i < end; i++) scratch[pos++] = from[i]!
+  return pos
+}
+
+/** Words, strings without escapes, and numbers in their shortest form: no `-0`, no last zero behind the dot, nothing below 1e-6. */
+function isVerbatim(bytes: Buffer, start: number, end: number): boolean {
+  const first = bytes[start]!
+  if (first === 0x7b || first === 0x5b) return false
+  if (!isNumber(first)) return true
+  const lead = first === minus ? start + 1 : start
+  if (bytes[lead] !== zero) return bytes[end - 1] !== zero || bytes.subarray(start, end).indexOf(dot) === -1
+  return bytes[end - 1] !== zero ? Math.abs(numberAt(bytes, start, end)) >= 1e-6 : lead === start && end - start === 1
 }

@@ -10,7 +10,7 @@ export const maxNesting = 64
 export const maxOperands = 1_000
 
 /** Lowest first [U-2]. NOT stands between AND and the comparisons, unary minus above them all. */
-const precedence: Readonly<Record<BinaryOperator, number>> = {
+export const precedence: Readonly<Record<BinaryOperator, number>> = {
   OR: 1,
   AND: 2,
   '=': 4,
@@ -26,9 +26,7 @@ const precedence: Readonly<Record<BinaryOperator, number>> = {
   '/': 6,
   '%': 6,
 }
-const notPrecedence = 3
-
-export { notPrecedence, precedence }
+export const notPrecedence = 3
 
 const clauses = ['SELECT', 'FROM', 'WHERE', 'AS', 'AND', 'OR', 'NOT', 'IN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'END']
 const constants: Readonly<Record<string, boolean | null>> = { TRUE: true, FALSE: false, NULL: null }

@@ -1,5 +1,5 @@
-// Finds a few top-level keys in JSON text without building anything. It accepts less than JSON: text with a backslash, deep nesting or any
-// fault is left to the parser, so what it does accept is valid, and means the same.
+// Finds a few top-level keys in the bytes of a JSON payload without building anything. It accepts less than JSON: a backslash, deep nesting
+// or any fault is left to the parser, so what it does accept is valid, and means the same. The bytes must be UTF-8.
 
 /** Half-open ranges of the wanted values, or -1 where the key is absent. The last of equal keys wins. */
 export interface Ranges {
@@ -9,39 +9,13 @@ export interface Ranges {
 
 const maxNesting = 16
 
-/** False: this scanner does not take the text, and the ranges mean nothing. */
-export function scan(text: string, wanted: readonly string[], { starts, ends }: Ranges): boolean {
-  starts.fill(-1)
-  let pos = skipSpace(text, 0)
-  if (text.charCodeAt(pos) !== openBrace) return false
-  pos = skipSpace(text, pos + 1)
-  if (text.charCodeAt(pos) === closeBrace) return skipSpace(text, pos + 1) === text.length
-  for (;;) {
-    const key = pos + 1
-    const keyEnd = skipText(text, pos)
-    if (keyEnd === -1) return false
-    const start = skipColon(text, keyEnd)
-    const end = start === -1 ? -1 : skipValue(text, start, 1)
-    if (end === -1) return false
-    for (let i = 0; i < wanted.length; i++) {
-      const name = wanted[i]!
-      if (name.length === keyEnd - 1 - key && text.startsWith(name, key)) {
-        starts[i] = start
-        ends[i] = end
-      }
-    }
-    pos = skipSpace(text, end)
-    const code = text.charCodeAt(pos)
-    if (code === closeBrace) return skipSpace(text, pos + 1) === text.length
-    if (code !== comma) return false
-    pos = skipSpace(text, pos + 1)
-  }
-}
-
 const quote = 0x22
+const plus = 0x2b
 const comma = 0x2c
 const minus = 0x2d
 const dot = 0x2e
+const zero = 0x30
+const nine = 0x39
 const colon = 0x3a
 const openBracket = 0x5b
 const backslash = 0x5c
@@ -49,97 +23,146 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-// Each takes the place where its part starts and gives the place behind it, or -1.
-
-function skipValue(text: string, pos: number, nesting: number): number {
-  const code = text.charCodeAt(pos)
-  if (code === quote) return skipText(text, pos)
-  if (isDigit(code) || code === minus) return skipNumber(text, pos)
-  if (code === openBrace) return skipObject(text, pos, nesting)
-  if (code === openBracket) return skipArray(text, pos, nesting)
-  if (text.startsWith('true', pos) || text.startsWith('null', pos)) return pos + 4
-  return text.startsWith('false', pos) ? pos + 5 : -1
+/** False: this scanner does not take the bytes, and the ranges mean nothing. */
+export function scan(bytes: Uint8Array, wanted: readonly Uint8Array[], { starts, ends }: Ranges): boolean {
+  for (let i = 0; i < wanted.length; i++) starts[i] = -1
+  let pos = skipSpace(bytes, 0)
+  if (at(bytes, pos) !== openBrace) return false
+  pos = skipSpace(bytes, pos + 1)
+  if (at(bytes, pos) === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+  for (;;) {
+    const keyEnd = skipText(bytes, pos)
+    if (keyEnd === -1) return false
+    const found = indexOfKey(bytes, pos + 1, keyEnd - 1, wanted)
+    const start = skipColon(bytes, keyEnd)
+    const end = start === -1 ? -1 : skipValue(bytes, start, 1)
+    if (end === -1) return false
+    if (found !== -1) {
+      starts[found] = start
+      ends[found] = end
+    }
+    pos = skipSpace(bytes, end)
+    const code = at(bytes, pos)
+    if (code === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+    if (code !== comma) return false
+    pos = skipSpace(bytes, pos + 1)
+  }
 }
 
-function skipText(text: string, pos: number): number {
-  if (text.charCodeAt(pos) !== quote) return -1
-  for (let i = pos + 1; i < text.length; i++) {
-    const code = text.charCodeAt(i)
+function indexOfKey(bytes: Uint8Array, start: number, end: number, wanted: readonly Uint8Array[]): number {
+  for (let i = 0; i < wanted.length; i++) {
+    const name = wanted[i]!
+    if (name.length !== end - start) continue
+    let same = 0
+    while (same < name.length && name[same] === bytes[start + same]) same++
+    if (same === name.length) return i
+  }
+  return -1
+}
+
+/** 0, which no JSON has, behind the end: reading outside an array is slow, and a loop that runs there would not end. */
+function at(bytes: Uint8Array, pos: number): number {
+  return pos < bytes.length ? bytes[pos]! : 0
+}
+
+// Each of these takes the place where its part starts and gives the place behind it, or -1.
+
+function skipValue(bytes: Uint8Array, pos: number, nesting: number): number {
+  const code = at(bytes, pos)
+  if (code === quote) return skipText(bytes, pos)
+  if (code === minus || (code >= zero && code <= nine)) return skipNumber(bytes, pos)
+  if (code === openBrace) return skipObject(bytes, pos, nesting)
+  if (code === openBracket) return skipArray(bytes, pos, nesting)
+  if (code === 0x74) return skipWord(bytes, pos, 0x72, 0x75, 0x65)
+  if (code === 0x6e) return skipWord(bytes, pos, 0x75, 0x6c, 0x6c)
+  return code === 0x66 && at(bytes, pos + 1) === 0x61 ? skipWord(bytes, pos + 1, 0x6c, 0x73, 0x65) : -1
+}
+
+/** The three letters behind the first of `true` and `null`, or the `a` of `false`. */
+function skipWord(bytes: Uint8Array, pos: number, second: number, third: number, fourth: number): number {
+  return at(bytes, pos + 1) === second && at(bytes, pos + 2) === third && at(bytes, pos + 3) === fourth ? pos + 4 : -1
+}
+
+function skipText(bytes: Uint8Array, pos: number): number {
+  if (at(bytes, pos) !== quote) return -1
+  for (let i = pos + 1; i < bytes.length; i++) {
+    const code = bytes[i]!
     if (code === quote) return i + 1
     if (code === backslash || code < 0x20) return -1
   }
   return -1
 }
 
-function skipNumber(text: string, start: number): number {
-  let pos = text.charCodeAt(start) === minus ? start + 1 : start
-  const first = text.charCodeAt(pos)
-  if (!isDigit(first)) return -1
-  pos = first === 0x30 ? pos + 1 : skipDigits(text, pos)
-  if (text.charCodeAt(pos) === dot) {
-    if (!isDigit(text.charCodeAt(pos + 1))) return -1
-    pos = skipDigits(text, pos + 1)
+function skipNumber(bytes: Uint8Array, start: number): number {
+  let pos = bytes[start] === minus ? start + 1 : start
+  const digits = pos
+  pos = skipDigits(bytes, pos)
+  if (pos === digits || (bytes[digits] === zero && pos > digits + 1)) return -1
+  let code = at(bytes, pos)
+  if (code === dot) {
+    const fraction = pos + 1
+    pos = skipDigits(bytes, fraction)
+    if (pos === fraction) return -1
+    code = at(bytes, pos)
   }
-  if ((text.charCodeAt(pos) | 0x20) !== 0x65) return pos
-  const sign = text.charCodeAt(pos + 1)
-  pos += sign === minus || sign === 0x2b ? 2 : 1
-  return isDigit(text.charCodeAt(pos)) ? skipDigits(text, pos) : -1
+  if (code !== 0x65 && code !== 0x45) return pos
+  const sign = at(bytes, pos + 1)
+  const exponent = sign === minus || sign === plus ? pos + 2 : pos + 1
+  pos = skipDigits(bytes, exponent)
+  return pos === exponent ? -1 : pos
 }
 
-function skipDigits(text: string, start: number): number {
+function skipDigits(bytes: Uint8Array, start: number): number {
   let pos = start
-  while (isDigit(text.charCodeAt(pos))) pos++
+  while (pos < bytes.length && bytes[pos]! >= zero && bytes[pos]! <= nine) pos++
   return pos
 }
 
-function skipObject(text: string, start: number, nesting: number): number {
+function skipObject(bytes: Uint8Array, start: number, nesting: number): number {
   if (nesting > maxNesting) return -1
-  let pos = skipSpace(text, start + 1)
-  if (text.charCodeAt(pos) === closeBrace) return pos + 1
+  let pos = skipSpace(bytes, start + 1)
+  if (at(bytes, pos) === closeBrace) return pos + 1
   for (;;) {
-    pos = skipText(text, pos)
+    pos = skipText(bytes, pos)
     if (pos === -1) return -1
-    pos = skipColon(text, pos)
+    pos = skipColon(bytes, pos)
     if (pos === -1) return -1
-    pos = skipValue(text, pos, nesting + 1)
+    pos = skipValue(bytes, pos, nesting + 1)
     if (pos === -1) return -1
-    pos = skipSpace(text, pos)
-    const code = text.charCodeAt(pos)
+    pos = skipSpace(bytes, pos)
+    const code = at(bytes, pos)
     if (code === closeBrace) return pos + 1
     if (code !== comma) return -1
-    pos = skipSpace(text, pos + 1)
+    pos = skipSpace(bytes, pos + 1)
   }
 }
 
-function skipArray(text: string, start: number, nesting: number): number {
+function skipArray(bytes: Uint8Array, start: number, nesting: number): number {
   if (nesting > maxNesting) return -1
-  let pos = skipSpace(text, start + 1)
-  if (text.charCodeAt(pos) === closeBracket) return pos + 1
+  let pos = skipSpace(bytes, start + 1)
+  if (at(bytes, pos) === closeBracket) return pos + 1
   for (;;) {
-    pos = skipValue(text, pos, nesting + 1)
+    pos = skipValue(bytes, pos, nesting + 1)
     if (pos === -1) return -1
-    pos = skipSpace(text, pos)
-    const code = text.charCodeAt(pos)
+    pos = skipSpace(bytes, pos)
+    const code = at(bytes, pos)
     if (code === closeBracket) return pos + 1
     if (code !== comma) return -1
-    pos = skipSpace(text, pos + 1)
+    pos = skipSpace(bytes, pos + 1)
   }
 }
 
-function skipColon(text: string, start: number): number {
-  const pos = skipSpace(text, start)
-  return text.charCodeAt(pos) === colon ? skipSpace(text, pos + 1) : -1
+function skipColon(bytes: Uint8Array, start: number): number {
+  const pos = skipSpace(bytes, start)
+  return at(bytes, pos) === colon ? skipSpace(bytes, pos + 1) : -1
 }
 
-function skipSpace(text: string, start: number): number {
+function skipSpace(bytes: Uint8Array, start: number): number {
   let pos = start
-  for (;;) {
-    const code = text.charCodeAt(pos)
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return pos
+  while (pos < bytes.length && bytes[pos]! <= 0x20) {
+    const code = bytes[pos]!
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) break
     pos++
   }
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39
+  return pos
 }

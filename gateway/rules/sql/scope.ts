@@ -1,5 +1,5 @@
 // What a statement is evaluated on: one message, its payload parsed at most once for all rules, and what the context functions see.
-import { isAscii, isUtf8 } from 'node:buffer'
+import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../message.ts'
 import { parseJson } from './json.ts'
 import { folding, keeping, type NumberMode } from './number.ts'
@@ -21,10 +21,10 @@ export interface Scope {
   readonly oldPayload: Value
   readonly json: boolean
   /**
-   * The payload's text where looking through it is still cheaper than parsing it: not parsed yet, not looked through twice already,
-   * short, and ASCII, where bytes and characters are the same.
+   * The payload where looking through it is still cheaper than parsing it: not parsed yet, not looked through twice already, and short.
+   * Only ever UTF-8.
    */
-  scannable(): string | undefined
+  scannable(): Buffer | undefined
   /** Computed once in the life of this scope, for the key's owner. Undefined is a result like any other. */
   remember<T>(key: object, compute: () => T): T
 }
@@ -45,7 +45,6 @@ class MessageScope implements Scope {
   #payload: Value | typeof unread = unread
   #oldPayload: Value | typeof unread = unread
   #scans = 0
-  #text: string | undefined
   #remembered: Map<object, unknown> | undefined
 
   constructor(message: Message, accountId: string) {
@@ -64,15 +63,14 @@ class MessageScope implements Scope {
     return this.#oldPayload
   }
 
-  scannable(): string | undefined {
-    if (this.#payload !== unread || this.#scans++ >= maxScans) return undefined
+  scannable(): Buffer | undefined {
     const { payload } = this.message
-    if (this.#text === undefined && payload.length <= maxScanned && isAscii(payload)) this.#text = asciiText(payload)
-    return this.#text
+    if (this.#payload !== unread || payload.length > maxScanned || this.#scans++ >= maxScans) return undefined
+    return isUtf8(payload) ? bufferOf(payload) : undefined
   }
 
   #parse(mode: NumberMode): Value {
-    const text = this.#text ?? textOf(this.message.payload)
+    const text = textOf(this.message.payload)
     return text === undefined ? undefined : parseJson(text, mode)
   }
 
@@ -91,16 +89,11 @@ class MessageScope implements Scope {
 const maxScans = 2
 const maxScanned = 16 * 1024
 
-function asciiText(payload: Uint8Array): string {
-  return bufferOf(payload).toString('latin1')
-}
-
 function bufferOf(payload: Uint8Array): Buffer {
   return payload instanceof Buffer ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
 }
 
 /** Undefined for bytes that are not UTF-8: text made from them would not be what was sent. */
 function textOf(payload: Uint8Array): string | undefined {
-  if (isAscii(payload)) return asciiText(payload)
   return isUtf8(payload) ? bufferOf(payload).toString() : undefined
 }

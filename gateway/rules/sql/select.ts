@@ -2,6 +2,7 @@
 import type { Expression, Item, Select } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
 import { refuse } from './errors.ts'
+import type { Scope } from './scope.ts'
 import { assign, isObject, type Value } from './value.ts'
 
 export interface OutputItem {
@@ -17,6 +18,8 @@ export interface CompiledSelect {
   readonly items: readonly OutputItem[]
   /** The one value of SELECT VALUE, a bare `*` as it is, or an object of the items. */
   readonly project: Evaluate
+  /** The same as JSON text; undefined for Undefined. */
+  readonly print: (scope: Scope, row: Value) => string | undefined
 }
 
 export function compileSelect({ value, items: list, where }: Select, context: CompileContext): CompiledSelect {
@@ -26,10 +29,28 @@ export function compileSelect({ value, items: list, where }: Select, context: Co
     evaluate: compileExpression(item.expression, context),
   }))
   const alone = items.length === 1 && (value || items[0]!.path === undefined)
+  const project: Evaluate = alone ? items[0]!.evaluate : (scope, row) => build(items, (item) => item.evaluate(scope, row))
   return {
     where: where && compileExpression(where, context),
     items,
-    project: alone ? items[0]!.evaluate : (scope, row) => build(items, (item) => item.evaluate(scope, row)),
+    project,
+    print: compileFlat(items) ?? ((scope, row) => JSON.stringify(project(scope, row))),
+  }
+}
+
+/** Most statements give one flat object of distinct keys: its text is put together without the object. */
+function compileFlat(items: readonly OutputItem[]): CompiledSelect['print'] | undefined {
+  const keys = items.map(({ path }) => (path?.length === 1 ? path[0] : undefined))
+  if (keys.includes(undefined) || new Set(keys).size < keys.length) return undefined
+  const fields = items.map(({ evaluate }, i) => ({ prefix: `${JSON.stringify(keys[i])}:`, evaluate }))
+  return (scope, row) => {
+    let text = ''
+    for (const { prefix, evaluate } of fields) {
+      const value = evaluate(scope, row)
+      if (value !== undefined)
+        text += (text === '' ? '{' : ',') + prefix + (typeof value === 'number' ? String(value) : JSON.stringify(value))
+    }
+    return text === '' ? '{}' : `${text}}`
   }
 }
 

@@ -64,6 +64,8 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     if (reason !== undefined) refuse(sql, tree.filter.pos, reason)
   }
   const warnings: string[] = []
+  if (tree.filter && tree.filter.text.split('/').length > 8)
+    warnings.push('topics in AWS IoT Core have at most 7 slashes, so this FROM never matches there')
   const context = createContext(sql, version, options, warnings)
   const variables = compileVariables(tree, context)
   const select = compileSelect(tree.select, { ...context, variables })
@@ -119,7 +121,7 @@ function limited(value: Value): Value {
 interface Run {
   readonly where: Evaluate | undefined
   readonly items: readonly OutputItem[]
-  readonly project: Evaluate
+  readonly print: (scope: Scope, row: Value) => string | undefined
   readonly value: boolean
   readonly payloadOf: (scope: Scope) => Value
 }
@@ -129,7 +131,7 @@ const nothing = new Uint8Array(0)
 function evaluate(run: Run, scope: Scope): Uint8Array | undefined {
   const payload = run.payloadOf(scope)
   if (run.where !== undefined && run.where(scope, payload) !== true) return undefined
-  return bodyOf(run, scope, run.project(scope, payload))
+  return bodyOf(run, scope, run.print(scope, payload))
 }
 
 function evaluateLean(lean: Lean, run: Run, scope: Scope): Uint8Array | undefined {
@@ -137,8 +139,8 @@ function evaluateLean(lean: Lean, run: Run, scope: Scope): Uint8Array | undefine
   return body === undefined ? evaluate(run, scope) : (body ?? undefined)
 }
 
-function bodyOf({ items, value, payloadOf }: Run, scope: Scope, result: Value): Uint8Array {
-  if (result !== undefined) return Buffer.from(JSON.stringify(result))
+function bodyOf({ items, value, payloadOf }: Run, scope: Scope, text: string | undefined): Uint8Array {
+  if (text !== undefined) return Buffer.from(text)
   const passesAll = items.length === 1 && (items[0]!.path === undefined || value) && items[0]!.star
   return passesAll && payloadOf(scope) === undefined ? scope.message.payload : nothing
 }
@@ -154,7 +156,7 @@ function inspect(run: Run, scope: Scope): Inspection {
     values[key] = part(scope, payload)
     if (values[key] === undefined) undefinedKeys.push(key)
   }
-  const result = run.project(scope, payload)
-  const body = bodyOf(run, scope, result)
-  return { matched: true, body, raw: result === undefined && body.length > 0, undefinedKeys, values }
+  const text = run.print(scope, payload)
+  const body = bodyOf(run, scope, text)
+  return { matched: true, body, raw: text === undefined && body.length > 0, undefinedKeys, values }
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { deadLetterNameOf } from '../../../gateway/aws.ts'
 import type { Item, Queue } from '../../../gateway/consume/queue.ts'
 import { createSqsQueue } from '../../../gateway/consume/sqs-queue.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { systemClock as clock } from '../../../lib/clock.ts'
+import { testQueue } from '../../contract/queue.ts'
 import { type LocalSqs, startLocalSqs } from '../../helpers/local-sqs.ts'
 
 let sqs: LocalSqs
@@ -21,24 +23,23 @@ const outgoing = (id: string, more: object = {}) => ({
   attributes: {},
   ...more,
 })
-const inFlight = (name: string) => sqs.server.inspectQueue(name)!.messages.inflight.length
+
+testQueue({
+  create: queueOf,
+  async dead({ name }) {
+    const letters = sqs.server.inspectQueue(deadLetterNameOf(name))!.messages.ready
+    return letters.map(({ messageAttributes }) => ({
+      key: messageAttributes.messageId!.StringValue!,
+      reason: messageAttributes.reason!.StringValue!,
+    }))
+  },
+})
 
 async function receiveAll(queue: Queue, count: number): Promise<Item[]> {
   const items: Item[] = []
   while (items.length < count) items.push(...(await queue.receive(10, 1_000, signal)))
   return items
 }
-
-test('what is sent comes back whole: body, tenant, key, attributes, and when', async () => {
-  const queue = queueOf('whole')
-  const before = Date.now()
-  await queue.send([outgoing('1', { attributes: { site: 'truck-7' } })])
-  const [item] = await queue.receive(10, 1_000, signal)
-  expect(item).toMatchObject({ group: 'acme', key: 'k-1', receives: 1, attributes: { site: 'truck-7' } })
-  expect(Buffer.from(item!.body).toString()).toBe('{"id":"1"}')
-  expect(item!.sentAt).toBeGreaterThanOrEqual(before)
-  expect(item!.sentAt).toBeLessThanOrEqual(Date.now())
-})
 
 test('more than ten go in several batches, and deletes share requests', async () => {
   const queue = queueOf('many')
@@ -57,14 +58,19 @@ test('more than ten go in several batches, and deletes share requests', async ()
   expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 })
 })
 
-test('a held item comes back after its time, counted as received again', async () => {
-  const queue = queueOf('held')
-  await queue.send([outgoing('1')])
+test('a second copy of one id is stored once in a FIFO queue, and the wait of nothing is never zero', async () => {
+  const queue = queueOf('door.fifo')
+  await queue.send([outgoing('1'), outgoing('1')])
+  expect(await queue.depth()).toEqual({ waiting: 1, inFlight: 0 })
   const [item] = await queue.receive(1, 1_000, signal)
   await queue.hold(item!, 0)
-  expect(inFlight('held')).toBe(1)
-  const [again] = await queue.receive(1, 3_000, signal)
-  expect(again).toMatchObject({ key: 'k-1', receives: 2 })
+  expect(sqs.server.inspectQueue('door.fifo')!.messages.inflight).toHaveLength(1)
+})
+
+test('a group of letters SQS does not allow travels all the same', async () => {
+  const queue = queueOf('groups')
+  await queue.send([outgoing('1', { group: 'Köln · süd' })])
+  expect((await queue.receive(1, 1_000, signal))[0]!.group).toBe('Köln · süd')
 })
 
 test('a buried item is in the dead-letter queue with its reason, and only there', async () => {
@@ -79,6 +85,15 @@ test('a buried item is in the dead-letter queue with its reason, and only there'
   expect(letter!.attributes).toMatchObject({ reason: 'HANDLER_REFUSED: unknown unit', source: 'buried', site: 'truck-7' })
 })
 
+test('several parts of one FIFO message are buried, each', async () => {
+  const queue = queueOf('parts.fifo')
+  await queue.send([outgoing('1')])
+  const [item] = await queue.receive(1, 1_000, signal)
+  for (const key of ['p1', 'p2', 'p2']) await queue.bury({ ...item!, key }, 'HANDLER_REFUSED: no')
+  const dead = createSqsQueue({ aws: sqs.aws, name: 'parts-dlq.fifo', visibilityTimeoutSeconds: 30, clock })
+  expect(await dead.depth()).toEqual({ waiting: 2, inFlight: 0 })
+})
+
 test('of ten attributes of a sender some give way to the reason', async () => {
   const queue = queueOf('attributes')
   const attributes = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`a${i}`, String(i)]))
@@ -89,20 +104,6 @@ test('of ten attributes of a sender some give way to the reason', async () => {
   const dead = createSqsQueue({ aws: sqs.aws, name: 'attributes-dlq', visibilityTimeoutSeconds: 30, clock })
   const [letter] = await dead.receive(1, 1_000, signal)
   expect(letter!.attributes).toMatchObject({ messageId: 'k-1', tenant: 'acme', reason: 'HANDLER_REFUSED: no', source: 'attributes' })
-})
-
-test('FIFO: one group stays in order, and a second copy of one id is stored once', async () => {
-  const queue = queueOf('door.fifo')
-  expect(queue.fifo).toBe(true)
-  await queue.send([outgoing('1'), outgoing('2'), outgoing('2'), outgoing('3')])
-  const keys: string[] = []
-  while (keys.length < 3) {
-    const items = await queue.receive(10, 1_000, signal)
-    keys.push(...items.map(({ key }) => key))
-    await queue.remove(items)
-  }
-  expect(keys).toEqual(['k-1', 'k-2', 'k-3'])
-  expect((await queue.depth()).waiting).toBe(0)
 })
 
 test('failed entries of a batch are told apart from the others', async () => {

@@ -56,6 +56,56 @@ test('after a stop, exactly what was unsettled comes back, in order, and is anno
   await again.stop()
 })
 
+test('what was left unsettled by two lives before is still there in the third', async () => {
+  const fs = createMemoryFs()
+  const first = await started({ fs })
+  await Promise.all([1, 2, 3, 4, 5].map((n) => first.append(toReading(n))))
+  const entries = await readAll(first)
+  entries[1]!.settle('delivered')
+  entries[3]!.settle('delivered')
+  await first.stop()
+
+  const second = await started({ fs })
+  await second.append(toReading(6))
+  for await (const entry of second.read(new AbortController().signal)) {
+    expect(entry.message.id).toBe(toReading(1).id)
+    entry.settle('delivered')
+    break
+  }
+  expect(second.depth.messages).toBe(3)
+  await second.stop()
+
+  const third = await started({ fs })
+  expect(numbersOf(await readAll(third))).toEqual([3, 5, 6])
+  await third.stop()
+})
+
+test('numbers of deleted segments are not used again: an old cursor must not cover a new record', async () => {
+  const fs = createMemoryFs()
+  const first = await started({ fs })
+  await Promise.all([1, 2, 3].map((n) => first.append(toReading(n))))
+  for (const entry of await readAll(first)) entry.settle('delivered')
+  await first.stop()
+  expect([...fs.files.keys()]).toEqual(['/spool/cursor'])
+  const second = await started({ fs })
+  await second.append(toReading(4))
+  const third = await started({ fs: fs.crash(() => 0.9) })
+  expect(numbersOf(await readAll(third))).toEqual([4])
+  await third.stop()
+})
+
+test('appends that the disk does not take are refused before they fill the memory', async () => {
+  const spool = await started({ maxBytes: 1024 ** 3, segmentBytes: 1024 })
+  const payload = Buffer.alloc(1024 ** 2)
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, n) => spool.append(toReading(n, { payload: Buffer.concat([payload, payload]) }))),
+  )
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(15)
+  expect(results.at(-1)).toMatchObject({ reason: { code: 'SPOOL_FULL' } })
+  await spool.append(toReading(99))
+  await spool.stop()
+})
+
 test('what was acknowledged survives a crash without any stop', async () => {
   let fs = createMemoryFs()
   const spool = await started({ fs })

@@ -109,6 +109,13 @@ test('a segment without a readable header is set aside, one whose first write ne
   expect([...fs.files.keys()]).toEqual([`${worn.path}.corrupt`])
 })
 
+test('the number of a file set aside is not used again', async () => {
+  const fs = createMemoryFs()
+  await write(fs, 4, [[1]])
+  await fs.rename(`${dir}/000004.seg`, `${dir}/000004.seg.corrupt`)
+  expect(await look(fs)).toMatchObject({ messages: 0, nextNumber: 5 })
+})
+
 test('a payload that looks like a record cannot pose as one', async () => {
   const fs = createMemoryFs()
   const forged = Buffer.alloc(recordSizeLimit(toReading(666)))

@@ -1,5 +1,8 @@
 // Every function of the language, by family. A new one is a new row in its family's table.
-import { externalFunctions, isExternal, type Resolvers } from '../resolvers.ts'
+import { GatewayError } from '../../../errors.ts'
+import { externalFunctions, isExternal, type Resolver, type Resolvers } from '../resolvers.ts'
+import type { Scope } from '../scope.ts'
+import type { Value } from '../value.ts'
 import { context } from './context.ts'
 import { crypto } from './crypto.ts'
 import { encode } from './encode.ts'
@@ -31,5 +34,14 @@ export function findFunction(name: string, resolvers: Resolvers): SqlFunction | 
   const known = byName.get(name)
   if (known !== undefined || !isExternal(name)) return known
   const resolve = resolvers[name]
-  return resolve && { ...externalFunctions[name], examples: [], call: (args, scope) => resolve(args, scope) }
+  return resolve && { ...externalFunctions[name], examples: [], call: (args, scope) => answer(name, resolve, args, scope) }
+}
+
+/** A failing external function fails the rule for this message [AWS iot-sql-functions]. */
+function answer(name: string, resolve: Resolver, args: readonly Value[], scope: Scope): Value {
+  try {
+    return resolve(args, scope)
+  } catch (cause) {
+    throw new GatewayError('RULE_FAILED', `the function ${name} failed`, { cause })
+  }
 }

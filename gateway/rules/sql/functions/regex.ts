@@ -5,7 +5,7 @@ import { bounded, maxTextLength, toText } from '../value.ts'
 import type { FunctionTable } from './table.ts'
 
 /** Patterns beyond this are not valid (U-37). */
-const maxPatternLength = 4_096
+export const maxPatternLength = 4_096
 const maxCachedPatterns = 500
 const cache = new Map<string, RE2JS | undefined>()
 

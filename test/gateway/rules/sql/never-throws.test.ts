@@ -60,7 +60,7 @@ test('random statements on random payloads', () => {
     fc.property(statementTree, fc.array(payload, { minLength: 3, maxLength: 3 }), (tree, payloads) => {
       for (const statement of compiled(printStatement(tree))) for (const bytes of payloads) evaluates(statement, bytes)
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   )
 }, 30_000)
 
@@ -107,7 +107,7 @@ test('mutated statements are refused with a place, or evaluate', () => {
       }
       for (const statement of compiled(text)) evaluates(statement, bytes)
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   )
 }, 30_000)
 

@@ -1,0 +1,214 @@
+// `weir cost`: what a fleet costs a month over each path, and where one path becomes cheaper than another.
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { Command, Option } from 'commander'
+import { type AxisName, axes, crossover, domainOf } from '../crossover.ts'
+import { CostError } from '../errors.ts'
+import { estimateAll } from '../estimate.ts'
+import { formatPoint, formatRanges } from '../format.ts'
+import { loadPriceBook } from '../price-book.ts'
+import { questions } from '../questions/index.ts'
+import { reportHtml } from '../report/html.ts'
+import { comparisonJson, crossoverJson, reportJson } from '../report/json.ts'
+import { questionMarkdown, reportMarkdown } from '../report/markdown.ts'
+import { answerAll, buildReport, defaultWorkload, mainCrossovers } from '../report/report.ts'
+import { formatComparison, formatCrossovers } from '../report/terminal.ts'
+import { priceLines } from './price.ts'
+import { formatPrices, pricesJson } from './prices.ts'
+import { formatSweep, readPoint, sweep, sweepJson } from './sweep.ts'
+import {
+  readAllowances,
+  readPath,
+  readPaths,
+  readWorkload,
+  type WorkloadFlags,
+  withPathOptions,
+  withWorkloadOptions,
+} from './workload-options.ts'
+
+interface Json {
+  readonly json?: boolean
+}
+
+const exitCodes = 'Exit codes: 0 done, 1 a price that the answer needs is not known, 2 wrong usage or bad input.'
+
+export function costCommand(): Command {
+  const cost = new Command('cost')
+    .description(
+      'What a fleet costs a month over MQTT, HTTP and WebSocket, and when the answer turns. Alone: 10,000 devices, 200 bytes a minute.',
+    )
+    .option('--json', 'as one JSON document')
+    .enablePositionalOptions()
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .addHelpText(
+      'after',
+      `\nExamples:\n  weir cost\n  weir cost estimate --devices 500 --interval 5m --payload 120\n  weir cost crossover iot-mqtt api-http-sqs --over interval\n\n${exitCodes}`,
+    )
+    .action(answering(({ json }: Json) => summary(json)))
+  addEstimate(cost)
+  addSweep(cost)
+  addCrossover(cost)
+  addQuestions(cost)
+  addReport(cost)
+  addPrices(cost)
+  addPrice(cost)
+  return cost
+}
+
+function summary(json?: boolean): string {
+  const comparison = estimateAll(defaultWorkload)
+  const crossovers = mainCrossovers(defaultWorkload)
+  if (json) return toText({ ...comparisonJson(comparison), crossovers: crossovers.map(crossoverJson) })
+  return `${formatComparison(comparison)}\n\n${formatCrossovers(crossovers)}`
+}
+
+function addEstimate(cost: Command): void {
+  withPathOptions(withWorkloadOptions(cost.command('estimate')))
+    .description('Price a workload over every path, or the ones chosen, without a run.')
+    .option('--json', 'as one JSON document')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  weir cost estimate --devices 50000 --interval 10s --payload 400 --region eu-west-1\n  weir cost estimate --pack 25 --protocol mqtt\n\nA path without a price is listed with the reason; when every path that was chosen is like that, the exit code is 1.\n${exitCodes}`,
+    )
+    .action(
+      answering((flags: WorkloadFlags & Json) => {
+        const comparison = estimateAll(readWorkload(flags), readPaths(flags), readAllowances(flags))
+        if (comparison.estimates.length === 0) throw new CostError(comparison.unpriced.map(({ reason }) => reason).join('; '), 1)
+        return flags.json ? toText(comparisonJson(comparison)) : formatComparison(comparison)
+      }),
+    )
+}
+
+function addSweep(cost: Command): void {
+  withPathOptions(withWorkloadOptions(cost.command('sweep')))
+    .description('What if: the same workload for several intervals, fleets or payloads.')
+    .addOption(new Option('--over <axis>', 'what changes').choices(Object.keys(axes)).makeOptionMandatory())
+    .option('--values <list>', 'separated by commas, such as 10s,1m,1h or 100,5000')
+    .option('--json', 'as one JSON document')
+    .action(
+      answering((flags: WorkloadFlags & Json & { over: AxisName; values?: string }) => {
+        const found = sweep(flags.over, readWorkload(flags), readPaths(flags), readAllowances(flags), flags.values)
+        return flags.json ? toText(sweepJson(found)) : formatSweep(found)
+      }),
+    )
+}
+
+function addCrossover(cost: Command): void {
+  withWorkloadOptions(cost.command('crossover'))
+    .description('Where one path becomes cheaper than another, solved exactly.')
+    .argument('<a>', 'a path, such as iot-mqtt')
+    .argument('<b>', 'another')
+    .addOption(new Option('--over <axis>', 'what changes').choices(Object.keys(axes)).default('interval'))
+    .option('--from <value>', 'where to begin, such as 1s, 10 or 100')
+    .option('--to <value>', 'where to end')
+    .option('--json', 'as one JSON document')
+    .action(
+      answering((flags: WorkloadFlags & Json & { over: AxisName; from?: string; to?: string }, first, second) => {
+        const [a, b, workload] = [readPath(first!), readPath(second!), readWorkload(flags)]
+        const [least, most] = domainOf(flags.over, workload, a, b)
+        const domain = [flags.from ? readPoint(flags.over, flags.from) : least, flags.to ? readPoint(flags.over, flags.to) : most] as const
+        if (domain[0] >= domain[1]) throw new CostError(`--from must be less than --to, not ${domain[0]} and ${domain[1]}`)
+        const found = crossover(a, b, flags.over, workload, domain)
+        const between = domain.map((n) => formatPoint(flags.over, n)).join(' to ')
+        return flags.json ? toText(crossoverJson(found)) : `${formatRanges(found)} (solved from ${between})`
+      }),
+    )
+}
+
+function addQuestions(cost: Command): void {
+  withWorkloadOptions(cost.command('questions'))
+    .description('The ten questions a team asks before it chooses, answered with formula, inputs, figures and confidence.')
+    .argument('[numbers...]', 'which ones; all when left out')
+    .option('--json', 'as one JSON document')
+    .action(async (numbers: string[], flags: WorkloadFlags & Json) =>
+      answering((given: WorkloadFlags & Json) => {
+        const wrong = numbers.find((text) => !(Number(text) >= 1 && Number(text) <= questions.length))
+        if (wrong !== undefined) throw new CostError(`"${wrong}" is not a question; there are ${questions.length}`)
+        const asked = answerAll(readWorkload(given), numbers.length > 0 ? numbers.map(Number) : undefined)
+        return given.json ? toText(asked) : asked.map(questionMarkdown).join('\n\n')
+      })(flags),
+    )
+}
+
+function addReport(cost: Command): void {
+  withWorkloadOptions(cost.command('report'))
+    .description('Everything at once: paths, crossovers, curves, questions, assumptions. Without a file, as Markdown on the terminal.')
+    .option('--html <file>', 'one self-contained page')
+    .option('--md <file>', 'Markdown')
+    .option('--json', 'as one JSON document')
+    .action(
+      answering(async (flags: WorkloadFlags & Json & { html?: string; md?: string }) => {
+        const report = buildReport(readWorkload(flags), { allowances: readAllowances(flags) })
+        if (flags.html) await write(flags.html, reportHtml(report))
+        if (flags.md) await write(flags.md, reportMarkdown(report))
+        if (flags.json) return toText(reportJson(report))
+        return flags.html || flags.md ? undefined : reportMarkdown(report)
+      }),
+    )
+}
+
+function addPrices(cost: Command): void {
+  cost
+    .command('prices')
+    .description('Print the price book of a region: units, steps, tiers, allowances, sources, dates and what is not known.')
+    .option('--region <region>', 'AWS region', 'us-east-1')
+    .option('--json', 'as one JSON document')
+    .action(
+      answering(({ region, json }: Json & { region: string }) => {
+        const book = loadPriceBook(region)
+        return json ? toText(pricesJson(book)) : formatPrices(book)
+      }),
+    )
+}
+
+function addPrice(cost: Command): void {
+  cost
+    .command('price')
+    .description('Price raw usage: JSON Lines of {id, inputs} to JSON Lines of {id, quantities, lineItems, totalUsd}.')
+    .argument('[file]', 'JSON Lines; stdin when left out')
+    .option('--jsonl', 'JSON Lines in and out (the only format, so this may be left out)')
+    .addHelpText(
+      'after',
+      `\nExample:\n  echo '{"id":"a","inputs":{"devices":1000,"messagesPerDeviceDay":1440,"payloadBytes":200}}' | weir cost price --jsonl\n\nA line that cannot be priced becomes {id, error}, and the others go on. ${exitCodes}`,
+    )
+    .action(async (file: string | undefined) =>
+      answering(async () => {
+        process.exitCode = await priceLines(file ? await openFile(file) : process.stdin, process.stdout, process.stderr)
+        return undefined
+      })({}),
+    )
+}
+
+/** Prints what the action answers; a CostError becomes its one sentence and exit code. Commander hands arguments first, then flags. */
+function answering<Flags>(action: (flags: Flags, ...operands: (string | undefined)[]) => string | undefined | Promise<string | undefined>) {
+  return async (...args: unknown[]): Promise<void> => {
+    const at = args.findIndex((arg) => typeof arg === 'object' && arg !== null)
+    try {
+      const answer = await action(args[at] as Flags, ...(args.slice(0, at) as string[]))
+      if (answer !== undefined) process.stdout.write(`${answer}\n`)
+    } catch (error) {
+      if (!(error instanceof CostError)) throw error
+      process.stderr.write(`${error.message}\n`)
+      process.exitCode = error.exitCode
+    }
+  }
+}
+
+async function openFile(file: string): Promise<Readable> {
+  const stream = createReadStream(file)
+  await once(stream, 'open').catch((cause) => {
+    throw new CostError(`${file} cannot be read (${cause.code})`, 2, { cause })
+  })
+  return stream
+}
+
+async function write(file: string, content: string): Promise<void> {
+  await writeFile(file, content).catch((cause) => {
+    throw new CostError(`${file} cannot be written (${cause.code})`, 2, { cause })
+  })
+  process.stderr.write(`${file}\n`)
+}
+
+const toText = (value: unknown) => JSON.stringify(value)

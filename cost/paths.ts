@@ -1,0 +1,368 @@
+// Every way a reading can take from a device to a queue or function, and the units each is billed for.
+import { CostError } from './errors.ts'
+import { albUnits, bytesPerGB, lambdaGBSeconds, nlbUnits, steps } from './metering.ts'
+import { addUsage, type Usage } from './price.ts'
+import { incrementBytes, type PriceBook } from './price-book.ts'
+import { queueUsage, sqsMaxBytes } from './queues.ts'
+import { bytesOutPerMessage, type Connection, modelWire, sessionsPerMessage, type Wire, type WireProtocol } from './wire.ts'
+import {
+  acksOnWebSocket,
+  connectedMinutes,
+  hoursPerMonth,
+  messageBytes,
+  messageIntervalMs,
+  messagesPerMonth,
+  sessionsPerMonth,
+  type Workload,
+} from './workload.ts'
+
+export interface Path {
+  readonly title: string
+  readonly protocol: WireProtocol
+  readonly connection: 'always-on' | 'per-message'
+  readonly basicIngest?: true
+  readonly end: 'sqs' | 'lambda'
+  /** Largest message the path takes, in bytes. */
+  readonly maxBytes: number
+  /** Queues the path can send to; all where left out. */
+  readonly queues?: readonly Workload['queue'][]
+  /** Servers of our own, which somebody has to look after. */
+  readonly selfHosted?: true
+  /** What the figure rests on beyond prices and metering rules. */
+  readonly assumes?: string
+  /** Pure: the same workload on the same wire gives the same units, modelled or measured. */
+  usage(workload: Workload, book: PriceBook, wire: Wire): Usage
+}
+
+const KB = 1_024
+const iotMaxBytes = 128 * KB
+/** API Gateway closes an idle WebSocket after ten minutes and any after two hours. */
+const webSocketIdleMs = 600_000
+/** Rules write one message a call, to standard queues, without a MessageGroupId. */
+const ruleQueues = ['standard', 'none'] as const
+/** A load balancer has a public address in each of its availability zones. */
+const zones = 2
+const lambdaAssumes = 'Lambda memory and duration as given'
+
+export const paths = {
+  'iot-mqtt': {
+    title: 'IoT Core MQTT, topic + rule',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    usage: alwaysOnMqtt,
+  },
+  'iot-mqtt-basic-ingest': {
+    title: 'IoT Core MQTT, Basic Ingest',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    basicIngest: true,
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    usage: (workload, book) => addUsage(iotSession(workload), iotPublish(workload, book, { http: false, basicIngest: true })),
+  },
+  'iot-mqtt-ws': {
+    title: 'IoT Core MQTT over WebSocket',
+    protocol: 'mqtt-wss',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    usage: alwaysOnMqtt,
+  },
+  'iot-mqtt-reconnect': {
+    title: 'IoT Core MQTT, connecting for each message',
+    protocol: 'mqtts',
+    connection: 'per-message',
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    usage: (workload, book) => {
+      const sessions = messagesPerMonth(workload) // each of one minute at least, and one CONNECT
+      const session = { 'iotCore.connectionMinutes': sessions, 'iotCore.messages': sessions }
+      return addUsage(session, iotPublish(workload, book, { http: false, basicIngest: false }))
+    },
+  },
+  'iot-https': {
+    title: 'IoT Core HTTPS publish',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    assumes: 'no connection minutes and no metered responses for HTTPS publishes',
+    usage: (workload, book) => iotPublish(workload, book, { http: true, basicIngest: false }),
+  },
+  'iot-https-basic-ingest': {
+    title: 'IoT Core HTTPS publish, Basic Ingest',
+    protocol: 'https',
+    connection: 'per-message',
+    basicIngest: true,
+    end: 'sqs',
+    maxBytes: iotMaxBytes,
+    queues: ruleQueues,
+    assumes: 'no connection minutes and no metered responses for HTTPS publishes',
+    usage: (workload, book) => iotPublish(workload, book, { http: true, basicIngest: true }),
+  },
+  'api-http-sqs': {
+    title: 'API Gateway HTTP API → SQS',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    usage: (workload, book, wire) => addUsage(httpApi(workload, book), toQueue(workload, book, 'single'), dataOut(workload, wire)),
+  },
+  'api-http-lambda': {
+    title: 'API Gateway HTTP API → Lambda',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'lambda',
+    maxBytes: 6 * KB * KB,
+    assumes: lambdaAssumes,
+    usage: (workload, book, wire) => addUsage(httpApi(workload, book), lambdaUsage(workload), dataOut(workload, wire)),
+  },
+  'api-rest-sqs': {
+    title: 'API Gateway REST API → SQS',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    usage: (workload, book, wire) => addUsage(restApi(workload), toQueue(workload, book, 'single'), dataOut(workload, wire)),
+  },
+  'api-rest-lambda': {
+    title: 'API Gateway REST API → Lambda',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'lambda',
+    maxBytes: 6 * KB * KB,
+    assumes: lambdaAssumes,
+    usage: (workload, _book, wire) => addUsage(restApi(workload), lambdaUsage(workload), dataOut(workload, wire)),
+  },
+  'api-websocket-sqs': {
+    title: 'API Gateway WebSocket API → SQS',
+    protocol: 'wss',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: 128 * KB,
+    assumes: 'opening a connection is no message; a ping of the application every 10 idle minutes is one',
+    usage: (workload, book, wire) => addUsage(webSocketApi(workload, book), toQueue(workload, book, 'single'), dataOut(workload, wire)),
+  },
+  'api-websocket-lambda': {
+    title: 'API Gateway WebSocket API → Lambda',
+    protocol: 'wss',
+    connection: 'always-on',
+    end: 'lambda',
+    maxBytes: 128 * KB,
+    assumes: `opening a connection is no message; a ping of the application every 10 idle minutes is one; ${lambdaAssumes}`,
+    usage: (workload, book, wire) => addUsage(webSocketApi(workload, book), lambdaUsage(workload), dataOut(workload, wire)),
+  },
+  'alb-lambda': {
+    title: 'ALB → Lambda, HTTPS',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'lambda',
+    maxBytes: KB * KB,
+    assumes: lambdaAssumes,
+    usage: (workload, _book, wire) => addUsage(alb(workload, wire, 'lambda'), lambdaUsage(workload), dataOut(workload, wire)),
+  },
+  'alb-weir': {
+    title: 'ALB → Weir on EC2, HTTPS',
+    protocol: 'https',
+    connection: 'per-message',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    selfHosted: true,
+    assumes: 'messages a second of a node',
+    usage: (workload, book, wire) =>
+      addUsage(alb(workload, wire, 'instance'), ec2Nodes(workload, 0), toQueue(workload, book, workload.sends), dataOut(workload, wire)),
+  },
+  'alb-weir-websocket': {
+    title: 'ALB → Weir on EC2, WebSocket',
+    protocol: 'wss',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    selfHosted: true,
+    assumes: 'connections and messages a second of a node',
+    usage: (workload, book, wire) =>
+      addUsage(
+        alb(workload, wire, 'websocket'),
+        ec2Nodes(workload, workload.devices),
+        toQueue(workload, book, workload.sends),
+        dataOut(workload, wire),
+      ),
+  },
+  'weir-ec2': {
+    title: 'Weir on EC2 behind an NLB, MQTT',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    selfHosted: true,
+    assumes: 'connections and messages a second of a node',
+    usage: (workload, book, wire) =>
+      addUsage(nlb(workload, wire), ec2Nodes(workload, workload.devices), toQueue(workload, book, workload.sends), dataOut(workload, wire)),
+  },
+  'weir-fargate': {
+    title: 'Weir on Fargate behind an NLB, MQTT',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: sqsMaxBytes,
+    selfHosted: true,
+    assumes: 'connections and messages a second of a task',
+    usage: (workload, book, wire) => {
+      const taskHours = nodes(workload, workload.devices) * hoursPerMonth(workload)
+      const tasks = {
+        'fargate.fargateArmVcpuHours': taskHours * workload.taskVcpu,
+        'fargate.fargateArmGbHours': taskHours * workload.taskMemoryGB,
+      }
+      return addUsage(nlb(workload, wire), tasks, toQueue(workload, book, workload.sends), dataOut(workload, wire))
+    },
+  },
+  'emqx-serverless': {
+    title: 'EMQX Serverless, one rule action',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: KB * KB,
+    queues: ruleQueues,
+    assumes: 'traffic is metered without TCP/IP headers; the action sends to SQS singly',
+    usage: (workload, book, wire) => {
+      const messages = messagesPerMonth(workload)
+      const bytes = wire.perMessage.up + wire.perMessage.down - wire.parts.tcpip.up - wire.parts.tcpip.down
+      const service = {
+        'emqxServerless.sessionMinutes': connectedMinutes(workload),
+        'emqxServerless.trafficGB': (messages * bytes) / bytesPerGB,
+        'emqxServerless.ruleActions': messages,
+      }
+      return addUsage(service, toQueue(workload, book, 'single'))
+    },
+  },
+  'hivemq-cloud': {
+    title: 'HiveMQ Cloud',
+    protocol: 'mqtts',
+    connection: 'always-on',
+    end: 'sqs',
+    maxBytes: 256 * KB * KB,
+    usage: (workload, book) => ({
+      'hivemqCloud.messages':
+        messagesPerMonth(workload) * steps(messageBytes(workload) + workload.topicBytes, incrementBytes(book, 'hivemqCloud.messages')),
+    }),
+  },
+} as const satisfies Record<string, Path>
+
+export type PathName = keyof typeof paths
+export const pathNames = Object.keys(paths) as readonly PathName[]
+
+/** The wire of a path: HTTPS keeps a connection for as many requests as the workload says. */
+export function wireOf(path: Path, workload: Workload): Wire {
+  const perMessages = path.protocol === 'https' ? workload.requestsPerConnection : 1
+  const connection: Connection = path.connection === 'always-on' ? { kind: 'always-on' } : { kind: 'per-messages', messages: perMessages }
+  return modelWire(path.protocol, workload, connection, path.basicIngest ?? false)
+}
+
+/** Units of a month. Throws a CostError when the path cannot carry the workload at all. */
+export function pathUsage(path: Path, workload: Workload, book: PriceBook, wire = wireOf(path, workload)): Usage {
+  const bytes = messageBytes(workload)
+  if (bytes > path.maxBytes) throw new CostError(`${path.title} takes messages of at most ${path.maxBytes} bytes, not ${bytes}`, 1)
+  if (path.queues && !path.queues.includes(workload.queue)) throw new CostError(`${path.title} cannot send to a ${workload.queue} queue`, 1)
+  return path.usage(workload, book, wire)
+}
+
+function alwaysOnMqtt(workload: Workload, book: PriceBook): Usage {
+  return addUsage(iotSession(workload), iotPublish(workload, book, { http: false, basicIngest: false }))
+}
+
+/** Connection minutes and CONNECT packets of devices that stay connected. */
+function iotSession(workload: Workload): Usage {
+  return { 'iotCore.connectionMinutes': connectedMinutes(workload), 'iotCore.messages': sessionsPerMonth(workload) }
+}
+
+/** The publish by size, its rule and action by payload, and the SQS request the action makes. */
+function iotPublish(workload: Workload, book: PriceBook, { http, basicIngest }: { http: boolean; basicIngest: boolean }): Usage {
+  const messages = messagesPerMonth(workload)
+  const bytes = messageBytes(workload)
+  const increment = incrementBytes(book, 'iotCore.messages')
+  const published = messages * steps(bytes + (http ? 0 : workload.topicBytes), increment)
+  const triggered = messages * steps(bytes, incrementBytes(book, 'iotCore.rulesTriggered'))
+  const publish = { [basicIngest ? 'iotCore.basicIngestMessages' : 'iotCore.messages']: published }
+  if (!workload.rule && !basicIngest) return publish
+  const rule = { 'iotCore.rulesTriggered': triggered, 'iotCore.actionsExecuted': triggered }
+  return addUsage(publish, rule, toQueue(workload, book, 'single'))
+}
+
+function toQueue(workload: Workload, book: PriceBook, sends: Workload['sends']): Usage {
+  return queueUsage(workload, book, messagesPerMonth(workload), messageBytes(workload), sends)
+}
+
+function httpApi(workload: Workload, book: PriceBook): Usage {
+  const size = steps(messageBytes(workload), incrementBytes(book, 'apiGateway.httpRequests'))
+  return { 'apiGateway.httpRequests': messagesPerMonth(workload) * size }
+}
+
+function restApi(workload: Workload): Usage {
+  return { 'apiGateway.restRequests': messagesPerMonth(workload) }
+}
+
+/** Messages both ways and the pings that keep an idle connection open. */
+function webSocketApi(workload: Workload, book: PriceBook): Usage {
+  const size = steps(messageBytes(workload), incrementBytes(book, 'apiGateway.webSocketMessages'))
+  const pings = Math.ceil(messageIntervalMs(workload) / webSocketIdleMs) - 1
+  const each = size + (acksOnWebSocket(workload) ? 1 : 0) + pings
+  return {
+    'apiGateway.webSocketMessages': messagesPerMonth(workload) * each,
+    'apiGateway.webSocketConnectionMinutes': connectedMinutes(workload),
+  }
+}
+
+function lambdaUsage(workload: Workload): Usage {
+  const calls = messagesPerMonth(workload)
+  return { 'lambda.requests': calls, 'lambda.durationArm': lambdaGBSeconds(calls, workload.lambdaMemoryMB, workload.lambdaDurationMs) }
+}
+
+function alb(workload: Workload, wire: Wire, target: 'lambda' | 'instance' | 'websocket'): Usage {
+  const perSecond = messagesPerMonth(workload) / (hoursPerMonth(workload) * 3_600)
+  const gbPerHour = (perSecond * 3_600 * (wire.perMessage.up + wire.perMessage.down)) / bytesPerGB
+  const isOpen = target === 'websocket' || workload.requestsPerConnection > 1
+  const connection: Connection =
+    target === 'websocket' ? { kind: 'always-on' } : { kind: 'per-messages', messages: workload.requestsPerConnection }
+  const units = albUnits({
+    newConnectionsPerSecond: perSecond * sessionsPerMessage(workload, connection),
+    activeConnections: isOpen ? workload.devices : perSecond,
+    processedGBPerHour: target === 'lambda' ? 0 : gbPerHour,
+    lambdaGBPerHour: target === 'lambda' ? gbPerHour : 0,
+  })
+  const hours = hoursPerMonth(workload)
+  return { 'elb.albHours': hours, 'elb.albLcuHours': hours * units, 'vpc.publicIpv4Hours': zones * hours }
+}
+
+/** TLS ends in Weir, so the balancer sees plain TCP. */
+function nlb(workload: Workload, wire: Wire): Usage {
+  const hours = hoursPerMonth(workload)
+  const gbPerHour = (messagesPerMonth(workload) * (wire.perMessage.up + wire.perMessage.down)) / hours / bytesPerGB
+  const newPerSecond = sessionsPerMonth(workload) / (hours * 3_600)
+  return {
+    'elb.nlbHours': hours,
+    'elb.nlbNlcuHours': hours * nlbUnits({ tcp: { newPerSecond, active: workload.devices, gbPerHour } }),
+    'vpc.publicIpv4Hours': zones * hours,
+  }
+}
+
+function ec2Nodes(workload: Workload, connections: number): Usage {
+  return { [`ec2.${workload.instanceType}`]: nodes(workload, connections) * hoursPerMonth(workload) }
+}
+
+function nodes(workload: Workload, connections: number): number {
+  const perSecond = messagesPerMonth(workload) / (hoursPerMonth(workload) * 3_600)
+  const needed = Math.max(connections / workload.connectionsPerNode, perSecond / workload.messagesPerSecondPerNode)
+  return Math.max(1, Math.ceil(needed)) + workload.spareNodes
+}
+
+function dataOut(workload: Workload, wire: Wire): Usage {
+  if (!workload.dataOut) return {}
+  return { 'dataTransfer.internetOut': (messagesPerMonth(workload) * bytesOutPerMessage(wire)) / bytesPerGB }
+}

@@ -1,0 +1,71 @@
+// What a fleet does in a month: the one description that every path is priced for.
+import { z } from 'zod'
+import { CostError, nearest } from './errors.ts'
+
+const count = z.number().nonnegative().finite()
+const whole = z.number().int().positive()
+
+export const workloadSchema = z.strictObject({
+  region: z.string().default('us-east-1'),
+  devices: whole.max(1e9).default(10_000).describe('devices of the fleet, all connected all month'),
+  intervalMs: whole
+    .max(31 * 86_400_000)
+    .default(60_000)
+    .describe('time between two readings of one device'),
+  payloadBytes: whole.max(1_048_576).default(200).describe('bytes of one reading'),
+  topicBytes: whole.max(256).default(43).describe('bytes of the topic'),
+  clientIdBytes: whole.max(128).default(20),
+  qos: z.union([z.literal(0), z.literal(1)]).default(1),
+  readingsPerMessage: whole.max(100_000).default(1).describe('readings packed into one message'),
+  days: z.number().positive().max(31).default(30).describe('days of the month'),
+  keepAliveMs: whole.min(30_000, 'at least 30s, the least AWS IoT Core accepts').max(1_200_000).default(300_000),
+  sessionsPerDeviceDay: z.number().positive().default(1).describe('connections an always-on device opens in a day'),
+  rule: z.boolean().default(true).describe('an IoT Core rule with one action for each message; without it messages end at the broker'),
+  queue: z.enum(['standard', 'fifo', 'fair', 'none']).default('standard').describe('the SQS queue at the end of a path'),
+  sends: z
+    .enum(['single', 'batched', 'packed'])
+    .default('batched')
+    .describe('how a gateway of ours sends to SQS; AWS rules and integrations send singly'),
+  pollers: count.default(1).describe('consumers in an empty 20 s long poll all month'),
+  requestsPerConnection: z.number().min(1).default(1).describe('HTTPS requests before the connection is opened again'),
+  webSocketAcks: z.boolean().optional().describe('a message back for each one on a WebSocket API; as QoS 1 where left out'),
+  dataOut: z.boolean().default(true).describe('modelled bytes out to the internet, except from IoT Core'),
+  lambdaMemoryMB: whole.default(128),
+  lambdaDurationMs: count.default(20),
+  instanceType: z.string().default('c7g.large'),
+  taskVcpu: z.number().positive().default(1),
+  taskMemoryGB: z.number().positive().default(2),
+  connectionsPerNode: whole.default(20_000).describe('assumed until measured'),
+  messagesPerSecondPerNode: whole.default(5_000).describe('assumed until measured'),
+  spareNodes: count.int().default(1),
+  labourUsd: count.default(0).describe('work on servers of our own, dollars a month'),
+})
+
+export type Workload = z.infer<typeof workloadSchema>
+
+/** Throws a CostError with one sentence for each wrong field, under the name that `nameOf` gives it. */
+export function parseWorkload(fields: unknown, nameOf: (field: string) => string = (field) => field): Workload {
+  const result = workloadSchema.safeParse(fields)
+  if (result.success) return result.data
+  throw new CostError(result.error.issues.map((issue) => explain(issue, fields, nameOf)).join('; '))
+}
+
+/** Messages of the whole fleet in the month; an average, so not always whole. */
+export function messagesPerMonth({ devices, days, intervalMs, readingsPerMessage }: Workload): number {
+  return (devices * days * 86_400_000) / (intervalMs * readingsPerMessage)
+}
+
+export const messageBytes = ({ payloadBytes, readingsPerMessage }: Workload): number => payloadBytes * readingsPerMessage
+export const messageIntervalMs = ({ intervalMs, readingsPerMessage }: Workload): number => intervalMs * readingsPerMessage
+export const sessionsPerMonth = ({ devices, days, sessionsPerDeviceDay }: Workload): number => devices * days * sessionsPerDeviceDay
+export const connectedMinutes = ({ devices, days }: Workload): number => devices * days * 1_440
+export const hoursPerMonth = ({ days }: Workload): number => days * 24
+export const acksOnWebSocket = ({ webSocketAcks, qos }: Workload): boolean => webSocketAcks ?? qos === 1
+
+function explain(issue: z.core.$ZodIssue, fields: unknown, nameOf: (field: string) => string): string {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${key} is not a known field; ${nearest(key, Object.keys(workloadSchema.shape))}`).join('; ')
+  const name = issue.path.join('.')
+  const given = JSON.stringify((fields as Record<string, unknown>)[name])
+  return `${nameOf(name)} cannot be ${given}: ${issue.message.replace(/^(Invalid input|Too \w+|Invalid option): /, '')}`
+}

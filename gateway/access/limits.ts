@@ -1,0 +1,199 @@
+// How much a client may do. Every check answers with the refusal, or undefined; nothing here waits.
+import type { Clock } from '../../lib/clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { MqttProperties } from '../message.ts'
+import { type LimitsConfig, type QuotaValues, quotas, quotaValues, type RefusingQuota } from './quotas.ts'
+import { createKeyedBuckets, TokenBucket } from './token-bucket.ts'
+import { filterProblem, topicProblem } from './topics.ts'
+
+/** Its details name the quota: `{ limit, value }`. */
+export type Refusal = GatewayError
+
+export interface PublishAsked {
+  readonly topic: string
+  readonly payloadBytes: number
+  readonly qos: number
+  readonly retain?: boolean
+  readonly tenant?: string
+  readonly properties?: MqttProperties
+}
+
+export interface Limits {
+  readonly quotas: QuotaValues
+  /** Counts the CONNECT when it is not refused. */
+  connect(clientId: string): Refusal | undefined
+  /** The counters of one connection; forget it when the connection closes. */
+  connection(): ConnectionLimits
+  /** Seconds of silence the client is allowed are 1.5 times this [AWS iot mqtt keep-alive]. */
+  keepAliveSeconds(asked: number): number
+  /** MQTT 3 without a clean session asks for Infinity. */
+  sessionExpirySeconds(asked: number): number
+  messageExpirySeconds(asked: number): number
+}
+
+export interface ConnectionLimits {
+  /** Counts the publish when it is not refused. QoS 1 stays in flight until `acknowledged`. */
+  publish(publish: PublishAsked): Refusal | undefined
+  /** The PUBACK of a publish of the client left, or will never leave. */
+  acknowledged(): void
+  /** A message on its way to the client; counts against the same rates as publishes. */
+  deliver(payloadBytes: number, qos: number): Refusal | undefined
+  /** The client acknowledged a QoS 1 delivery. */
+  delivered(): void
+  /** A whole SUBSCRIBE: all its filters count, or none. A filter subscribed to again counts once. */
+  subscribe(filters: readonly string[]): Refusal | undefined
+  unsubscribe(filters: readonly string[]): void
+}
+
+/** Beyond AWS: the account's rates are this gateway's, and tenants have rates of their own. */
+export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic'>): Limits {
+  const values = quotaValues(config)
+  const start = clock.monotonic()
+  const shared: Shared = {
+    values,
+    now: () => clock.monotonic(),
+    connects: new TokenBucket(values.connectsPerSecond, start),
+    publishes: new TokenBucket(values.inboundPublishesPerSecond, start),
+    subscribes: new TokenBucket(values.subscribesPerSecond, start),
+    retains: createKeyedBuckets(values.retainsPerTopicPerSecond, start),
+    tenantPublishes: createKeyedBuckets(values.tenantPublishesPerSecond, start),
+    tenantBytes: createKeyedBuckets(values.tenantBytesPerSecond, start),
+  }
+  const clients = createKeyedBuckets(values.connectsPerClientPerSecond, start)
+  return {
+    quotas: values,
+    connect(clientId) {
+      const problem = clientIdProblem(clientId, values)
+      if (problem) return problem
+      const now = clock.monotonic()
+      return takeAll(values, now, [
+        ['connectsPerClientPerSecond', clients.of(clientId, now), 1],
+        ['connectsPerSecond', shared.connects, 1],
+      ])
+    },
+    connection: () => createConnectionLimits(shared),
+    // Zero asks for no keep-alive at all, which there is not.
+    keepAliveSeconds: (asked) =>
+      Math.max(values.minKeepAliveSeconds, Math.min(values.maxKeepAliveSeconds, asked || Number.POSITIVE_INFINITY)),
+    sessionExpirySeconds: (asked) => Math.min(asked, values.sessionExpirySeconds),
+    messageExpirySeconds: (asked) => Math.max(1, Math.min(asked, values.messageExpirySeconds)),
+  }
+}
+
+interface Shared {
+  readonly values: QuotaValues
+  readonly now: () => number
+  readonly connects: TokenBucket
+  readonly publishes: TokenBucket
+  readonly subscribes: TokenBucket
+  readonly retains: ReturnType<typeof createKeyedBuckets>
+  readonly tenantPublishes: ReturnType<typeof createKeyedBuckets>
+  readonly tenantBytes: ReturnType<typeof createKeyedBuckets>
+}
+
+function createConnectionLimits(shared: Shared): ConnectionLimits {
+  const { values, now } = shared
+  const messages = new TokenBucket(values.publishesPerSecond, now())
+  const bytes = new TokenBucket(values.bytesPerSecond, now())
+  const subscribed = new Set<string>()
+  let inbound = 0
+  let outbound = 0
+  return {
+    publish(publish) {
+      const { topic, payloadBytes, qos, retain, tenant } = publish
+      const problem = publishProblem(publish, values)
+      if (problem) return problem
+      if (qos > 0 && inbound >= values.inFlightInbound) return refusal(values, 'inFlightInbound')
+      const at = now()
+      const takes: Take[] = [
+        ['publishesPerSecond', messages, 1],
+        ['bytesPerSecond', bytes, payloadBytes],
+        ['inboundPublishesPerSecond', shared.publishes, 1],
+      ]
+      if (retain) takes.push(['retainsPerTopicPerSecond', shared.retains.of(topic, at), 1])
+      if (tenant !== undefined) {
+        takes.push(['tenantPublishesPerSecond', shared.tenantPublishes.of(tenant, at), 1])
+        takes.push(['tenantBytesPerSecond', shared.tenantBytes.of(tenant, at), payloadBytes])
+      }
+      const refused = takeAll(values, at, takes)
+      if (!refused && qos > 0) inbound++
+      return refused
+    },
+    acknowledged() {
+      inbound = Math.max(0, inbound - 1)
+    },
+    deliver(payloadBytes, qos) {
+      if (qos > 0 && outbound >= values.inFlightOutbound) return refusal(values, 'inFlightOutbound')
+      const refused = takeAll(values, now(), [
+        ['publishesPerSecond', messages, 1],
+        ['bytesPerSecond', bytes, payloadBytes],
+      ])
+      if (!refused && qos > 0) outbound++
+      return refused
+    },
+    delivered() {
+      outbound = Math.max(0, outbound - 1)
+    },
+    subscribe(filters) {
+      if (filters.length > values.filtersPerSubscribe) return refusal(values, 'filtersPerSubscribe')
+      const wrong = filters.map((filter) => filterProblem(filter, values)).find((problem) => problem !== undefined)
+      if (wrong) return new GatewayError('TOPIC_INVALID', wrong)
+      const added = new Set(filters.filter((filter) => !subscribed.has(filter)))
+      if (subscribed.size + added.size > values.subscriptionsPerConnection) {
+        return refusal(values, 'subscriptionsPerConnection')
+      }
+      const refused = takeAll(values, now(), [['subscribesPerSecond', shared.subscribes, 1]])
+      if (!refused) for (const filter of added) subscribed.add(filter)
+      return refused
+    },
+    unsubscribe(filters) {
+      for (const filter of filters) subscribed.delete(filter)
+    },
+  }
+}
+
+/** What would be wrong at any time. */
+function publishProblem({ topic, payloadBytes, qos, retain, properties }: PublishAsked, values: QuotaValues): Refusal | undefined {
+  if (qos > 1) return new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; publish with QoS 0 or 1')
+  const problem = topicProblem(topic, values)
+  if (problem) return new GatewayError('TOPIC_INVALID', problem)
+  // [AWS iot retained messages]
+  if (retain && topic.startsWith('$')) return new GatewayError('TOPIC_INVALID', 'a reserved topic cannot be retained')
+  if (payloadBytes > values.payloadBytes) return refusal(values, 'payloadBytes')
+  return properties && propertiesProblem(properties, values)
+}
+
+function propertiesProblem({ contentType, correlationData, userProperties }: MqttProperties, values: QuotaValues): Refusal | undefined {
+  const sizes: readonly (readonly [RefusingQuota, number])[] = [
+    ['contentTypeBytes', contentType === undefined ? 0 : Buffer.byteLength(contentType)],
+    ['correlationDataBytes', correlationData?.length ?? 0],
+    [
+      'userPropertiesBytes',
+      (userProperties ?? []).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0),
+    ],
+  ]
+  const over = sizes.find(([name, size]) => size > values[name])
+  return over && refusal(values, over[0])
+}
+
+function clientIdProblem(clientId: string, values: QuotaValues): Refusal | undefined {
+  if (Buffer.byteLength(clientId) > values.clientIdBytes) return refusal(values, 'clientIdBytes')
+  // [MQTT-1.5.4-2]; U+FFFD is what undecodable bytes became.
+  if (/[\0\ufffd]/.test(clientId) || !clientId.isWellFormed())
+    return new GatewayError('CLIENT_ID_INVALID', 'a client id must be UTF-8 without U+0000')
+  return undefined
+}
+
+type Take = readonly [name: RefusingQuota, bucket: TokenBucket, count: number]
+
+/** Takes from all buckets, or from none. */
+function takeAll(values: QuotaValues, now: number, takes: readonly Take[]): Refusal | undefined {
+  for (const [name, bucket, count] of takes) if (!bucket.has(count, now)) return refusal(values, name)
+  for (const [, bucket, count] of takes) bucket.take(count)
+  return undefined
+}
+
+function refusal(values: QuotaValues, name: RefusingQuota): Refusal {
+  const { code, means, unit } = quotas[name]
+  return new GatewayError(code, `over the limit of ${values[name]} ${unit}: ${means}`, { details: { limit: name, value: values[name] } })
+}

@@ -1,0 +1,53 @@
+// Which topic names and filters a client may use at all, before any policy is asked.
+
+export interface TopicBounds {
+  readonly topicBytes: number
+  readonly topicSlashes: number
+}
+
+/** Prefixes below `$` that this gateway serves; every other name that begins with `$` is refused [AWS iot reserved-topics]. */
+const reserved = [
+  { prefix: '$aws/rules/', publish: true, subscribe: false },
+  { prefix: '$aws/events/presence/', publish: false, subscribe: true },
+  { prefix: '$aws/events/subscriptions/', publish: false, subscribe: true },
+] as const
+
+const basicIngest = /^\$aws\/rules\/[^/]+(\/|$)/
+const shared = /^\$share\/([^/+#]{1,128})\/(.+)$/s
+
+/** What is wrong with a topic to publish to, as the end of a sentence; undefined when nothing is. */
+export function topicProblem(topic: string, bounds: TopicBounds): string | undefined {
+  if (topic.includes('+') || topic.includes('#')) return 'a topic may not contain + or #' // [MQTT-3.3.2-2]
+  if (!topic.startsWith('$')) return nameProblem(topic, bounds)
+  if (!reserved.some(({ prefix, publish }) => publish && topic.startsWith(prefix))) return 'the topic is reserved'
+  const rest = topic.replace(basicIngest, '')
+  if (rest === topic) return 'Basic Ingest needs the name of a rule'
+  return rest === '' ? undefined : nameProblem(rest, bounds)
+}
+
+/** The same for a filter to subscribe to. */
+export function filterProblem(filter: string, bounds: TopicBounds): string | undefined {
+  if (filter.startsWith('$share/')) {
+    const [, , inner] = shared.exec(filter) ?? []
+    return inner === undefined ? 'a shared subscription is $share/<name>/<filter>' : filterProblem(inner, bounds) // [MQTT-4.8.2-2]
+  }
+  if (filter.startsWith('$') && !reserved.some(({ prefix, subscribe }) => subscribe && filter.startsWith(prefix))) {
+    return 'the filter is reserved'
+  }
+  const hash = filter.indexOf('#')
+  if (hash !== -1 && (hash !== filter.length - 1 || (hash > 0 && filter[hash - 1] !== '/'))) return '# may only be the whole last level' // [MQTT-4.7.1-1]
+  if (/[^/]\+|\+[^/]/.test(filter)) return '+ may only be a whole level' // [MQTT-4.7.1-2]
+  return nameProblem(filter, bounds)
+}
+
+function nameProblem(name: string, { topicBytes, topicSlashes }: TopicBounds): string | undefined {
+  if (name === '') return 'it may not be empty' // [MQTT-4.7.3-1]
+  if (name.includes('\0')) return 'it may not contain U+0000' // [MQTT-4.7.3-2]
+  // Bytes that are no UTF-8 were decoded to U+FFFD: two different names would become one [MQTT-1.5.4-1].
+  if (name.includes('\ufffd') || !name.isWellFormed()) return 'it is not UTF-8'
+  // A UTF-16 unit takes at most three bytes, so short names need no counting.
+  if (name.length * 3 > topicBytes && Buffer.byteLength(name) > topicBytes) return `it may have ${topicBytes} bytes at most`
+  let slashes = 0
+  for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) slashes++
+  return slashes > topicSlashes ? `it may have ${topicSlashes} slashes at most` : undefined
+}

@@ -1,0 +1,97 @@
+// `weir consume`: consumers alone, as many processes as one likes against the same queues.
+import { dirname, resolve } from 'node:path'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { systemClock as clock } from '../../lib/clock.ts'
+import { parseAs } from '../../lib/problems.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { awsSchema, createAws } from '../aws.ts'
+import { readConfig } from '../config.ts'
+import { buildConsumer } from '../consume/build.ts'
+import type { Consumer } from '../consume/consumer.ts'
+import { consumerSchema } from '../consume/consumer-config.ts'
+import { invalidConfig } from '../errors.ts'
+import { createLog } from '../observe/log.ts'
+import { createObserve } from '../observe/observe.ts'
+import { toMs, toUrl } from './arguments.ts'
+
+const examples = `
+Examples:
+  $ weir consume --config consumers.json
+  $ weir consume --config consumers.json --aws-endpoint http://127.0.0.1:4566 --duration 1m --json
+
+A config file:
+  { "consumers": [ { "queue": "telemetry", "handler": { "kind": "module", "path": "./handle.ts" }, "rate": "50/s" } ] }
+
+Handlers: log, ndjson, http, module. The log of warnings goes to stderr. SIGTERM or Ctrl-C finishes what is being handled, gives back the rest, and ends.`
+
+/** A file with more in it, a whole gateway's, serves as well: only these keys are read. */
+const fileSchema = z.object({
+  aws: awsSchema.prefault({}),
+  consumers: z.array(consumerSchema).min(1),
+})
+
+interface Flags {
+  readonly config: string
+  readonly awsEndpoint?: string
+  readonly duration?: number
+  readonly json?: true
+}
+
+export function consumeCommand(): Command {
+  return new Command('consume')
+    .description('consumers alone, as many processes as one likes against the same queues')
+    .requiredOption('--config <file>', 'JSON file with `consumers`, and `aws` where it is not the embedded one')
+    .option('--aws-endpoint <where>', 'URL of SQS, or `aws`; overrides the file', (text) => (text === 'aws' ? text : toUrl(text)))
+    .option('--duration <duration>', 'stop by itself after this time', toMs)
+    .option('--json', 'print what was done as one JSON document at the end; handlers print to stderr then')
+    .addHelpText('after', examples)
+    .action(run)
+}
+
+async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void> {
+  const { aws: awsConfig, consumers: configs } = parseAs(fileSchema, readConfig(config), config, invalidConfig)
+  const observe = createObserve(createLog({ level: 'warn', destination: process.stderr, clock }))
+  const aws = createAws({ region: awsConfig.region, accountId: awsConfig.accountId, ...endpointOf(awsEndpoint ?? awsConfig.endpoint) })
+  const out = json ? process.stderr : process.stdout
+  const consumers: Consumer[] = []
+  try {
+    for (const each of configs) {
+      const print = (line: string) => void out.write(`${line}\n`)
+      const deps = { aws, clock, random: systemRandom(), observe, fetch, print, directory: dirname(resolve(config)) }
+      consumers.push(await buildConsumer(each, deps))
+    }
+    for (const consumer of consumers) consumer.start()
+    await stopAsked(duration)
+  } finally {
+    await Promise.all(consumers.map((consumer) => consumer.stop()))
+    aws.stop()
+  }
+  const done = consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
+  if (json) process.stdout.write(`${JSON.stringify({ consumers: done })}\n`)
+  else
+    for (const { queue, handled, failed, buried } of done)
+      process.stderr.write(`${queue}: ${handled} handled, ${failed} failed, ${buried} buried\n`)
+}
+
+/** `embedded` is the one of a running gateway, on its usual port. */
+function endpointOf(endpoint: string): { readonly endpoint?: string } {
+  if (endpoint === 'aws') return {}
+  return { endpoint: endpoint === 'embedded' ? 'http://127.0.0.1:4566' : endpoint }
+}
+
+/** Resolves at the first SIGINT or SIGTERM, or after the time; a second signal ends the process. */
+async function stopAsked(duration: number | undefined): Promise<void> {
+  const asked = Promise.withResolvers<void>()
+  const timer = new AbortController()
+  const onSignal = () => {
+    process.once('SIGINT', () => process.exit(130))
+    process.once('SIGTERM', () => process.exit(130))
+    asked.resolve()
+  }
+  process.once('SIGINT', onSignal)
+  process.once('SIGTERM', onSignal)
+  if (duration !== undefined) clock.sleep(duration, timer.signal).then(asked.resolve, () => undefined)
+  await asked.promise
+  timer.abort()
+}

@@ -1,0 +1,66 @@
+// How the operator's commands find SQS or a running gateway, and what they say when nobody is there.
+import { ListQueuesCommand } from '@aws-sdk/client-sqs'
+import type { Command } from 'commander'
+import { type Aws, createAws } from '../aws.ts'
+import { codeOf, GatewayError } from '../errors.ts'
+import { toUrl } from './arguments.ts'
+
+export interface AwsFlags {
+  readonly awsEndpoint: string
+  readonly region: string
+  readonly accountId: string
+}
+
+export function addAwsFlags(command: Command): Command {
+  return command
+    .option('--aws-endpoint <where>', 'URL of SQS, or `aws`', (text) => (text === 'aws' ? text : toUrl(text)), 'http://127.0.0.1:4566')
+    .option('--region <region>', 'AWS Region', 'us-east-1')
+    .option('--account-id <id>', 'account whose queues bare names mean', '000000000000')
+}
+
+export function reachAws({ awsEndpoint, region, accountId }: AwsFlags): Aws {
+  return createAws({ region, accountId, ...(awsEndpoint === 'aws' ? {} : { endpoint: awsEndpoint }) })
+}
+
+/** Runs with an Aws and closes it; an endpoint that does not answer becomes a sentence with what to do. */
+export async function withAws<T>(flags: AwsFlags, run: (aws: Aws) => Promise<T>): Promise<T> {
+  const aws = reachAws(flags)
+  try {
+    return await run(aws)
+  } catch (error) {
+    if (codeOf(error, 'CONFIG_INVALID') !== 'QUEUE_UNREACHABLE') throw error
+    throw new GatewayError(
+      'QUEUE_UNREACHABLE',
+      `no SQS answers at ${flags.awsEndpoint}: start \`weir up\`, or say where with --aws-endpoint`,
+      {
+        cause: error,
+      },
+    )
+  } finally {
+    aws.stop()
+  }
+}
+
+/** Names of all queues, in their order. */
+export async function queueNames(aws: Pick<Aws, 'sqs'>): Promise<readonly string[]> {
+  const names: string[] = []
+  let NextToken: string | undefined
+  do {
+    const command = new ListQueuesCommand({ MaxResults: 1_000, ...(NextToken ? { NextToken } : {}) })
+    const answer = await aws.sqs.send(command).catch((cause) => {
+      throw new GatewayError('QUEUE_UNREACHABLE', 'the queues cannot be listed', { cause })
+    })
+    names.push(...(answer.QueueUrls ?? []).map((url) => url.slice(url.lastIndexOf('/') + 1)))
+    NextToken = answer.NextToken
+  } while (NextToken)
+  return names.sort()
+}
+
+/** The JSON a running gateway answers with. */
+export async function askAdmin(admin: string, path: string): Promise<unknown> {
+  const response = await fetch(`${admin}${path}`, { signal: AbortSignal.timeout(5_000) }).catch((cause) => {
+    throw new GatewayError('ADMIN_UNREACHABLE', `no gateway answers at ${admin}: start \`weir up\`, or say where with --admin`, { cause })
+  })
+  if (!response.ok) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}${path} answered ${response.status}`)
+  return response.json()
+}

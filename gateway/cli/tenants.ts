@@ -1,0 +1,61 @@
+// `weir tenants`: what each tenant asks for, gets and waits in a running gateway.
+import { Command } from 'commander'
+import type { TenantStats } from '../consume/tenants.ts'
+import { GatewayError } from '../errors.ts'
+import { collect, toUrl } from './arguments.ts'
+import { table } from './experiment.ts'
+import { askAdmin } from './reach.ts'
+
+const examples = `
+Examples:
+  $ weir tenants
+  $ weir tenants --queue telemetry --json
+  $ weir tenants --admin http://127.0.0.1:9090
+
+Dwell is the time from sent to handled. A tenant is noisy when it asks for far more than its share.`
+
+export interface QueueTenants {
+  readonly queue: string
+  readonly tenants: readonly TenantStats[]
+}
+
+interface Flags {
+  readonly admin: string
+  readonly queue: readonly string[]
+  readonly json?: true
+}
+
+export function tenantsCommand(): Command {
+  return new Command('tenants')
+    .description('dwell time and share of each tenant in a running gateway')
+    .option('--admin <url>', 'admin address of the gateway', toUrl, 'http://127.0.0.1:8080')
+    .option('--queue <name>', 'only this one; may be repeated (default: all)', collect, [])
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', examples)
+    .action(async ({ admin, queue: only, json }: Flags) => {
+      const answer = await askAdmin(admin, '/api/tenants')
+      if (!Array.isArray(answer)) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}/api/tenants is not a list of queues`)
+      const queues = (answer as readonly QueueTenants[]).filter(({ queue }) => only.length === 0 || only.includes(queue))
+      process.stdout.write(`${json ? JSON.stringify({ queues }) : tenantsText(queues)}\n`)
+    })
+}
+
+export function tenantsText(queues: readonly QueueTenants[]): string {
+  const rows = queues.flatMap(({ queue, tenants }) =>
+    tenants.map(({ tenant, share, received, handled, waiting, inFlight, dwellMs, noisy }) => [
+      tenant,
+      queue,
+      `${(share * 100).toFixed(1)} %`,
+      String(received),
+      String(handled),
+      String(waiting),
+      String(inFlight),
+      `${dwellMs.p50} ms`,
+      `${dwellMs.p95} ms`,
+      `${dwellMs.p99} ms`,
+      noisy ? 'noisy' : '',
+    ]),
+  )
+  const header = ['tenant', 'queue', 'share', 'received', 'handled', 'waiting', 'running', 'p50', 'p95', 'p99', '']
+  return rows.length === 0 ? 'no tenants yet' : table([header, ...rows])
+}

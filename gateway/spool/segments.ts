@@ -1,0 +1,111 @@
+// All segments of a directory, oldest first, and the one that is written to. A segment lives until its last record is settled.
+import type { SpoolFs } from './fs.ts'
+import { discard } from './recover.ts'
+import { createSegment, headerBytes, type Segment, type SegmentWriter } from './segment.ts'
+
+export interface Segments {
+  /** Takes over what a start found. */
+  adopt(found: readonly Segment[], nextNumber: number): void
+  /**
+   * Calls back when the bytes are on disk, in the same turn in which the segment grows by them: nobody sees one without the other.
+   * After a rejection the next write begins a new segment.
+   */
+  write(bytes: Uint8Array, written: (segment: Segment) => void): Promise<void>
+  /** Ends the segment in use if it has reached its size, or in any case. */
+  roll(always?: 'always'): Promise<void>
+  /** To be called when a record of it was settled or lost: deletes the segment if nobody needs it any more. */
+  release(segment: Segment): void
+  /** The oldest with records that are neither settled nor in the reader's memory. */
+  behind(): Segment | undefined
+  values(): Iterable<Segment>
+  /** What they occupy on disk. */
+  readonly bytes: number
+  /** Resolves when the deletions begun so far are done. */
+  idle(): Promise<unknown>
+}
+
+export interface SegmentsOptions {
+  readonly fs: SpoolFs
+  readonly dir: string
+  readonly salt: number
+  readonly segmentBytes: number
+  onDeleted(): void
+  onFailed(call: string, error: unknown): void
+}
+
+export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFailed }: SegmentsOptions): Segments {
+  const segments = new Map<number, Segment>()
+  const deletions = new Set<Promise<void>>()
+  let writer: SegmentWriter | undefined
+  let nextNumber = 1
+  let bytes = 0
+
+  const open = async () => {
+    const opened = await createSegment(fs, dir, nextNumber++, salt, segmentBytes)
+    segments.set(opened.segment.number, opened.segment)
+    bytes += headerBytes
+    return opened
+  }
+
+  const close = async () => {
+    const closing = writer
+    writer = undefined
+    if (!closing) return
+    await closing.close().catch((error) => onFailed('close', error))
+    release(closing.segment)
+  }
+
+  const release = (segment: Segment) => {
+    if (!segment.sealed || segment.unsettled > 0 || !segments.delete(segment.number)) return
+    const deletion = discard(fs, segment).then(
+      () => {
+        bytes -= segment.bytes
+        onDeleted()
+      },
+      (error) => onFailed('remove', error),
+    )
+    deletions.add(deletion)
+    void deletion.finally(() => deletions.delete(deletion))
+  }
+
+  return {
+    adopt(found, next) {
+      nextNumber = next
+      for (const segment of found) {
+        segments.set(segment.number, segment)
+        bytes += segment.bytes
+      }
+    },
+
+    async write(block, written) {
+      try {
+        writer ??= await open()
+        await writer.append(block)
+      } catch (error) {
+        // What a failed sync left in the page cache cannot be trusted, so the segment ends where it was last known to be on disk.
+        await close()
+        throw error
+      }
+      writer.segment.bytes += block.length
+      bytes += block.length
+      written(writer.segment)
+    },
+
+    async roll(always) {
+      if (writer && (always || writer.segment.bytes >= segmentBytes)) await close()
+    },
+
+    release,
+
+    behind() {
+      for (const segment of segments.values()) if (segment.readFrom < segment.bytes) return segment
+      return undefined
+    },
+
+    values: () => segments.values(),
+    get bytes() {
+      return bytes
+    },
+    idle: () => Promise.all(deletions),
+  }
+}

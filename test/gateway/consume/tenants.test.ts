@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { createTenants } from '../../../gateway/consume/tenants.ts'
+import { createManualClock } from '../../helpers/manual-clock.ts'
+
+function setUp(weights: Readonly<Record<string, number>> = {}) {
+  const clock = createManualClock()
+  const changes: string[] = []
+  const tenants = createTenants({
+    clock,
+    weight: (tenant) => weights[tenant] ?? 1,
+    changed: (tenant, noisy) => changes.push(`${tenant} ${noisy ? 'noisy' : 'quiet'}`),
+  })
+  return { clock, changes, tenants }
+}
+
+test('who asks for far more than its share is named at once, and cleared when it is quiet again', async () => {
+  const { clock, changes, tenants } = setUp()
+  for (const tenant of ['bolt', 'cask', 'dune']) tenants.received(tenant, 5)
+  tenants.received('acme', 500)
+  expect(changes).toEqual(['acme noisy'])
+  expect(tenants.isNoisy('acme')).toBe(true)
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(10_000)
+    for (const tenant of ['acme', 'bolt', 'cask', 'dune']) tenants.received(tenant, 5)
+  }
+  expect(changes).toEqual(['acme noisy', 'acme quiet'])
+})
+
+test('a tenant alone, equal tenants, and few messages are not noise', () => {
+  const { changes, tenants } = setUp()
+  tenants.received('acme', 10_000)
+  expect(changes).toEqual([])
+  tenants.received('bolt', 10_000)
+  tenants.received('cask', 10_000)
+  expect(changes.filter((change) => change.endsWith('quiet'))).toHaveLength(changes.filter((change) => change.endsWith('noisy')).length)
+  const few = setUp()
+  few.tenants.received('bolt', 1)
+  few.tenants.received('acme', 25)
+  expect(few.changes).toEqual([])
+})
+
+test('a share is relative to the weight', () => {
+  const { changes, tenants } = setUp({ acme: 8 })
+  tenants.received('bolt', 20)
+  tenants.received('acme', 160)
+  expect(changes).toEqual([])
+})
+
+test('a snapshot has share, counts and dwell', async () => {
+  const { clock, tenants } = setUp()
+  tenants.received('acme', 3)
+  tenants.received('bolt', 1)
+  tenants.running('acme', 1)
+  for (let i = 1; i <= 100; i++) tenants.handled('acme', i * 10)
+  const [acme, bolt] = tenants.snapshot((tenant) => (tenant === 'acme' ? 2 : 0))
+  expect(acme).toMatchObject({ tenant: 'acme', received: 3, handled: 100, inFlight: 1, waiting: 2, share: 0.75, noisy: false })
+  expect(acme!.dwellMs.p50).toBeGreaterThanOrEqual(495)
+  expect(acme!.dwellMs.p50).toBeLessThanOrEqual(505)
+  expect(acme!.dwellMs.p99).toBeGreaterThanOrEqual(980)
+  expect(bolt).toMatchObject({ tenant: 'bolt', share: 0.25, dwellMs: { p50: 0, p95: 0, p99: 0 } })
+  await clock.advance(700_000)
+  tenants.received('cask', 1)
+  expect(tenants.snapshot(() => 0).map(({ tenant }) => tenant)).toEqual(['cask', 'acme'])
+})
