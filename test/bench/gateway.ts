@@ -51,8 +51,8 @@ const groups: Readonly<Record<string, Omit<Load, 'port'>>> = {
 }
 
 const deliveries = {
-  'into SQS, unpacked': { messages: 200_000, pack: undefined },
-  'into SQS, packed': { messages: 1_000_000, pack: {} },
+  'into SQS, unpacked': { messages: 100_000, pack: undefined },
+  'into SQS, packed': { messages: 500_000, pack: {} },
 }
 
 /** From the first PUBLISH until the ledger has the last message delivered. */
