@@ -1,6 +1,6 @@
 // Raw usage as people state it (so many devices, messages a day, bytes) to the quantities of a bill, or a sentence about what is wrong.
 import { z } from 'zod'
-import { problemsOf } from '../lib/problems.ts'
+import { parseAs } from '../lib/problems.ts'
 import { CostError } from './errors.ts'
 import { type Allowances, addUsage, type Usage } from './price.ts'
 import { loadPriceBook, type PriceBook } from './price-book.ts'
@@ -47,10 +47,8 @@ function chooseService(inputs: Record<string, unknown>, name: string | undefined
   return serviceNames.reduce((best, one) => (known(one) > known(best) ? one : best))
 }
 
-function parse<T extends z.ZodObject>(schema: T, inputs: unknown): z.infer<T> {
-  const result = schema.safeParse(inputs)
-  if (result.success) return result.data
-  throw new CostError(problemsOf(schema, result.error).join('; '))
+function parse<T extends z.ZodObject>(schema: T, inputs: unknown): z.output<T> {
+  return parseAs(schema, inputs, 'inputs', (problems) => new CostError(problems))
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -1,6 +1,6 @@
 // What a fleet does in a month: the one description that every path is priced for.
 import { z } from 'zod'
-import { problemsOf } from '../lib/problems.ts'
+import { parseAs } from '../lib/problems.ts'
 import { CostError } from './errors.ts'
 
 const count = z.number().nonnegative('expected 0 or more')
@@ -55,7 +55,8 @@ export function parseWorkload(fields: Readonly<Record<string, unknown>>, nameOf:
     return `${nameOf(field)} cannot be ${JSON.stringify(fields[field])}: ${message.replace(/^(Invalid \w+|Too \w+): /, '')}`
   })
   const isUnknown = result.error.issues.some(({ code }) => code === 'unrecognized_keys')
-  throw new CostError((isUnknown ? problemsOf(workloadSchema, result.error) : sentences).join('; '))
+  if (isUnknown) parseAs(workloadSchema, fields, 'workload', (problems) => new CostError(problems))
+  throw new CostError(sentences.join('; '))
 }
 
 /** Messages of the whole fleet in the month; an average, so not always whole. */

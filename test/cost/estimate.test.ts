@@ -51,6 +51,6 @@ describe('bad workloads get a sentence', () => {
     [{ devices: 1e9 }, 'devices cannot be 1000000000'],
     [{ qos: 2 }, 'qos cannot be 2: expected 0 or 1'],
     [{ keepAliveMs: 1_000 }, 'keepAliveMs cannot be 1000: AWS IoT Core accepts 30s at least'],
-    [{ payloadByte: 1 }, 'payloadByte: unknown key; did you mean payloadBytes?'],
+    [{ payloadByte: 1 }, 'payloadByte is not a known field; did you mean "payloadBytes"?'],
   ])('%j', (fields, message) => expect(() => parseWorkload(fields)).toThrow(message))
 })

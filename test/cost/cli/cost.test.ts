@@ -160,9 +160,9 @@ describe('files', () => {
       .map((line) => JSON.parse(line))
     expect(a).toEqual({ id: 'a', quantities: { 'iotCore.messages': 1e6 }, lineItems: { 'iotCore.messages': 1 }, totalUsd: 1 })
     expect(b).toMatchObject({ id: 'b', error: expect.stringContaining('eu-west-1 has no price') })
-    expect(c).toEqual({ id: 'c', error: 'messagesPerMonht: unknown key; did you mean messagesPerMonth?' })
+    expect(c).toEqual({ id: 'c', error: 'inputs: messagesPerMonht is not a known field; did you mean "messagesPerMonth"?' })
     expect(d).toEqual({ error: 'this is not JSON' })
-    expect(stderr).toContain('line 4: messagesPerMonht: unknown key')
+    expect(stderr).toContain('line 4: inputs: messagesPerMonht is not a known field')
   })
 })
 
