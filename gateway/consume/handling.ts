@@ -82,7 +82,8 @@ export function createHandling(options: HandlingOptions): Handling {
     const error = await Promise.race([work(), gaveUp]).then(() => undefined, toError)
     runs.delete(run)
     const ms = clock.monotonic() - startedAt
-    if (!isStopping(error)) pace.outcome(error === undefined || isPermanentFailure(error), ms)
+    const again = item.receives + entry.tries > 1
+    if (!isStopping(error)) pace.outcome(error === undefined || isPermanentFailure(error), ms, again)
     if (error === undefined) tally.handled(entry, ms)
     return error
   }
