@@ -16,8 +16,8 @@ Examples:
   $ weir backlog --queue telemetry --for 10s  a steadier rate
   $ weir backlog --admin http://127.0.0.1:8080 what the running gateway knows, with its consumers' rates
 
-SQS tells depths only: seen from outside, rates are the change over the time of --for. A consumer that is asked
-through --admin knows its own rates and the age of the oldest message.`
+SQS tells depths only: seen from outside, one of in and out is the change over the time of --for, and the other 0. A
+consumer that is asked through --admin knows its own rates and the age of the oldest message.`
 
 interface Flags extends AwsFlags {
   readonly queue: readonly string[]

@@ -18,13 +18,13 @@ Three runs on real queues, one after the other: the quiet tenants alone, then wi
 Off: first come, first served. On: a lane for each tenant, and an overflow queue for the excess of a noisy one.
 What is measured: dwell, from the moment a message is stored in the queue until its handler is done, of every message; and
 throughput, from the first message to the last. Arrivals are random (Poisson, seeded) and sent when they are due, whether
-or not anybody keeps up. A handler waits 160 ms, give or take a fifth, and computes nothing; there are as many at once as it
-takes for half of what is sent. So waiting decides and not the processor, and by default the three runs take half a minute.
+or not anybody keeps up. A handler waits 200 ms, give or take a fifth, and computes nothing; there are as many at once as it
+takes for half of what is sent. So waiting decides and not the processor, and by default the three runs take 40 seconds.
 Exit code 3: fairness did not keep its promise (p95 of the quiet tenants at most twice as long as alone and at least ten
 times shorter than without fairness, throughput within 5 %).`
 
 const quietTenants = ['bolt', 'cask', 'dune', 'elm']
-const serviceMs = 160
+const serviceMs = 200
 const servedShare = 0.5
 
 interface Flags {
@@ -72,7 +72,7 @@ export function fairnessCommand(): Command {
     .option('--noisy <tenant>', 'name of the noisy tenant', 'acme')
     .option('--times <n>', 'how many times more than each other tenant it sends', toPositive, 100)
     .option('--seed <n>', 'same seed, same load', toWhole, 7)
-    .option('--duration <duration>', 'how long the load lasts', toMs, 6_000)
+    .option('--duration <duration>', 'how long the load lasts', toMs, 8_000)
     .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 2)
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
