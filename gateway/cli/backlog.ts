@@ -54,7 +54,7 @@ async function watchSqs(flags: Flags): Promise<readonly BacklogReport[]> {
 
 type Row = Partial<BacklogReport & QueueDepth> & { readonly name?: string }
 
-/** What the gateway reports as it is; where it tells depths only, the rates are watched from here. */
+/** Asked twice, for a rate. Where the gateway tells depths only, the rates are reckoned here. */
 async function askGateway(admin: string, flags: Flags): Promise<readonly BacklogReport[]> {
   const ask = async () => {
     const rows = await askAdmin(admin, '/api/queues')
@@ -63,7 +63,7 @@ async function askGateway(admin: string, flags: Flags): Promise<readonly Backlog
     return named.filter(({ queue }) => flags.queue.length === 0 || flags.queue.includes(queue))
   }
   let rows = await ask()
-  if (rows.every(({ outlook }) => outlook !== undefined)) return rows as readonly BacklogReport[]
+  const reckoned = rows.every(({ outlook }) => outlook !== undefined)
   const backlogs = rows.map(({ queue: name }) =>
     createBacklog({
       clock,
@@ -79,6 +79,7 @@ async function askGateway(admin: string, flags: Flags): Promise<readonly Backlog
   for (const backlog of backlogs) await backlog.sample()
   await clock.sleep(flags.for)
   rows = await ask()
+  if (reckoned) return rows as readonly BacklogReport[]
   for (const backlog of backlogs) await backlog.sample()
   return backlogs.map((backlog) => backlog.report())
 }
