@@ -1,5 +1,5 @@
 // `weir backlog`: how far behind each queue is, and when it will be level again.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type BacklogReport, createBacklog } from '../consume/backlog.ts'
@@ -28,8 +28,8 @@ interface Flags extends AwsFlags {
 
 export function backlogCommand(): Command {
   return addAwsFlags(new Command('backlog').description('how far behind each queue is, and when it will be level again'))
-    .option('--queue <name>', 'only this one; may be repeated (default: all)', collect, [])
-    .option('--for <duration>', 'how long to watch for a rate', toMs, 3_000)
+    .addOption(new Option('--queue <name>', 'only this one; may be repeated').argParser(collect).default([], 'all'))
+    .addOption(new Option('--for <duration>', 'how long to watch for a rate').argParser(toMs).default(3_000, '3s'))
     .option('--admin <url>', 'ask a running gateway instead', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)

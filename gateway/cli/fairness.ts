@@ -1,5 +1,5 @@
 // `weir fairness`: the same seeded load with fairness off and on, and what the quiet tenants wait in each.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { createRandom } from '../../lib/random.ts'
 import { formatDuration } from '../../lib/units.ts'
@@ -72,7 +72,7 @@ export function fairnessCommand(): Command {
     .option('--noisy <tenant>', 'name of the noisy tenant', 'acme')
     .option('--times <n>', 'how many times more than each other tenant it sends', toPositive, 100)
     .option('--seed <n>', 'same seed, same load', toWhole, 7)
-    .option('--duration <duration>', 'how long the load lasts', toMs, 8_000)
+    .addOption(new Option('--duration <duration>', 'how long the load lasts').argParser(toMs).default(8_000, '8s'))
     .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 2)
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')

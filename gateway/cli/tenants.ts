@@ -1,5 +1,5 @@
 // `weir tenants`: what each tenant asks for, gets and waits in a running gateway.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { TenantStats } from '../consume/tenants.ts'
 import { GatewayError } from '../errors.ts'
 import { collect, toCount, toUrl } from './arguments.ts'
@@ -31,7 +31,7 @@ export function tenantsCommand(): Command {
   return new Command('tenants')
     .description('dwell time and share of each tenant in a running gateway')
     .option('--admin <url>', 'admin address of the gateway', toUrl, 'http://127.0.0.1:8080')
-    .option('--queue <name>', 'only this one; may be repeated (default: all)', collect, [])
+    .addOption(new Option('--queue <name>', 'only this one; may be repeated').argParser(collect).default([], 'all'))
     .option('--top <n>', 'how many of each queue, those with the largest share first', toCount, 20)
     .option('--json', 'print one JSON document, with all of them')
     .addHelpText('after', examples)
