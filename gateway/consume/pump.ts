@@ -48,13 +48,13 @@ export function createPump({ waiting, inHand, limiter, allowed, run, turned, clo
         continue
       }
       limiter.tryTake()
-      void start(entry)
+      void launch(entry)
     }
     arm(waitMs)
     turned()
   }
 
-  const start = async (entry: Held) => {
+  const launch = async (entry: Held) => {
     running++
     await run(entry)
     running--
