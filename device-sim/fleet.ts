@@ -59,7 +59,7 @@ export async function runSlice(scenario: Scenario, options: FleetOptions, slice?
     clock,
     signal,
     limits: scenario,
-    driver: driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, clock, ...certificates }),
+    driver: driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, mqttVersion: scenario.mqttVersion, clock, ...certificates }),
     follower: follower ?? followerFor(scenario, target, certificates),
   })
 }

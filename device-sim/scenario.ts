@@ -103,6 +103,7 @@ const fields = z.strictObject({
   ackTimeout: duration.default(10_000).describe('how long to wait for acknowledgements after the last reading'),
   connectTimeout: duration.default(10_000).describe('how long one attempt to connect may take'),
   keepAlive: duration.default(60_000).describe('MQTT keep-alive'),
+  mqttVersion: z.enum(['3.1.1', '5']).default('5').describe('what the iot-core driver speaks; every other MQTT driver speaks 3.1.1'),
   populations: z
     .array(z.discriminatedUnion('model', populations as [(typeof populations)[number], ...(typeof populations)[number][]]))
     .min(1)
