@@ -16,6 +16,7 @@ import type { Source } from './source.ts'
 import { createLatencies, summarize } from './stats.ts'
 import { createVerifier, type Follower, settled } from './verify.ts'
 import { within } from './within.ts'
+import { createTroubles } from './worst.ts'
 
 export interface Run {
   readonly source: Source
@@ -38,6 +39,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
   const counts = { sent: 0, acked: 0, failed: 0, dropped: 0, late: 0 }
   const faults: Partial<Record<FaultKind, number>> = {}
   const verifier = follower && createVerifier()
+  const troubles = createTroubles(clientIds)
   const [ackMs, lateMs] = [createLatencies(), createLatencies()]
   const connections = createConnections(clientIds, {
     driver,
@@ -58,6 +60,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     counts,
     ackMs,
     lateMs,
+    troubles,
     maxInFlight: limits.maxInFlight,
     maxLateMs: limits.maxLate,
     backlog: limits.backlog,
@@ -78,6 +81,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
       ...figures(),
       connected: connections.connected,
       elapsedMs: elapsedMs(),
+      worst: troubles.worst(),
       ...optional('durationMs', connectedAfterMs === undefined || durationMs === undefined ? undefined : connectedAfterMs + durationMs),
       ...optional('ackMs', summarize(ackMs)),
     }),
