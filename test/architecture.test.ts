@@ -120,6 +120,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/config.ts',
     'gateway/errors.ts',
     'device-sim',
+    'cost',
     'commander',
     'package.json',
     'node:',
