@@ -1,8 +1,8 @@
 // What goes wrong with devices, by share and seed: with their readings, and with their connections.
 import { z } from 'zod'
 import { createRandom, type Random } from '../lib/random.ts'
-import type { Numbered } from './device.ts'
 import { chance, duration } from './fields.ts'
+import type { Numbered } from './reading.ts'
 import type { Interval } from './schedule.ts'
 
 const share = { share: chance.default(1).describe('part of the devices that have this fault') }

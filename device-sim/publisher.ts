@@ -2,7 +2,7 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 import type { Connections } from './connections.ts'
-import type { Numbered } from './device.ts'
+import type { Numbered } from './reading.ts'
 import { recordMs } from './stats.ts'
 import type { Troubles } from './worst.ts'
 
