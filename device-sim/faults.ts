@@ -15,7 +15,7 @@ export const fault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reorder').describe('a reading is sent after the one that follows it'), ...often }),
   z.strictObject({
     kind: z.literal('delay').describe('a reading is sent late'),
-    by: duration.default(2_000).describe('how late'),
+    by: duration.prefault('2s').describe('how late'),
     ...often,
   }),
   z.strictObject({
@@ -43,7 +43,7 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('slow').describe('the device stops reading from its connection'),
-    for: duration.default(5_000).describe('how long'),
+    for: duration.prefault('5s').describe('how long'),
     ...mean,
   }),
 ])

@@ -12,7 +12,7 @@ export interface Tunnel {
 
 export interface Line {
   readonly proxy: { readonly port: number; readonly user: string }
-  /** Why the target could not be reached, or why the line broke. */
+  /** Why the target could not be reached. How a line that stood has ended, the client knows better. */
   readonly failure: Error | undefined
   cut(): void
   pause(on: boolean): void
@@ -37,13 +37,14 @@ export function createTunnel(wiring: Wiring, target: URL, port: number): Tunnel 
     if (!ends || ends.far?.destroyed === false) return near.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
     const far = wiring.dial(target, port)
     ends.far = far
-    far.once('connect', () => {
+    const onError = (error: Error) => {
+      ends.failure = error
+    }
+    far.once('error', onError).once('connect', () => {
+      far.off('error', onError)
       near.write('HTTP/1.1 200 Connection Established\r\n\r\n')
       far.write(head)
       near.pipe(far).pipe(near)
-    })
-    far.once('error', (error) => {
-      ends.failure = error
     })
     far.once('close', () => near.destroy())
     near.once('close', () => far.destroySoon())
