@@ -109,16 +109,19 @@ export function createFaults(faults: readonly Fault[], number: number, seed: str
 }
 
 function damage(fault: Exclude<ReadingFault, { kind: 'reorder' }>, out: Outgoing[]): Outgoing[] {
-  const payload = (change: (bytes: Uint8Array) => Uint8Array) =>
-    out.map(({ reading, delayMs }) => ({ reading: { ...reading, payload: change(reading.payload) }, delayMs }))
+  const each = (change: (reading: Numbered) => Numbered) => out.map(({ reading, delayMs }) => ({ reading: change(reading), delayMs }))
   switch (fault.kind) {
     case 'duplicate':
       return [...out, ...out]
     case 'delay':
       return out.map(({ reading, delayMs }) => ({ reading, delayMs: delayMs + fault.by }))
     case 'oversized':
-      return payload((bytes) => Buffer.concat([bytes, Buffer.alloc(Math.max(0, fault.bytes - bytes.length), ' ')]))
+      return each((reading) => ({ ...reading, payload: padded(reading.payload, fault.bytes) }))
     case 'malformed':
-      return payload((bytes) => bytes.subarray(0, bytes.length >> 1))
+      return each((reading) => ({ ...reading, payload: reading.payload.subarray(0, reading.payload.length >> 1), unreadable: true }))
   }
+}
+
+function padded(payload: Uint8Array, bytes: number): Uint8Array {
+  return Buffer.concat([payload, Buffer.alloc(Math.max(0, bytes - payload.length), ' ')])
 }

@@ -6,4 +6,6 @@ export interface Numbered extends Reading {
   readonly device: string
   readonly boot: number
   readonly seq: number
+  /** A fault has cut it so that nobody can read its numbers any more. */
+  readonly unreadable?: true
 }

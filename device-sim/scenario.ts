@@ -141,7 +141,14 @@ const fields = z.strictObject({
     .describe('what must hold at the end: "ack_ms p95 < 200", "failed == 0"'),
 })
 
-export const scenarioSchema = fields.superRefine(({ protocol, target }, context) => {
+export const scenarioSchema = fields.superRefine(({ protocol, target, workers }, context) => {
+  // A thread in which the SDK was loaded does not end.
+  if (protocol === 'iot-core' && workers > 1)
+    context.addIssue({
+      code: 'custom',
+      path: ['workers'],
+      message: 'the iot-core driver has threads of its own and runs with 1 worker only',
+    })
   const { schemes } = drivers[protocol]
   const scheme = target === undefined ? undefined : URL.parse(target)?.protocol
   if (scheme === undefined || (schemes as readonly string[]).includes(scheme)) return

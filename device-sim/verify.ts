@@ -75,6 +75,7 @@ export function createVerifier(): Verifier {
 
   return {
     sent(reading, plannedAt) {
+      if (reading.unreadable) return
       const stream = streamOf(reading)
       stream.sent = Math.max(stream.sent, reading.seq)
       const again = stream.onTheirWay.get(reading.seq)
@@ -82,6 +83,7 @@ export function createVerifier(): Verifier {
       else stream.onTheirWay.set(reading.seq, { plannedAt, place: ++stream.places, copies: 1, acked: 0 })
     },
     acked(reading) {
+      if (reading.unreadable) return
       const entry = streamOf(reading).onTheirWay.get(reading.seq)
       if (!entry || entry.acked === entry.copies) return
       entry.acked++

@@ -22,6 +22,7 @@ interface Flags {
   readonly target?: string
   readonly qos?: string
   readonly certs?: string
+  readonly mqttVersion?: string
   readonly threshold?: readonly string[]
   readonly verify?: 'subscriber' | 'queue'
   readonly queueUrl?: string
@@ -40,10 +41,20 @@ export interface FleetCommandOptions {
 
 const examples = `
 Examples:
-  weir fleet --devices 500 --rate 1/s --duration 20s --seed 7      500 readings a second in all
-  weir fleet --devices 60 --interval 2s --target mqtt://broker:1883
-  weir fleet examples/fleet/cold-chain.json --threshold 'ack_ms p95 < 200' --threshold 'failed == 0'
+  weir fleet                                                          ten freezers at mqtt://127.0.0.1:1883, until Ctrl-C
+  weir fleet --devices 500 --rate 1/s --duration 20s --seed 7         500 readings a second in all, the same bytes each time
+  weir fleet --devices 60 --interval 2s --target mqtt://broker:1883   any MQTT broker
+  weir fleet examples/fleet/bad-network.json --verify subscriber --threshold 'lost == 0' --threshold 'ack_ms p95 < 200'
+  weir fleet --devices 20000 --workers 2 --duration 1m --json         one JSON document on stdout, progress on stderr
 
+  weir certs mint --devices 100 --out certs
+  weir fleet --devices 100 --protocol mqtts --certs certs             mutual TLS, a certificate for each device
+  weir fleet --devices 100 --protocol iot-core --certs certs --target mqtts://<id>-ats.iot.<region>.amazonaws.com
+
+  weir fleet examples/fleet/mixed.json --duration 1m --record day.ndjson
+  weir fleet --replay day.ndjson --speed 10x --loop
+
+The scenario file, models, faults, thresholds: docs/fleet.md
 Exit codes: 0 done, 1 failed, 2 wrong usage or scenario, 3 a threshold was missed.`
 
 export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command {
@@ -59,6 +70,7 @@ export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command
     .option('--start-at <time>', 'the time devices live at: "now" or an ISO time')
     .addOption(new Option('--protocol <name>', 'how devices speak; taken from --target when left out').choices(driverNames))
     .option('--target <url>', 'gateway or broker; the usual port on this machine when left out')
+    .addOption(new Option('--mqtt-version <version>', 'what the iot-core driver speaks').choices(['3.1.1', '5']))
     .option('--certs <dir>', 'CA and device certificates for TLS, as `weir certs mint` writes them')
     .addOption(new Option('--qos <qos>', '0: fire and forget, 1: acknowledged').choices(['0', '1']))
     .option(
@@ -140,6 +152,7 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
     protocol: flags.protocol ?? (flags.target === undefined ? undefined : protocolOf(flags.target)),
     target: flags.target,
     certs: flags.certs,
+    mqttVersion: flags.mqttVersion,
     verify: flags.verify,
     workers: number('workers', flags.workers),
     replay: replayOf(file.replay, flags),

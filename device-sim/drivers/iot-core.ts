@@ -52,8 +52,9 @@ function createIotCoreDriver({ target, keepAliveMs, ca, credentials, mqttVersion
     async connect(clientId, signal) {
       signal.throwIfAborted()
       if (!credentials) throw new Error('iot-core needs a certificate for each device, from a folder named by certs')
-      const [{ default: sdk }, own, line] = await Promise.all([import('aws-iot-device-sdk-v2'), credentials(clientId), tunnel.line()])
+      const [{ default: sdk }, own] = await Promise.all([import('aws-iot-device-sdk-v2'), credentials(clientId)])
       signal.throwIfAborted()
+      const line = await tunnel.line()
       const { Basic } = sdk.http.HttpProxyAuthenticationType
       const proxy = new sdk.http.HttpProxyOptions('127.0.0.1', line.proxy.port, Basic, line.proxy.user, '-')
       const settings = { host: hostOf(target), port, clientId, keepAliveMs, ca, ...own, proxy }

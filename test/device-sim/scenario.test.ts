@@ -46,3 +46,7 @@ test('every field says what it is for', () => {
   const mute = Object.entries(scenarioSchema.shape).filter(([, field]) => !field.description)
   expect(mute.map(([name]) => name)).toEqual([])
 })
+
+test('iot-core and workers do not go together', () => {
+  expect(() => parseScenario({ protocol: 'iot-core', workers: 2 })).toThrow('scenario: workers: the iot-core driver has threads of its own')
+})

@@ -120,6 +120,16 @@ test('a subscriber sees what the broker hands on', async () => {
   expect(report.thresholds.every(({ ok }) => ok)).toBe(true)
 })
 
+test('what faults do on purpose is not held against the far end', async () => {
+  await using broker = await startBroker()
+  const faults = (['malformed', 'duplicate', 'reorder'] as const).map((kind) => ({ kind, chance: 0.3 }))
+  const report = await runFleet(parseScenario({ ...scenario, faults, target: broker.url, verify: 'subscriber' }))
+  expect(report.faults.malformed).toBeGreaterThan(0)
+  expect(report.delivered).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0 })
+  expect(report.delivered!.arrived).toBe(report.acked - report.delivered!.unknown)
+  expect(report.delivered!.unknown).toBeGreaterThanOrEqual(report.faults.malformed!)
+})
+
 test('a queue that loses one in ten is found out', async () => {
   await using broker = await startBroker()
   let lost = 0
