@@ -27,7 +27,7 @@ export interface Certificates {
   readonly credentials?: NonNullable<DriverOptions['credentials']>
 }
 
-/** A line of things.json: what to register in AWS IoT, and what a local gateway needs to know of a certificate. */
+/** One device: what to register in AWS IoT, and where its certificate is. */
 export interface Thing {
   readonly thingName: string
   readonly attributes: { readonly tenant: string; readonly site: string }
@@ -48,7 +48,7 @@ const dayMs = 86_400_000
  *     out/server.pem server.key    for the gateway
  *     out/devices/<id>.pem .key    one for each device, common name = id
  *     out/policy.json              an AWS IoT policy that keeps each device to its own topics
- *     out/things.json              the list
+ *     out/things.json              the registry a gateway reads: each thing, its tenant, its certificate id and its policy
  */
 export async function mintCertificates(
   devices: readonly Pick<Device, 'id' | 'tenant' | 'site'>[],
@@ -73,7 +73,7 @@ export async function mintCertificates(
   const things: Thing[] = []
   // A few at a time: keys are made in the thread pool, and a thousand open files would be too many.
   for (let i = 0; i < devices.length; i += atOnce) things.push(...(await Promise.all(devices.slice(i, i + atOnce).map(mint))))
-  await writeFile(join(out, 'things.json'), `${JSON.stringify(things, undefined, 2)}\n`)
+  await writeFile(join(out, 'things.json'), `${JSON.stringify(registryOf(things), undefined, 2)}\n`)
   await writeFile(join(out, 'policy.json'), `${JSON.stringify(policyFor(options), undefined, 2)}\n`)
   return things
 }
@@ -154,14 +154,35 @@ async function createAuthority({ now, days }: MintOptions) {
   }
 }
 
-/** Each thing connects under its own name, writes below its own topic and hears its own commands. [AWS thing policy variables] */
+function registryOf(things: readonly Thing[]): object {
+  return {
+    policies: { device: 'policy.json' },
+    things: things.map(({ thingName, attributes, certificateId }) => ({
+      thingName,
+      attributes,
+      tenant: attributes.tenant,
+      principals: [certificateId],
+      policies: ['device'],
+    })),
+  }
+}
+
+/**
+ * Each thing connects under its own name, writes below its own topic and hears its own commands. The thing is the one that
+ * the client id names, so only the condition keeps a device from connecting as another. [AWS thing policy variables]
+ */
 export function policyFor({ region, account, product }: Pick<MintOptions, 'region' | 'account' | 'product'>): object {
   const arn = (resource: string) => `arn:aws:iot:${region}:${account}:${resource}`
   const own = '${iot:Connection.Thing.Attributes[tenant]}/${iot:Connection.Thing.Attributes[site]}/${iot:Connection.Thing.ThingName}'
   return {
     Version: '2012-10-17',
     Statement: [
-      { Effect: 'Allow', Action: 'iot:Connect', Resource: arn('client/${iot:Connection.Thing.ThingName}') },
+      {
+        Effect: 'Allow',
+        Action: 'iot:Connect',
+        Resource: arn('client/${iot:Connection.Thing.ThingName}'),
+        Condition: { Bool: { 'iot:Connection.Thing.IsAttached': 'true' } },
+      },
       {
         Effect: 'Allow',
         Action: 'iot:Publish',

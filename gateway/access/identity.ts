@@ -143,12 +143,15 @@ interface ContextParts {
   readonly certificate?: DeviceCertificate | undefined
 }
 
-/** The thing is the one of that name, attached or not: policies ask `IsAttached` [AWS iot thing-policy-variables]. */
+/**
+ * The thing is the one that the client id names, attached or not: policies ask `IsAttached` [AWS iot thing-policy-variables].
+ * Without a client id, as on HTTP, it is the one thing that the principal speaks for, as with AWS's exclusive things.
+ */
 function contextOf(
   { clientId, sourceIp, domainName }: Credentials,
   { registry, clock, principal, certificate }: ContextParts,
 ): PolicyContext {
-  const thing = clientId === undefined ? undefined : registry.thing(clientId)
+  const thing = clientId === undefined ? only(registry.thingsOf(principal ?? '')) : registry.thing(clientId)
   return {
     clientId,
     sourceIp,
@@ -158,6 +161,8 @@ function contextOf(
     now: () => clock.now(),
   }
 }
+
+const only = <T>(list: readonly T[]): T | undefined => (list.length === 1 ? list[0] : undefined)
 
 function toPolicyThing({ thingName, thingTypeName, attributes, principals }: Thing, principal: string | undefined): PolicyThing {
   return { name: thingName, thingTypeName, attributes, attachedToPrincipal: principal !== undefined && principals.includes(principal) }

@@ -51,8 +51,17 @@ test('keys are for their owner only', async () => {
   expect((await stat(join(out, 'devices/d-1.key'))).mode & 0o777).toBe(0o600)
 })
 
-test('things.json lists what to register, under the id AWS gives a certificate', async () => {
-  expect(JSON.parse(await readFile(join(out, 'things.json'), 'utf8'))).toEqual(things)
+test('things.json is the registry, under the id AWS gives a certificate', async () => {
+  expect(JSON.parse(await readFile(join(out, 'things.json'), 'utf8'))).toEqual({
+    policies: { device: 'policy.json' },
+    things: things.map(({ thingName, attributes, certificateId }) => ({
+      thingName,
+      attributes,
+      tenant: attributes.tenant,
+      principals: [certificateId],
+      policies: ['device'],
+    })),
+  })
   const fingerprint = (await certificate('devices/d-1.pem')).fingerprint256.replaceAll(':', '').toLowerCase()
   expect(things[0]).toMatchObject({ thingName: 'd-1', attributes: { tenant: 'acme', site: 'site-1' }, certificateId: fingerprint })
 })

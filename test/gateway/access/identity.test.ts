@@ -85,6 +85,14 @@ describe('by certificate', () => {
     expect(may(identity, 'iot:Connect', on('client', 'freezer-2'))).toBe(false)
   })
 
+  test('without a client id, as on HTTP, a device is its only thing', async () => {
+    const identity = await setUp()({ certificate: pem('freezer-1') })
+    expect(identity.context.clientId).toBeUndefined()
+    expect(identity.context.thing).toMatchObject({ name: 'freezer-1', attachedToPrincipal: true })
+    expect(may(identity, 'iot:Publish', on('topic', 'dt/freezer-1/telemetry'))).toBe(true)
+    expect(may(identity, 'iot:Publish', on('topic', 'dt/freezer-2/telemetry'))).toBe(false)
+  })
+
   test('an unregistered certificate is refused, whatever its name says', async () => {
     await expect(setUp()({ certificate: pem('foreign'), clientId: 'freezer-1' })).rejects.toMatchObject({
       code: 'NOT_AUTHENTICATED',

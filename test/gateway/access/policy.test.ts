@@ -5,7 +5,7 @@ import { operatorNames } from '../../../gateway/access/conditions.ts'
 import { compilePolicies, type Verdict } from '../../../gateway/access/policy.ts'
 import { type PolicyDocument, type PolicyStatement, policyDocumentSchema } from '../../../gateway/access/policy-document.ts'
 import type { PolicyContext } from '../../../gateway/access/policy-variables.ts'
-import { evaluateVector, parseVector } from '../../../gateway/cli/policy.ts'
+import { evaluateVector, parseVector } from '../../../gateway/cli/policy-vectors.ts'
 
 const prefix = 'arn:aws:iot:us-east-1:123456789012:'
 

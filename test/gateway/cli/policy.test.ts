@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { evaluateVector, parseVector, policyCommand } from '../../../gateway/cli/policy.ts'
+import { policyCommand } from '../../../gateway/cli/policy.ts'
+import { evaluateVector, parseVector } from '../../../gateway/cli/policy-vectors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-policy-'))
 afterAll(() => rmSync(folder, { recursive: true }))

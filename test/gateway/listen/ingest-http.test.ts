@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { fastify, type InjectOptions } from 'fastify'
 import { describe, expect, test, vi } from 'vitest'
 import { GatewayError } from '../../../gateway/errors.ts'
@@ -193,4 +194,36 @@ describe('refusals', () => {
     expect(answer.json().message).toBe('MethodNotAllowedException')
     expect(published).not.toHaveBeenCalled()
   })
+})
+
+test('whatever a request looks like, it is taken or refused, and never our fault', async () => {
+  const { server, published } = setUp()
+  const ascii = fc.string({ unit: fc.constantFrom(...'abc/%2Ff0C+#$?&=.;~!*'), maxLength: 40 })
+  const text = fc.oneof(ascii, fc.base64String({ maxLength: 40 }), fc.constantFrom('0', '1', 'true', 'UTF8_DATA'))
+  const query = fc.array(
+    fc.tuple(fc.constantFrom('qos', 'retain', 'contentType', 'responseTopic', 'messageExpiry', '__proto__', 'x'), text),
+    { maxLength: 4 },
+  )
+  const headers = fc.dictionary(
+    fc.constantFrom(
+      'content-type',
+      'authorization',
+      'x-amz-mqtt5-user-properties',
+      'x-amz-mqtt5-payload-format-indicator',
+      'x-amz-mqtt5-correlation-data',
+      'x-forwarded-for',
+    ),
+    text,
+    { maxKeys: 4, noNullPrototype: true },
+  )
+  await fc.assert(
+    fc.asyncProperty(ascii, query, headers, fc.uint8Array({ maxLength: 1_200 }), async (path, pairs, fields, body) => {
+      const before = published.mock.calls.length
+      const url = `/topics/${path}?${pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`
+      const answer = await server.inject({ method: 'POST', url, headers: fields, payload: Buffer.from(body) })
+      expect([200, 400, 413, 415]).toContain(answer.statusCode)
+      expect(published.mock.calls.length - before).toBe(answer.statusCode === 200 ? 1 : 0)
+    }),
+    { numRuns: 1_000, seed: 9457 },
+  )
 })

@@ -1,0 +1,79 @@
+// A policy question as one line of JSON: policies, who asks, what for.
+import { z } from 'zod'
+import { problemsOf } from '../../lib/problems.ts'
+import { createArns, ownerOf } from '../access/arn.ts'
+import { compilePolicies, type Verdict } from '../access/policy.ts'
+import { parsePolicyDocument } from '../access/policy-document.ts'
+import { GatewayError, textOf } from '../errors.ts'
+
+const attributesSchema = z.record(z.string(), z.array(z.string()))
+
+const vectorSchema = z.strictObject({
+  id: z.string(),
+  section: z.string().optional(),
+  source: z.string().optional(),
+  policies: z.array(z.unknown()),
+  action: z.string(),
+  resource: z.string(),
+  context: z
+    .strictObject({
+      clientId: z.string().optional(),
+      thing: z
+        .strictObject({
+          name: z.string(),
+          attachedToPrincipal: z.boolean().optional(),
+          thingTypeName: z.string().optional(),
+          attributes: z.record(z.string(), z.string()).optional(),
+        })
+        .nullable()
+        .optional(),
+      certificate: z
+        .strictObject({
+          CertificateId: z.string().optional(),
+          SerialNumber: z.string().optional(),
+          AvailableKeys: z.string().optional(),
+          Subject: attributesSchema.optional(),
+          Issuer: attributesSchema.optional(),
+        })
+        .nullable()
+        .optional(),
+      sourceIp: z.string().optional(),
+      domainName: z.string().optional(),
+      connectAttributes: z.array(z.string()).optional(),
+      lastWillTopic: z.string().optional(),
+    })
+    .default({}),
+  expect: z.strictObject({ decision: z.enum(['allow', 'explicitDeny', 'implicitDeny']) }).optional(),
+})
+
+export type PolicyVector = z.infer<typeof vectorSchema>
+
+/** One line of a vector file. Throws CONFIG_INVALID, naming the line, for anything it does not know. */
+export function parseVector(text: string, lineNumber: number): PolicyVector {
+  const { data, error } = vectorSchema.safeParse(parseJson(text, `line ${lineNumber}`))
+  if (!error) return data
+  const problems = problemsOf(vectorSchema, error).map((text) => `line ${lineNumber}: ${text}`)
+  throw new GatewayError('CONFIG_INVALID', problems.join('\n'))
+}
+
+export function evaluateVector({ policies, action, resource, context }: PolicyVector, name: string): Verdict {
+  const documents = policies.map((policy, index) => parsePolicyDocument(policy, `${name}: policies[${index}]`))
+  return compilePolicies(documents)
+    .bind({ ...context, lastWillTopic: willArn(context.lastWillTopic, resource) })
+    .decide(action, resource)
+}
+
+/** The will's ARN, in the region and account of the client that connects. */
+function willArn(topic: string | undefined, resource: string): string | undefined {
+  const owner = ownerOf(resource)
+  return topic === undefined || !owner ? undefined : createArns(owner).topic(topic)
+}
+
+/** Throws CONFIG_INVALID, naming what is not JSON. */
+export function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new GatewayError('CONFIG_INVALID', `${name}: not JSON: ${textOf(error)}`)
+  }
+}
