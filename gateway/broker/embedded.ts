@@ -1,12 +1,16 @@
 // The broker inside the gateway: aedes, told to acknowledge only what is safely ours. The only file that imports it.
 import type { Duplex } from 'node:stream'
-import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
+import { Aedes, type AedesPublishPacket, type Client } from 'aedes'
 import type { Clock } from '../../lib/clock.ts'
 import type { Access } from '../access/access.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
-import type { Message, MqttProperties, Source } from '../message.ts'
+import type { Source } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Broker, Ingest, Peer } from './broker.ts'
+import { createInlet, type Inlet } from './inlet.ts'
+import { type PublishPacket, toPacket } from './packet.ts'
+import { createSubscriptions, type LiveSubscriptions, type StoredSubscriptions, watchLive, watchStored } from './subscriptions.ts'
+import { gate, keepAlive, type TapClient, tap } from './tap.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly ingest: Ingest
@@ -27,9 +31,17 @@ const drainTimeoutMs = 2_000
 const reasons = { serverBusy: 0x89, qosNotSupported: 0x9b } as const
 
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
-  const { ingest, access, observe, maxPacketBytes = 149_504 } = options
+  const { ingest, access, observe, clock, maxPacketBytes = 149_504 } = options
+  const subscriptions = createSubscriptions()
   const peers = new WeakMap<Duplex, Peer>()
   const sources = new WeakMap<Client, Source>()
+  /** Also of those that have left: their wills come last. */
+  const inlets = new WeakMap<Client, Inlet>()
+  const connected = new Set<Client>()
+  /** Packets taken early that came to nothing: aedes gets them after all, to answer them. */
+  const refused = new WeakMap<object, { readonly error: unknown }>()
+  let stopWatch = () => {}
+
   const sourceOf = (client: Client) => {
     const known = sources.get(client)
     if (known) return known
@@ -56,11 +68,9 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     receiveMaximum: 100,
     authorizePublish(client, packet, done) {
       if (!client) return done(null)
-      const source = sourceOf(client)
-      admit(packet, source, options).then(
-        () => done(null),
-        (error) => refuse(client, packet, error, done),
-      )
+      const early = refused.get(packet)
+      if (early) return refuse(client, packet, early.error, done)
+      inlets.get(client)!.authorize(packet, (error) => (error === undefined ? done(null) : refuse(client, packet, error, done)))
     },
     authorizeSubscribe(client, subscription, done) {
       try {
@@ -78,6 +88,24 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       return null
     },
   })
+
+  watchLive(broker as unknown as LiveSubscriptions, subscriptions)
+
+  const open = (client: Client): Inlet => {
+    const tapped = client as Client & TapClient
+    const gated = gate(client.conn, () => inlet.full)
+    const inlet = createInlet({
+      ...{ client: tapped, ingest, access, observe, clock, ids: options.ids, subscriptions, maxPacketBytes },
+      source: () => sourceOf(client),
+      onRoom: gated.open,
+      onRefused(packet, error) {
+        refused.set(packet, { error })
+        early.handOver(packet)
+      },
+    })
+    const early = tap(tapped, inlet.take)
+    return inlet
+  }
 
   /** What happens to a PUBLISH that was not taken: never an acknowledgement that could pass for a success. */
   const refuse = (client: Client, packet: PublishPacket, error: unknown, done: (error?: Error | null) => void) => {
@@ -101,79 +129,29 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   broker.on('connectionError', failed)
 
   return {
-    start: () => broker.listen(),
+    async start() {
+      await broker.listen()
+      watchStored((broker as unknown as { persistence: StoredSubscriptions }).persistence, subscriptions)
+      stopWatch = clock.every(1_000, () => {
+        for (const client of connected) if (inlets.get(client)?.full) keepAlive(client as Client & TapClient)
+      })
+    },
     accept(stream, peer) {
       peers.set(stream, peer)
-      broker.handle(stream)
+      const client = broker.handle(stream)
+      inlets.set(client, open(client))
+      connected.add(client)
+      stream.once('close', () => connected.delete(client))
     },
     async publish(message) {
       await ingest(message)
       await new Promise<void>((resolve, reject) => {
-        broker.publish(toPacket(message), (error) => (error ? reject(error) : resolve()))
+        broker.publish(toPacket(message) as AedesPublishPacket, (error) => (error ? reject(error) : resolve()))
       })
     },
-    stop: () => new Promise((resolve) => (broker.closed ? resolve() : broker.close(() => resolve()))),
+    stop() {
+      stopWatch()
+      return new Promise((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
+    },
   }
-}
-
-async function admit(packet: PublishPacket, source: Source, { access, ingest, clock, ids, observe }: EmbeddedBrokerOptions): Promise<void> {
-  const { topic, qos } = packet
-  const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-  try {
-    access.publish(source, { topic, qos, bytes: payload.length })
-  } catch (error) {
-    observe.record('message.refused', { code: codeOf(error, 'NOT_AUTHORIZED'), clientId: source.clientId, topic, detail: textOf(error) })
-    throw error
-  }
-  const tenant = access.tenantOf(source, topic)
-  const properties = packet.properties === undefined ? undefined : toProperties(packet.properties)
-  await ingest({
-    id: ids(),
-    topic,
-    payload,
-    qos: qos === 0 ? 0 : 1,
-    retain: packet.retain ?? false,
-    receivedAt: clock.now(),
-    source: tenant === source.tenant ? source : { ...source, tenant: tenant! },
-    hops: 0,
-    ...(properties ? { properties } : {}),
-  })
-}
-
-function toProperties(from: NonNullable<PublishPacket['properties']>): MqttProperties {
-  const { contentType, payloadFormatIndicator, responseTopic, correlationData, messageExpiryInterval, userProperties } = from
-  return {
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(payloadFormatIndicator === undefined ? {} : { payloadFormatIndicator }),
-    ...(responseTopic === undefined ? {} : { responseTopic }),
-    ...(correlationData === undefined ? {} : { correlationData }),
-    ...(messageExpiryInterval === undefined ? {} : { messageExpiryIntervalSeconds: messageExpiryInterval }),
-    ...(userProperties === undefined ? {} : { userProperties: pairs(userProperties) }),
-  }
-}
-
-function pairs(from: Readonly<Record<string, string | string[]>>): readonly (readonly [string, string])[] {
-  return Object.entries(from).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
-}
-
-function toPacket({ topic, payload, qos, retain, properties }: Message): AedesPublishPacket {
-  const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as AedesPublishPacket
-  if (properties) packet.properties = fromProperties(properties)
-  return packet
-}
-
-function fromProperties(properties: MqttProperties): NonNullable<PublishPacket['properties']> {
-  const { correlationData, messageExpiryIntervalSeconds, userProperties, ...same } = properties
-  return {
-    ...same,
-    ...(correlationData ? { correlationData: Buffer.from(correlationData) } : {}),
-    ...(messageExpiryIntervalSeconds === undefined ? {} : { messageExpiryInterval: messageExpiryIntervalSeconds }),
-    ...(userProperties ? { userProperties: grouped(userProperties) } : {}),
-  }
-}
-
-function grouped(entries: readonly (readonly [string, string])[]): Record<string, string[]> {
-  const groups: Record<string, string[]> = Object.create(null)
-  for (const [name, value] of entries) groups[name] = [...(groups[name] ?? []), value]
-  return groups
 }

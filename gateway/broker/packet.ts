@@ -1,0 +1,68 @@
+// A PUBLISH as a message, and a message as a PUBLISH. The packet's shape is what mqtt-packet parses; no library is needed to say so.
+import type { Message, MqttProperties } from '../message.ts'
+
+export interface PublishPacket {
+  readonly cmd: 'publish'
+  readonly topic: string
+  readonly payload: string | Buffer
+  readonly qos: 0 | 1 | 2
+  readonly retain?: boolean
+  readonly dup?: boolean
+  readonly messageId?: number | undefined
+  /** Bytes after the fixed header; absent in a will and in what the gateway publishes itself. */
+  readonly length?: number
+  readonly properties?: PacketProperties | undefined
+}
+
+/** The part of MQTT 5's properties that a PUBLISH may have [MQTT5-3.3.2.3]. */
+interface PacketProperties {
+  readonly contentType?: string
+  readonly payloadFormatIndicator?: boolean
+  readonly responseTopic?: string
+  readonly correlationData?: Buffer
+  readonly messageExpiryInterval?: number
+  readonly userProperties?: Readonly<Record<string, string | string[]>>
+  readonly topicAlias?: number
+}
+
+export function payloadOf({ payload }: PublishPacket): Buffer {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload
+}
+
+export function toProperties(from: PacketProperties): MqttProperties {
+  const { contentType, payloadFormatIndicator, responseTopic, correlationData, messageExpiryInterval, userProperties } = from
+  return {
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(payloadFormatIndicator === undefined ? {} : { payloadFormatIndicator }),
+    ...(responseTopic === undefined ? {} : { responseTopic }),
+    ...(correlationData === undefined ? {} : { correlationData }),
+    ...(messageExpiryInterval === undefined ? {} : { messageExpiryIntervalSeconds: messageExpiryInterval }),
+    ...(userProperties === undefined ? {} : { userProperties: pairs(userProperties) }),
+  }
+}
+
+function pairs(from: Readonly<Record<string, string | string[]>>): readonly (readonly [string, string])[] {
+  return Object.entries(from).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
+}
+
+/** For the broker to hand to its subscribers. */
+export function toPacket({ topic, payload, qos, retain, properties }: Message): PublishPacket {
+  const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const
+  return properties ? { ...packet, properties: fromProperties(properties) } : packet
+}
+
+function fromProperties(properties: MqttProperties): PacketProperties {
+  const { correlationData, messageExpiryIntervalSeconds, userProperties, ...same } = properties
+  return {
+    ...same,
+    ...(correlationData ? { correlationData: Buffer.from(correlationData) } : {}),
+    ...(messageExpiryIntervalSeconds === undefined ? {} : { messageExpiryInterval: messageExpiryIntervalSeconds }),
+    ...(userProperties ? { userProperties: grouped(userProperties) } : {}),
+  }
+}
+
+function grouped(entries: readonly (readonly [string, string])[]): Record<string, string[]> {
+  const groups: Record<string, string[]> = Object.create(null)
+  for (const [name, value] of entries) groups[name] = [...(groups[name] ?? []), value]
+  return groups
+}
