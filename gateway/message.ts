@@ -45,6 +45,7 @@ export interface Message {
 }
 
 const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const pairs = [...base32].flatMap((first) => [...base32].map((second) => first + second))
 
 /** A source of ULIDs that sort in the order they were made, also within one millisecond. */
 export function createIds(now: () => number, random: () => number): () => string {
@@ -52,6 +53,8 @@ export function createIds(now: () => number, random: () => number): () => string
   let prefix = ''
   let high = 0
   let low = 0
+  let upper = -1
+  let middle = ''
   return () => {
     const at = now()
     if (at > time) {
@@ -62,7 +65,12 @@ export function createIds(now: () => number, random: () => number): () => string
     } else {
       low++
     }
-    return prefix + encode(low, 8)
+    const million = Math.floor(low / 2 ** 20)
+    if (million !== upper) {
+      upper = million
+      middle = encode(million, 4)
+    }
+    return prefix + middle + pairs[(low >> 10) & 1023]! + pairs[low & 1023]!
   }
 }
 

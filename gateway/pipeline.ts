@@ -37,16 +37,23 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
   let closed = false
   let draining: Promise<void> | undefined
 
-  const settle = async (entry: Entry) => {
-    try {
-      const outcome = entry.expired ? tooOld(entry.message) : await dispatch(entry.message, ruleSet(), stopping.signal)
-      if (entry.settle(outcome)) observe.record('message.settled', { outcome })
-    } catch (error) {
-      // Only a stop gets here: the entry stays unsettled, and the spool still owns it.
-      if (!stopping.signal.aborted) throw error
-    } finally {
-      slots.release()
-    }
+  const settle = (entry: Entry, outcome: Outcome) => {
+    if (entry.settle(outcome)) observe.record('message.settled', { outcome })
+    slots.release()
+  }
+
+  /** Most outcomes are known later; what no rule wants is settled on the spot. */
+  const pass = (entry: Entry) => {
+    const outcome = entry.expired ? tooOld(entry.message) : dispatch(entry.message, ruleSet(), stopping.signal)
+    if (typeof outcome === 'string') return settle(entry, outcome)
+    outcome.then(
+      (known) => settle(entry, known),
+      (error) => {
+        slots.release()
+        // Only a stop gets here: the entry stays unsettled, and the spool still owns it.
+        if (!stopping.signal.aborted) throw error
+      },
+    )
   }
 
   const tooOld = ({ id, topic }: Message): Outcome => {
@@ -56,24 +63,26 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
 
   const drain = async () => {
     for await (const entry of spool.read(stopping.signal)) {
-      await slots.take()
-      void settle(entry)
+      while (!slots.take()) await slots.freed()
+      pass(entry)
     }
   }
 
   return {
-    async ingest(message: Message) {
+    ingest(message) {
       pending++
-      try {
-        if (closed) throw new GatewayError('STOPPING', 'the gateway is shutting down')
-        await spool.append(message)
-        observe.record('message.accepted', { transport: message.source.transport })
-      } catch (error) {
-        observe.record(message.qos === 0 ? 'message.shed' : 'message.refused', refusal(message, error))
-        throw error
-      } finally {
-        pending--
-      }
+      const appended = closed ? Promise.reject(new GatewayError('STOPPING', 'the gateway is shutting down')) : spool.append(message)
+      return appended.then(
+        () => {
+          pending--
+          observe.record('message.accepted', { transport: message.source.transport })
+        },
+        (error) => {
+          pending--
+          observe.record(message.qos === 0 ? 'message.shed' : 'message.refused', refusal(message, error))
+          throw error
+        },
+      )
     },
     get pending() {
       return pending
@@ -102,19 +111,27 @@ function refusal({ topic, source: { clientId, transport, tenant } }: Message, er
 /** A counting semaphore for one taker. */
 function createSlots(size: number) {
   let taken = 0
-  let freed = Promise.withResolvers<void>()
+  let waiting: PromiseWithResolvers<void> | undefined
+  const freed = () => {
+    waiting ??= Promise.withResolvers()
+    return waiting.promise
+  }
   return {
-    async take() {
-      while (taken >= size) await freed.promise
+    /** false: none was free. */
+    take() {
+      if (taken >= size) return false
       taken++
+      return true
     },
     release() {
       taken--
-      freed.resolve()
-      freed = Promise.withResolvers()
+      waiting?.resolve()
+      waiting = undefined
     },
+    /** Resolves at the next release. */
+    freed,
     async idle() {
-      while (taken > 0) await freed.promise
+      while (taken > 0) await freed()
     },
   }
 }

@@ -14,29 +14,34 @@ export interface Metrics {
   series(event: EventName): readonly Series[]
 }
 
+/** A tree with a level per label: finding a number takes a look-up per label, and no key has to be put together. */
+interface Node {
+  value: number
+  readonly children: Map<string, Node>
+}
+
 interface Counter {
   readonly labels: readonly string[]
-  /** By label values joined with NUL; the empty key where there are no labels. */
-  readonly values: Map<string, number>
+  readonly root: Node
 }
 
 export function createMetrics(): Metrics {
   const kinds: readonly (readonly [string, EventKind])[] = Object.entries(events)
-  const counters = new Map<string, Counter>(kinds.map(([event, { labels = [] }]) => [event, { labels, values: new Map() }]))
+  const counters = new Map<string, Counter>(kinds.map(([event, { labels = [] }]) => [event, { labels, root: createNode() }]))
 
   const series = (event: EventName) => {
-    const { labels, values } = counters.get(event)!
-    return [...values].map(([key, value]) => {
-      const parts = key.split('\0')
-      return { labels: Object.fromEntries(labels.map((label, index) => [label, parts[index] ?? ''])), value }
-    })
+    const { labels, root } = counters.get(event)!
+    const found: Series[] = []
+    collect(root, labels, {}, found)
+    return found
   }
 
   return {
     count(event, fields) {
-      const { labels, values } = counters.get(event)!
-      const key = keyOf(labels, fields)
-      values.set(key, (values.get(key) ?? 0) + (fields.count ?? 1))
+      const { labels, root } = counters.get(event)!
+      let node = root
+      for (let i = 0; i < labels.length; i++) node = childOf(node, fields[labels[i]!])
+      node.value += fields.count ?? 1
     },
     total: (event, where = {}) =>
       series(event)
@@ -46,9 +51,23 @@ export function createMetrics(): Metrics {
   }
 }
 
-function keyOf(labels: readonly string[], fields: Fields): string {
-  if (labels.length === 0) return ''
-  let key = String(fields[labels[0]!] ?? '')
-  for (let i = 1; i < labels.length; i++) key += `\0${String(fields[labels[i]!] ?? '')}`
-  return key
+function createNode(): Node {
+  return { value: 0, children: new Map() }
+}
+
+function childOf({ children }: Node, field: unknown): Node {
+  const label = typeof field === 'string' ? field : String(field ?? '')
+  const known = children.get(label)
+  if (known) return known
+  const node = createNode()
+  children.set(label, node)
+  return node
+}
+
+/** Appends every number below the node; an event that never happened has none. */
+function collect(node: Node, labels: readonly string[], path: Readonly<Record<string, string>>, found: Series[]): void {
+  const [label, ...rest] = labels
+  if (label === undefined) {
+    if (node.value !== 0) found.push({ labels: path, value: node.value })
+  } else for (const [value, child] of node.children) collect(child, rest, { ...path, [label]: value }, found)
 }

@@ -13,44 +13,67 @@ export type Outcome = 'delivered' | 'unmatched' | 'dead'
  * Resolves when every action has accepted or failed for good. Rejects only when the signal aborts: the message is then still the caller's.
  * The actions see messages in the order of the calls: everything up to their `deliver` happens before this returns.
  */
-export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal) => Promise<Outcome>
+export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal) => Outcome | Promise<Outcome>
 
 const basicIngest = '$aws/rules/'
-const parallelReplies: readonly Promise<Outcome>[] = []
 
 export function createDispatch({ observe, environment }: { readonly observe: Observe; readonly environment: Environment }): Dispatch {
-  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal): Promise<Outcome> | undefined => {
+  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal): Outcome | Promise<Outcome> => {
     let body: Uint8Array | undefined
     try {
       body = rule.evaluate(scope)
     } catch (error) {
       observe.record('rule.failed', { rule: rule.name, code: codeOf(error, 'RULE_FAILED'), messageId: message.id, detail: textOf(error) })
-      return Promise.resolve('dead')
+      return 'dead'
     }
-    if (body === undefined) return undefined
+    if (body === undefined) return 'unmatched'
     observe.record('rule.matched', { rule: rule.name })
+    const { sinks } = rule
+    if (sinks.length === 1) return deliverOne(rule, { message, rule: rule.name, body, scope, key: keyOf(message, rule, 0) }, signal)
     return deliverAll(rule, { message, rule: rule.name, body, scope, key: '' }, signal)
   }
 
-  const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
-    const keyed = rule.sinks.map((_, index) => ({ ...delivery, key: `${delivery.message.id}.${rule.name}.${index}` }))
-    const results = await Promise.allSettled(rule.sinks.map((sink, index) => sink.deliver(keyed[index]!, signal)))
-    signal.aborted && results.some(({ status }) => status === 'rejected') && signal.throwIfAborted()
-    const failures = results.flatMap((result, index) => failureOf(rule, rule.sinks[index]!, delivery.message, result))
-    if (failures.length === 0) return 'delivered'
-    await runErrorAction(rule, delivery, failures, signal)
-    return 'dead'
+  /** What nearly every message needs, with one promise and no array. */
+  const deliverOne = (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
+    const sink = rule.sinks[0]!
+    return attempt(sink, delivery, signal).then(
+      () => {
+        delivered(rule, sink)
+        return 'delivered'
+      },
+      (error) => {
+        signal.throwIfAborted()
+        return giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal)
+      },
+    )
   }
 
-  const failureOf = (rule: Rule, sink: Sink, message: Message, result: PromiseSettledResult<void>): readonly Failure[] => {
-    const labels = { rule: rule.name, action: sink.action }
-    if (result.status === 'fulfilled') {
-      observe.record('action.delivered', labels)
-      return []
+  const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
+    const { message } = delivery
+    const results = await Promise.allSettled(
+      rule.sinks.map((sink, index) => attempt(sink, { ...delivery, key: keyOf(message, rule, index) }, signal)),
+    )
+    if (results.some(({ status }) => status === 'rejected')) signal.throwIfAborted()
+    const failures: Failure[] = []
+    for (const [index, result] of results.entries()) {
+      const sink = rule.sinks[index]!
+      if (result.status === 'fulfilled') delivered(rule, sink)
+      else failures.push(failed(rule, sink, message, result.reason))
     }
-    const code = codeOf(result.reason, 'ACTION_FAILED')
-    observe.record('action.failed', { ...labels, code, messageId: message.id, topic: message.topic, detail: textOf(result.reason) })
-    return [{ action: sink.action, error: result.reason }]
+    return failures.length === 0 ? 'delivered' : giveUp(rule, delivery, failures, signal)
+  }
+
+  const delivered = (rule: Rule, { action }: Sink) => observe.record('action.delivered', { rule: rule.name, action })
+
+  const failed = (rule: Rule, { action }: Sink, { id, topic }: Message, error: unknown): Failure => {
+    const code = codeOf(error, 'ACTION_FAILED')
+    observe.record('action.failed', { rule: rule.name, action, code, messageId: id, topic, detail: textOf(error) })
+    return { action, error }
+  }
+
+  const giveUp = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal): Promise<Outcome> => {
+    await runErrorAction(rule, delivery, failures, signal)
+    return 'dead'
   }
 
   const runErrorAction = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal) => {
@@ -68,13 +91,32 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
     }
   }
 
-  return async (message, ruleSet, signal) => {
-    const scope = createScope(message, environment)
+  return (message, ruleSet, signal) => {
     const rules = rulesFor(message, ruleSet, observe)
-    const running = rules.flatMap((rule) => runRule(rule, scope, message, signal) ?? parallelReplies)
-    if (running.length === 0) return 'unmatched'
-    const outcomes = await Promise.all(running)
-    return outcomes.includes('dead') ? 'dead' : 'delivered'
+    if (rules.length === 0) return 'unmatched'
+    const scope = createScope(message, environment)
+    if (rules.length === 1) return runRule(rules[0]!, scope, message, signal)
+    const outcomes = rules.map((rule) => runRule(rule, scope, message, signal))
+    return outcomes.every((outcome) => typeof outcome === 'string') ? worstOf(outcomes) : Promise.all(outcomes).then(worstOf)
+  }
+}
+
+/** One rule's failure is the message's; a rule that did not want it says nothing. */
+function worstOf(outcomes: readonly Outcome[]): Outcome {
+  if (outcomes.includes('dead')) return 'dead'
+  return outcomes.includes('delivered') ? 'delivered' : 'unmatched'
+}
+
+function keyOf({ id }: Message, { name }: Rule, index: number): string {
+  return `${id}.${name}.${index}`
+}
+
+/** A sink that throws instead of rejecting is treated alike. */
+function attempt(sink: Sink, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  try {
+    return sink.deliver(delivery, signal)
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 

@@ -85,7 +85,7 @@ test('when the time to drain is over the rest is let go, and its senders are tol
 })
 
 test('a refused QoS 0 message is shed, not refused: nobody was promised anything', async () => {
-  const { pipeline, ledger } = await aPipeline(async () => 'delivered')
+  const { pipeline, ledger } = await aPipeline(() => 'delivered')
   await expect(pipeline.ingest(createMessage('x'.repeat(2_000_000), { qos: 0 }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
   expect(ledger()).toMatchObject({ refused: {}, shed: { SPOOL_FULL: 1 } })
 })
