@@ -91,7 +91,11 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function demoConfig(): GatewayConfigInput {
-  return { consumers: consumed.map((queue) => ({ queue, handler: { kind: 'log' as const } })) }
+  // Short polls: with the embedded SQS, an abandoned long one would hide a message for its visibility timeout.
+  const consumer = (queue: string) => ({ queue, handler: { kind: 'log' as const }, wait: '1s' })
+  const [telemetry, ...others] = consumed.map(consumer)
+  // One tenant's excess waits aside, so that the quiet ones are found behind it.
+  return { consumers: [{ ...telemetry!, sideline: { queue: 'telemetry-overflow' } }, ...others] }
 }
 
 function startFleet({ devices, duration, seed }: Flags, gateway: Gateway, signal: AbortSignal) {

@@ -1,13 +1,13 @@
 // What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { parseAs } from '../lib/problems.ts'
 import { driverNames, drivers } from './drivers/index.ts'
 import { FleetError } from './errors.ts'
 import { fault } from './faults.ts'
 import { chance, duration } from './fields.ts'
 import { models } from './models/index.ts'
 import { phase } from './phases.ts'
-import { explainProblem } from './problems.ts'
 import { interval } from './schedule.ts'
 import { parseThreshold } from './thresholds.ts'
 
@@ -157,9 +157,7 @@ export type Population = Scenario['populations'][number]
 
 /** Throws a FleetError (exit code 2) whose sentence names every wrong field. */
 export function parseScenario(input: unknown, file = 'scenario'): Scenario {
-  const { success, data, error } = scenarioSchema.safeParse(input)
-  if (success) return data
-  throw new FleetError(`${file}: ${error.issues.map((issue) => explainProblem(issue, scenarioSchema, input)).join('; ')}`, 2)
+  return parseAs(scenarioSchema, input, file, (problems) => new FleetError(problems, 2))
 }
 
 /** The text of a scenario file as an object, not yet checked, so that flags can be laid over it. */

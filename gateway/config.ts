@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { problemsOf } from '../lib/problems.ts'
+import { parseAs } from '../lib/problems.ts'
 import { accessSchema } from './access/access.ts'
 import { awsSchema } from './aws.ts'
 import { consumerSchema } from './consume/consumer-config.ts'
-import { GatewayError, textOf } from './errors.ts'
+import { GatewayError, invalidConfig, textOf } from './errors.ts'
 import { type Port, portSchema } from './listen/door.ts'
 import { type TlsConfig, tlsSchema } from './listen/tls.ts'
 import { localSchema } from './local/local.ts'
@@ -94,10 +94,7 @@ export function thingsPathOf({ access, certs }: GatewayConfig): string | undefin
 
 /** Throws CONFIG_INVALID with every problem, one a line. */
 export function parseConfig(value: unknown, where = 'config'): GatewayConfig {
-  const parsed = configSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const problems = problemsOf(configSchema, parsed.error).map((problem) => `${where}: ${problem}`)
-  throw new GatewayError('CONFIG_INVALID', problems.join('\n'))
+  return parseAs(configSchema, value, where, invalidConfig)
 }
 
 /** Reads a JSON file, with `${NAME}` in its strings filled from the environment. */
@@ -108,14 +105,7 @@ export function readConfig(path: string, environment: Readonly<Record<string, st
 /** The queues and topics themselves, whether the config holds them or names their file. */
 export function resourcesOf({ resources = bundled('resources.json') }: GatewayConfig): Resources {
   if (typeof resources !== 'string') return resources
-  const parsed = resourcesSchema.safeParse(readJson(resources))
-  if (parsed.success) return parsed.data
-  throw new GatewayError(
-    'CONFIG_INVALID',
-    problemsOf(resourcesSchema, parsed.error)
-      .map((problem) => `${resources}: ${problem}`)
-      .join('\n'),
-  )
+  return parseAs(resourcesSchema, readJson(resources), resources, invalidConfig)
 }
 
 export function rulesDirOf({ rules }: GatewayConfig): string {

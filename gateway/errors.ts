@@ -82,6 +82,11 @@ export class GatewayError extends Error {
   }
 }
 
+/** For parsers of what people wrote: the sentences become the error they see. */
+export function invalidConfig(problems: string): GatewayError {
+  return new GatewayError('CONFIG_INVALID', problems)
+}
+
 /** The code of any thrown thing: its own when it is ours, else the one given. */
 export function codeOf(error: unknown, otherwise: ErrorCode): ErrorCode {
   return error instanceof GatewayError ? error.code : otherwise

@@ -13,9 +13,10 @@ import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
 import type { Broker } from './broker/broker.ts'
 import { createEmbeddedBroker } from './broker/embedded.ts'
 import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
+import { type BacklogReport, createBacklog } from './consume/backlog.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
-import type { Handler, QueueDepth } from './consume/queue.ts'
+import type { Handler } from './consume/queue.ts'
 import { createSqsQueue } from './consume/sqs-queue.ts'
 import { createAdmin } from './dashboard/server.ts'
 import { textOf } from './errors.ts'
@@ -47,7 +48,7 @@ import type { Spool } from './spool/spool.ts'
 export type Ports = Readonly<Record<string, number>>
 
 /** Without numbers where the queue could not be asked. */
-export type QueueState = { readonly name: string } & Partial<QueueDepth>
+export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'>
 
 export interface GatewayOptions {
   readonly config: GatewayConfig
@@ -125,7 +126,6 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
   pipeline.start()
   stops.unshift(() => pipeline.stop(0))
 
-  const queues = watchQueues(aws, resources)
   const consumers: Consumer[] = []
   for (const consumer of config.consumers) {
     const built = await buildConsumer(consumer, { ...deps, handler: handlers[consumer.queue] })
@@ -133,6 +133,8 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
     consumers.push(built)
     stops.unshift(() => built.stop())
   }
+
+  const queues = watchQueues(aws, resources, consumers)
 
   const ids = createIds(clock.now, random)
   const things = thingsPath === undefined ? noThings : await loadThings(thingsPath)
@@ -251,12 +253,23 @@ async function prepareResources(aws: Aws, resources: Resources, target: string, 
   if (!(await attempt())) goOn().catch(() => undefined) // only the stop ends its sleep early
 }
 
-/** Every queue of the configuration, and its dead-letter queue. */
-function watchQueues(aws: Aws, { queues }: Resources): () => Promise<readonly QueueState[]> {
-  const watched = Object.keys(queues)
+/** Every queue of the configuration and its dead-letter queue, looked at when somebody asks: polling costs money on AWS. */
+function watchQueues(aws: Aws, { queues }: Resources, consumers: readonly Consumer[]): () => Promise<readonly QueueState[]> {
+  const backlogs = Object.keys(queues)
     .flatMap((name) => [name, deadLetterNameOf(name)])
-    .map((name) => createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock }))
-  return () => Promise.all(watched.map(async (queue) => ({ name: queue.name, ...(await queue.depth().catch(() => undefined)) })))
+    .map((name) => {
+      const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
+      const consumer = consumers.find((consumer) => consumer.queue === name)
+      return { name, backlog: createBacklog({ queue, clock, ...(consumer ? { stats: consumer.stats } : {}) }) }
+    })
+  const look = async ({ name, backlog }: (typeof backlogs)[number]): Promise<QueueState> => {
+    const asked = await backlog.sample().then(
+      () => true,
+      () => false,
+    )
+    return asked ? backlog.report() : { queue: name }
+  }
+  return () => Promise.all(backlogs.map(look))
 }
 
 type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]

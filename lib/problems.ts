@@ -1,69 +1,121 @@
-// What is wrong with a person's file, in sentences: the path, what was expected, and the key they probably meant.
+// From a schema's complaint to a sentence: the path, what was expected, and the name that was probably meant.
 import type { z } from 'zod'
 import { nearest } from './nearest.ts'
 
-/** One sentence per problem, such as `listen.mqtt: expected number, received string`. */
-export function problemsOf(schema: z.ZodType, error: z.ZodError): readonly string[] {
-  return error.issues.flatMap((issue) => sentences(schema, issue, issue.path))
+type Schema = z.ZodType
+
+/** The value as the schema reads it. Else throws what `refuse` makes of the problems: one sentence a line, each beginning with `where`. */
+export function parseAs<T extends Schema>(schema: T, value: unknown, where: string, refuse: (problems: string) => Error): z.output<T> {
+  const { success, data, error } = schema.safeParse(value)
+  if (success) return data
+  throw refuse(error.issues.map((issue) => `${where}: ${explain(issue, schema, value)}`).join('\n'))
 }
 
-function sentences(schema: z.ZodType, issue: z.core.$ZodIssue, path: readonly PropertyKey[]): readonly string[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(schema, path, key))
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // The branch that got furthest is the one that was meant.
-    const closest = [...issue.errors].sort((a, b) => depthOf(b) - depthOf(a) || a.length - b.length)[0]!
-    if (depthOf(closest) > 0) return closest.flatMap((inner) => sentences(schema, inner, [...path, ...inner.path]))
-    return [
-      `${pathText(path)}: expected ${issue.errors.map((branch) => branch[0]?.message.replace(/^Invalid \w+: expected /, '')).join(' or ')}`,
-    ]
-  }
-  return [`${pathText(path)}: ${issue.message.replace(/^Invalid input: /, '')}`]
-}
-
-function unknownKey(schema: z.ZodType, path: readonly PropertyKey[], key: string): string {
-  const known = keysAt(schema, path)
-  const meant = nearest(key, known)
-  const hint = meant ? `; did you mean ${meant}?` : known.length > 0 ? `; known here: ${known.join(', ')}` : ''
-  return `${pathText([...path, key])}: unknown key${hint}`
-}
-
-const depthOf = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map(({ path }) => path.length))
-
-/** `['actions', 0, 'sqs']` → `actions[0].sqs` */
+/** `['actions', 0, 'sqs']` becomes `actions[0].sqs`. */
 export function pathText(path: readonly PropertyKey[]): string {
   const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
-  return text.replace(/^\./, '') || '(top level)'
+  return text.replace(/^\./, '')
 }
 
-/** The keys an object at this path may have, over all branches of unions on the way. */
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  let here: readonly unknown[] = objectsIn(schema)
-  for (const part of path) here = here.flatMap((node) => child(node, part)).flatMap(objectsIn)
-  return [...new Set(here.flatMap((node) => Object.keys(defOf(node).shape ?? {})))]
+/** One issue of a failed parse in words: `populations[0].modle is not a known field; did you mean "model"?` */
+function explain(issue: z.core.$ZodIssue, schema: Schema, input: unknown): string {
+  const at = pathText(issue.path) || 'it'
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path, input)
+    return issue.keys.map((key) => `${pathText([...issue.path, key])} is not a known field; ${suggest(key, known)}`).join('; ')
+  }
+  if (issue.code === 'invalid_value' && issue.values.length === 1)
+    return `${at} is ${show(valueAt(input, issue.path))}; expected ${show(issue.values[0])}`
+  if (issue.code === 'invalid_value')
+    return `${at} is ${show(valueAt(input, issue.path))}; ${suggest(valueAt(input, issue.path), issue.values.map(String))}`
+  if (issue.code === 'invalid_union') return explainUnion(issue, schema, input, at)
+  // A text of the wrong form is not repeated: it may be a secret that somebody pasted.
+  if (issue.code === 'custom' || issue.code === 'invalid_format') return `${at}: ${issue.message.replace(/^Invalid string: /, '')}`
+  if (issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined) return `${at} is missing; expected ${issue.expected}`
+  return `${at} is ${show(valueAt(input, issue.path))}; expected ${issue.message
+    .replace(/^Invalid (input|string): (expected |must )?/, '')
+    .replace(/, received .*$/, '')
+    .replace(/^Too \w+: expected \w+ to (be )?/, '')}`
 }
 
-interface Def {
-  readonly innerType?: unknown
-  readonly in?: unknown
-  readonly options?: readonly unknown[]
-  readonly shape?: Readonly<Record<string, unknown>>
-  readonly element?: unknown
-  readonly valueType?: unknown
-  readonly getter?: () => unknown
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: Schema, input: unknown, at: string): string {
+  if (issue.discriminator !== undefined) {
+    const given = valueAt(input, issue.path)
+    const options = branches(schemaAt(schema, issue.path.slice(0, -1), input)).flatMap((branch) =>
+      literals(shapeOf(branch)?.[String(issue.path.at(-1))]),
+    )
+    return given === undefined
+      ? `${at} is missing; expected one of ${options.join(', ')}`
+      : `${at} is ${show(given)}; ${suggest(given, options)}`
+  }
+  // The branch that got furthest says most: one that complains deeper, or about a key, knows this shape.
+  const inner = issue.errors.flat().sort((a, b) => depth(b) - depth(a))[0]
+  return inner ? explain({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, schema, input) : `${at}: ${issue.message}`
 }
 
-const defOf = (node: unknown) => (node as { readonly def: Def }).def
+const depth = (issue: z.core.$ZodIssue) => issue.path.length * 2 + (issue.code === 'unrecognized_keys' || issue.code === 'custom' ? 1 : 0)
 
-/** Strips defaults, optionals, pipes, lazies and unions down to objects, arrays and records. */
-function objectsIn(node: unknown): readonly unknown[] {
-  const { innerType, options, getter, in: input } = defOf(node)
-  if (options) return options.flatMap(objectsIn)
-  const inner = innerType ?? input ?? getter?.()
-  return inner === undefined ? [node] : objectsIn(inner)
+/** What was probably meant, or else everything that could have been. */
+function suggest(given: unknown, known: readonly string[]): string {
+  const meant = typeof given === 'string' ? nearest(given, known) : undefined
+  return meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`
 }
 
-function child(node: unknown, part: PropertyKey): readonly unknown[] {
-  const { shape, element, valueType } = defOf(node)
-  const next = shape?.[String(part)] ?? element ?? valueType
-  return next === undefined ? [] : [next]
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input)
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+/** The schema under wrappers: default, optional, transform. */
+function bare(schema: Schema): Schema {
+  const def = schema.def as { type: string; innerType?: Schema; in?: Schema }
+  if (def.innerType) return bare(def.innerType)
+  return def.type === 'pipe' && def.in ? bare(def.in) : schema
+}
+
+function branches(schema: Schema): readonly Schema[] {
+  const def = bare(schema).def as { options?: readonly Schema[] }
+  return def.options ? def.options.flatMap(branches) : [bare(schema)]
+}
+
+function shapeOf(schema: Schema): Record<string, Schema> | undefined {
+  return (bare(schema).def as { shape?: Record<string, Schema> }).shape
+}
+
+function literals(schema: Schema | undefined): readonly string[] {
+  return schema ? ((bare(schema).def as { values?: readonly unknown[] }).values ?? []).map(String) : []
+}
+
+/** Where a union branches on a literal field, only the branches that the input chose. */
+function chosen(schema: Schema, input: unknown): readonly Schema[] {
+  const all = branches(schema)
+  const fits = all.filter((branch) =>
+    Object.entries(shapeOf(branch) ?? {}).every(([key, field]) => {
+      const values = literals(field)
+      const given = (input as Record<string, unknown> | undefined)?.[key]
+      return values.length === 0 || given === undefined || values.includes(String(given))
+    }),
+  )
+  return fits.length ? fits : all
+}
+
+function schemaAt(schema: Schema, path: readonly PropertyKey[], input: unknown): Schema {
+  const [key, ...rest] = path
+  if (key === undefined) return schema
+  const value = (input as Record<PropertyKey, unknown> | undefined)?.[key]
+  for (const branch of chosen(schema, input)) {
+    const def = branch.def as { element?: Schema; valueType?: Schema }
+    const next = shapeOf(branch)?.[String(key)] ?? def.element ?? def.valueType
+    if (next) return schemaAt(next, rest, value)
+  }
+  return schema
+}
+
+function keysAt(schema: Schema, path: readonly PropertyKey[], input: unknown): readonly string[] {
+  const at = chosen(schemaAt(schema, path, input), valueAt(input, path))
+  return [...new Set(at.flatMap((branch) => Object.keys(shapeOf(branch) ?? {})))]
 }

@@ -6,8 +6,10 @@ const unit = ['test/*.test.ts', 'test/{lib,gateway,device-sim,cost,infra,contrac
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    // Most of a test's time is waiting for sockets and processes, so more workers than cores pay.
+    maxWorkers: 4,
     projects: [
-      { extends: true, test: { name: 'unit', include: unit } },
+      { extends: true, test: { name: 'unit', include: unit, testTimeout: 20_000 } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
     ],
   },

@@ -1,7 +1,7 @@
 // The shape of an AWS IoT policy document, with a sentence for everything AWS would refuse.
 import { z } from 'zod'
-import { problemsOf } from '../../lib/problems.ts'
-import { GatewayError } from '../errors.ts'
+import { parseAs } from '../../lib/problems.ts'
+import { invalidConfig } from '../errors.ts'
 import { conditionProblem } from './conditions.ts'
 
 /** Characters without white space [AWS iot-core quotas]. */
@@ -71,12 +71,5 @@ export const textsOf = (values: z.infer<typeof conditionValue> | readonly z.infe
 
 /** A parsed JSON value as a policy. Throws CONFIG_INVALID with one sentence per problem, each beginning with `name`. */
 export function parsePolicyDocument(value: unknown, name: string): PolicyDocument {
-  const { data, error } = policyDocumentSchema.safeParse(value)
-  if (!error) return data
-  throw new GatewayError(
-    'CONFIG_INVALID',
-    problemsOf(policyDocumentSchema, error)
-      .map((text) => `${name}: ${text}`)
-      .join('\n'),
-  )
+  return parseAs(policyDocumentSchema, value, name, invalidConfig)
 }

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { problemsOf } from '../../lib/problems.ts'
-import { GatewayError, textOf } from '../errors.ts'
+import { parseAs } from '../../lib/problems.ts'
+import { GatewayError, invalidConfig, textOf } from '../errors.ts'
 import { compilePolicies, type Policies } from './policy.ts'
 import { type PolicyDocument, parsePolicyDocument } from './policy-document.ts'
 import { hashPattern } from './secrets.ts'
@@ -134,14 +134,7 @@ export const noThings: Things = createThings(thingsSchema.parse({}), {})
 
 /** Reads the file and the policies it names, relative to it. Throws CONFIG_INVALID with every problem, one a line. */
 export async function loadThings(path: string): Promise<Things> {
-  const { data: file, error } = thingsSchema.safeParse(await readJson(path))
-  if (error)
-    throw new GatewayError(
-      'CONFIG_INVALID',
-      problemsOf(thingsSchema, error)
-        .map((text) => `${path}: ${text}`)
-        .join('\n'),
-    )
+  const file = parseAs(thingsSchema, await readJson(path), path, invalidConfig)
   const documents = await Promise.all(
     Object.entries(file.policies).map(async ([name, policy]) => {
       if (typeof policy !== 'string') return [name, parsePolicyDocument(policy, `${path}: policies.${name}`)] as const

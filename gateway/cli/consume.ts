@@ -3,14 +3,14 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock as clock } from '../../lib/clock.ts'
-import { problemsOf } from '../../lib/problems.ts'
+import { parseAs } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { awsSchema, createAws } from '../aws.ts'
 import { readConfig } from '../config.ts'
 import { buildConsumer } from '../consume/build.ts'
 import type { Consumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
-import { GatewayError } from '../errors.ts'
+import { invalidConfig } from '../errors.ts'
 import { createLog } from '../observe/log.ts'
 import { createObserve } from '../observe/observe.ts'
 import { toMs, toUrl } from './arguments.ts'
@@ -50,16 +50,7 @@ export function consumeCommand(): Command {
 }
 
 async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void> {
-  const parsed = fileSchema.safeParse(readConfig(config))
-  if (!parsed.success) {
-    throw new GatewayError(
-      'CONFIG_INVALID',
-      problemsOf(fileSchema, parsed.error)
-        .map((problem) => `${config}: ${problem}`)
-        .join('\n'),
-    )
-  }
-  const { aws: awsConfig, consumers: configs } = parsed.data
+  const { aws: awsConfig, consumers: configs } = parseAs(fileSchema, readConfig(config), config, invalidConfig)
   const observe = createObserve(createLog({ level: 'warn', destination: process.stderr, clock }))
   const aws = createAws({ region: awsConfig.region, accountId: awsConfig.accountId, ...endpointOf(awsEndpoint ?? awsConfig.endpoint) })
   const out = json ? process.stderr : process.stdout

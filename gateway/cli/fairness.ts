@@ -20,7 +20,7 @@ twice as long as alone and at least ten times shorter than without fairness, thr
 
 const quietTenants = ['bolt', 'cask', 'dune', 'elm']
 const concurrency = 8
-const serviceMs = 40
+const serviceMs = 80
 
 interface Flags {
   readonly noisy: string
@@ -67,8 +67,8 @@ export function fairnessCommand(): Command {
     .option('--noisy <tenant>', 'name of the noisy tenant', 'acme')
     .option('--times <n>', 'how many times more than each other tenant it sends', toPositive, 100)
     .option('--seed <n>', 'same seed, same load', toWhole, 7)
-    .option('--duration <duration>', 'how long the load lasts', toMs, 5_000)
-    .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 4)
+    .option('--duration <duration>', 'how long the load lasts', toMs, 6_000)
+    .option('--rate <n>', 'messages a second of a quiet tenant', toPositive, 2)
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)

@@ -1,10 +1,10 @@
 // A policy question as one line of JSON: policies, who asks, what for.
 import { z } from 'zod'
-import { problemsOf } from '../../lib/problems.ts'
+import { parseAs } from '../../lib/problems.ts'
 import { createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { parsePolicyDocument } from '../access/policy-document.ts'
-import { GatewayError, textOf } from '../errors.ts'
+import { GatewayError, invalidConfig, textOf } from '../errors.ts'
 
 const attributesSchema = z.record(z.string(), z.array(z.string()))
 
@@ -50,10 +50,8 @@ export type PolicyVector = z.infer<typeof vectorSchema>
 
 /** One line of a vector file. Throws CONFIG_INVALID, naming the line, for anything it does not know. */
 export function parseVector(text: string, lineNumber: number): PolicyVector {
-  const { data, error } = vectorSchema.safeParse(parseJson(text, `line ${lineNumber}`))
-  if (!error) return data
-  const problems = problemsOf(vectorSchema, error).map((text) => `line ${lineNumber}: ${text}`)
-  throw new GatewayError('CONFIG_INVALID', problems.join('\n'))
+  const where = `line ${lineNumber}`
+  return parseAs(vectorSchema, parseJson(text, where), where, invalidConfig)
 }
 
 export function evaluateVector({ policies, action, resource, context }: PolicyVector, name: string): Verdict {

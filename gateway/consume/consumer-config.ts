@@ -57,7 +57,11 @@ export const consumerSchema = z
     rate: rate.optional().describe('most messages handled a second, in total, such as `50/s`; none: as fast as the handler is'),
     concurrency: count(1_000).default(10).describe('most messages handled at once'),
     receivers: count(20).default(4).describe('most receives under way at once; an empty queue gets one'),
-    prefetch: count(10_000).optional().describe('most messages waiting in the consumer; default twice the concurrency, at least 20'),
+    prefetch: count(10_000)
+      .optional()
+      .describe(
+        'most messages waiting in the consumer; default twice the concurrency, at least 20, and 10 for each receiver where there is a sideline',
+      ),
     wait: duration('20s').describe('how long a receive waits for a first message (SQS: up to 20s)'),
     visibilityTimeout: duration('30s').describe('how long a message is kept from others; prolonged at half of it while it is in hand'),
     handlerTimeout: duration('60s').describe('a handler that takes longer is aborted and the message tried again'),

@@ -87,7 +87,8 @@ const removeRetry = { baseMs: 100, capMs: 2_000 }
 
 export function createConsumer({ queue, overflow, handler, unpack, clock, random, observe, options }: ConsumerDeps): Consumer {
   const { concurrency, visibilityTimeout, perTenant, sideline } = options
-  const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency)
+  // What goes aside does not wait here: with an overflow queue there is room for every receiver to look further behind.
+  const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency) + (sideline ? 10 * options.receivers : 0)
   const rate = options.rate ?? Infinity
   const held = new Set<Held>()
   const settling = new Set<Promise<void>>()
@@ -196,7 +197,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
     intakes.push(
       createIntake({
         queue: overflow,
-        receivers: 1,
+        receivers: options.receivers,
         waitMs: options.wait,
         room: roomIn(later),
         take(items) {

@@ -25,11 +25,15 @@ export interface Intake {
 }
 
 const perReceive = 10
+/** A queue that has something answers within this. */
+const answerMs = 250
 const retry = { baseMs: 200, capMs: 10_000 }
 
 export function createIntake({ queue, receivers, waitMs, room, take, failed, clock, random }: IntakeOptions): Intake {
-  const stopping = new AbortController()
-  const { signal } = stopping
+  const aborting = new AbortController()
+  const { signal } = aborting
+  let stopping = false
+  let askedAt = -Infinity
   let running: Promise<unknown> | undefined
   let asked = 0
   /** Receivers with a lower index than this may poll: full answers raise it, an empty one sets it back to one. */
@@ -44,6 +48,7 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
   /** One receive; how many came is what decides about the number of receivers. */
   const receive = async (max: number) => {
     asked += max
+    askedAt = clock.monotonic()
     try {
       const items = await queue.receive(max, waitMs, signal)
       if (items.length > 0) take(items)
@@ -56,7 +61,7 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
 
   const run = async (index: number) => {
     let failures = 0
-    while (!signal.aborted) {
+    while (!stopping) {
       const max = index < wanted ? Math.min(perReceive, room(asked)) : 0
       if (max <= 0) {
         await change.promise
@@ -68,6 +73,7 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
       } catch (error) {
         if (signal.aborted) return
         failed(error)
+        if (stopping) return
         await clock.sleep(backoffMs(retry, failures++, random), signal).catch(() => undefined)
       }
     }
@@ -79,8 +85,16 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
     },
     wake,
     async stop() {
-      stopping.abort()
+      stopping = true
       wake()
+      // What is on its way to a poll that is given up stays hidden for a visibility timeout, so only a poll that has found nothing is.
+      const graceMs = askedAt + answerMs - clock.monotonic()
+      if (running && graceMs > 0) {
+        const answered = new AbortController()
+        await Promise.race([running, clock.sleep(graceMs, answered.signal).catch(() => undefined)])
+        answered.abort()
+      }
+      aborting.abort()
       await running
     },
   }

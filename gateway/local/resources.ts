@@ -9,7 +9,7 @@ const queueName = /^[A-Za-z0-9_-]{1,75}(\.fifo)?$/
 const queueSchema = z.strictObject({
   visibilityTimeoutSeconds: z.number().int().min(1).max(43_200).default(30).describe('how long a received message stays hidden'),
   retentionSeconds: z.number().int().min(60).max(1_209_600).default(345_600).describe('how long a message is kept'),
-  maxReceiveCount: z.number().int().min(1).max(1_000).default(5).describe('receives before a message goes to the dead-letter queue'),
+  maxReceiveCount: z.number().int().min(1).max(1_000).default(10).describe('receives before a message goes to the dead-letter queue'),
 })
 
 const topicSchema = z.strictObject({

@@ -58,6 +58,7 @@ export const events = {
     means: 'an HTTP request was answered with a problem',
   },
   'rule.loaded': { level: 'info', means: 'a set of rules is in use' },
+  'rule.warned': { level: 'warn', means: 'a rule is legal and hardly what its author meant' },
   'rule.rejected': { level: 'error', metric: 'rules_rejected_total', means: 'new rule files are broken; the old set stays' },
   'rule.matched': { level: 'none', metric: 'rule_matches_total', labels: ['rule'], means: 'FROM and WHERE held for a message' },
   'rule.failed': { level: 'warn', metric: 'rule_failures_total', labels: ['rule', 'code'], means: 'a rule could not be evaluated' },

@@ -6,7 +6,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { problemsOf } from '../../lib/problems.ts'
+import { parseAs } from '../../lib/problems.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { type LoadedRule, parseRule } from './load.ts'
@@ -158,14 +158,7 @@ async function readCaseRule(folder: string): Promise<LoadedRule> {
 }
 
 async function readAs<T extends z.ZodType>(schema: T, path: string): Promise<z.output<T>> {
-  const { success, data, error } = schema.safeParse(await readJson(path))
-  if (success) return data
-  throw new GatewayError(
-    'RULE_INVALID',
-    problemsOf(schema, error)
-      .map((problem) => `${path}: ${problem}`)
-      .join('\n'),
-  )
+  return parseAs(schema, await readJson(path), path, (problems) => new GatewayError('RULE_INVALID', problems))
 }
 
 async function readJson(path: string): Promise<unknown> {

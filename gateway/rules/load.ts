@@ -1,7 +1,7 @@
 // Rule files → rules. Everything wrong with a directory is told at once, each with its file and path.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { problemsOf } from '../../lib/problems.ts'
+import { parseAs } from '../../lib/problems.ts'
 import type { Sink } from '../actions/action.ts'
 import type { ActionEntry } from '../actions/index.ts'
 import { GatewayError, textOf } from '../errors.ts'
@@ -54,6 +54,7 @@ function bindRule(loaded: LoadedRule, bind: Bind): Rule {
   return {
     name: file.name,
     filter: statement.filter,
+    warnings: statement.warnings,
     evaluate: statement.evaluate,
     sinks: file.actions.map((entry, index) => bound(entry, `actions[${index}]`)),
     ...(file.errorAction ? { errorSink: bound(file.errorAction, 'errorAction') } : {}),
@@ -81,12 +82,7 @@ async function readRule(path: string): Promise<LoadedRule> {
 
 /** Throws RULE_INVALID with every problem of this one file. */
 export function parseRule(path: string, json: unknown): LoadedRule {
-  const parsed = ruleFileSchema.safeParse(json)
-  if (!parsed.success) {
-    const problems = problemsOf(ruleFileSchema, parsed.error)
-    throw new GatewayError('RULE_INVALID', problems.map((problem) => `${path}: ${problem}`).join('\n'))
-  }
-  const file = parsed.data
+  const file = parseAs(ruleFileSchema, json, path, (problems) => new GatewayError('RULE_INVALID', problems))
   try {
     return { path, file, statement: compileStatement(file.sql, { version: file.awsIotSqlVersion }) }
   } catch (error) {

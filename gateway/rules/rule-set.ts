@@ -11,6 +11,8 @@ export interface Rule {
   evaluate(scope: Scope): Uint8Array | undefined
   readonly sinks: readonly Sink[]
   readonly errorSink?: Sink
+  /** What is legal and hardly meant, one sentence each. */
+  readonly warnings: readonly string[]
 }
 
 export interface RuleSet {

@@ -21,7 +21,12 @@ export interface RulesOptions {
 /** Rejects with RULE_INVALID when the directory has anything wrong in it. Later, a broken file leaves the old set running and says so. */
 export async function createRules(dir: string, { bind, observe, clock, signal }: RulesOptions): Promise<Rules> {
   let current = bindRules(await readRules(dir), bind)
-  const loaded = () => observe.record('rule.loaded', { count: current.rules.length, detail: dir })
+  const loaded = () => {
+    observe.record('rule.loaded', { count: current.rules.length, detail: dir })
+    for (const { name, warnings } of current.rules) {
+      for (const detail of warnings) observe.record('rule.warned', { rule: name, detail })
+    }
+  }
   loaded()
   // Replaced sets still finish what was handed to their sinks.
   const retired = new Set<Promise<void>>()

@@ -30,7 +30,11 @@ const gateway = (...args: string[]) => runWeir(['gateway', ...anyPorts, '--data-
 
 const cases: readonly (readonly [string, () => Promise<{ code: number | null; stdout: string; stderr: string }>, RegExp])[] = [
   ['an unknown config key', () => gateway('--config', aFile('c.json', { lisen: {} })), /c\.json: .*lisen.*did you mean .?listen/],
-  ['a config value of the wrong type', () => gateway('--config', aFile('c.json', { log: { level: 'loud' } })), /c\.json: log\.level: /],
+  [
+    'a config value of the wrong type',
+    () => gateway('--config', aFile('c.json', { log: { level: 'loud' } })),
+    /c\.json: log\.level is "loud"; expected one of debug/,
+  ],
   ['a config that is not JSON', () => gateway('--config', aFile('c.json', '{ "host": ')), /c\.json: not JSON/],
   ['a config that is not there', () => gateway('--config', '/nowhere/c.json'), /\/nowhere\/c\.json: cannot be read \(ENOENT\)/],
   [

@@ -88,7 +88,7 @@ describe('the admin port', () => {
     expect((await fetch(`${admin}/readyz`)).status).toBe(200)
     expect(await (await fetch(`${admin}/metrics`)).text()).toContain('weir_ledger_balanced 1')
     expect(await json(`${admin}/api/rules`)).toContainEqual({ name: 'telemetry', filter: 'dt/coldchain/+/+/+/telemetry', matches: 0 })
-    expect(await json(`${admin}/api/queues`)).toContainEqual(expect.objectContaining({ name: 'telemetry', waiting: 0 }))
+    expect(await json(`${admin}/api/queues`)).toContainEqual(expect.objectContaining({ queue: 'telemetry', waiting: 0, outlook: 'level' }))
     expect((await fetch(`${admin}/api/nothing`)).status).toBe(404)
   })
 

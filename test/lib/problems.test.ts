@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { problemsOf } from '../../lib/problems.ts'
+import { parseAs } from '../../lib/problems.ts'
 
 const schema = z.strictObject({
   listen: z.strictObject({ mqtt: z.number().default(1883), host: z.string().optional() }).default({ mqtt: 1883 }),
@@ -8,22 +8,40 @@ const schema = z.strictObject({
     .array(z.union([z.strictObject({ sqs: z.strictObject({ queueUrl: z.string() }) }), z.strictObject({ log: z.strictObject({}) })]))
     .optional(),
   queues: z.record(z.string(), z.strictObject({ retentionSeconds: z.number().min(60) })).optional(),
-  endpoint: z.union([z.literal('aws'), z.url()]).optional(),
+  level: z.enum(['debug', 'info', 'warn']).optional(),
+  model: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('freezer'), setpoint: z.number() }),
+      z.strictObject({ kind: z.literal('meter') }),
+    ])
+    .optional(),
 })
 
-const problems = (value: unknown) => problemsOf(schema, schema.safeParse(value).error!)
+const parse = (value: unknown) => parseAs(schema, value, 'weir.json', (problems) => new Error(problems))
 
 test.each<[unknown, string]>([
-  [{ lisen: {} }, 'lisen: unknown key; did you mean listen?'],
-  [{ listen: { mqt: 1 } }, 'listen.mqt: unknown key; did you mean mqtt?'],
-  [{ listen: { banana: 1 } }, 'listen.banana: unknown key; known here: mqtt, host'],
-  [{ listen: { mqtt: 'x' } }, 'listen.mqtt: expected number, received string'],
-  [{ actions: [{ sqs: { queueURL: 'q', queueUrl: 'q' } }] }, 'actions[0].sqs.queueURL: unknown key; did you mean queueUrl?'],
-  [{ queues: { telemetry: { retentionSeconds: 1 } } }, 'queues.telemetry.retentionSeconds: Too small: expected number to be >=60'],
-  [{ endpoint: 7 }, 'endpoint: expected "aws" or string, received number'],
-  [7, '(top level): expected object, received number'],
-])('%j', (value, sentence) => expect(problems(value)).toContain(sentence))
+  [{ lisen: {} }, 'lisen is not a known field; did you mean "listen"?'],
+  [{ listen: { mqt: 1 } }, 'listen.mqt is not a known field; did you mean "mqtt"?'],
+  [{ listen: { banana: 1 } }, 'listen.banana is not a known field; expected one of mqtt, host'],
+  [{ listen: { mqtt: 'x' } }, 'listen.mqtt is "x"; expected number'],
+  [{ actions: [{ sqs: { queueURL: 'q', queueUrl: 'q' } }] }, 'actions[0].sqs.queueURL is not a known field; did you mean "queueUrl"?'],
+  [{ queues: { telemetry: {} } }, 'queues.telemetry.retentionSeconds is missing; expected number'],
+  [{ queues: { telemetry: { retentionSeconds: 1 } } }, 'queues.telemetry.retentionSeconds is 1; expected >=60'],
+  [{ level: 'inof' }, 'level is "inof"; did you mean "info"?'],
+  [{ model: { kind: 'freezr' } }, 'model.kind is "freezr"; did you mean "freezer"?'],
+  [{ model: { kind: 'freezer', setpiont: 1, setpoint: 1 } }, 'model.setpiont is not a known field; did you mean "setpoint"?'],
+  [7, 'it is 7; expected object'],
+])('%j', (value, sentence) => expect(() => parse(value)).toThrow(`weir.json: ${sentence}`))
 
-test('all problems are told together', () => {
-  expect(problems({ listen: { mqtt: 'x' }, nope: 1, queues: { a: {} } })).toHaveLength(3)
+test('all problems are told together, one a line', () => {
+  const told = (() => {
+    try {
+      return parse({ listen: { mqtt: 'x' }, nope: 1, queues: { a: {} } })
+    } catch (error) {
+      return (error as Error).message
+    }
+  })()
+  expect(String(told).split('\n')).toHaveLength(3)
 })
+
+test('what fits comes back with its defaults', () => expect(parse({})).toEqual({ listen: { mqtt: 1883 } }))

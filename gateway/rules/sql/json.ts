@@ -31,7 +31,15 @@ function hasLongNumber(text: string): boolean {
       met = 0
     } else {
       met++
-      if ((met > 4 && isLongRun(text, i)) || isLongExponent(text, i)) return true
+      if (met > 4 && isLongRun(text, i)) return true
+      // With or without a sign, the `e` of three digits is at most four characters before each of them.
+      if (
+        isE(text.charCodeAt(i - 1)) ||
+        isE(text.charCodeAt(i - 2)) ||
+        (i > 3 && (isE(text.charCodeAt(i - 3)) || isE(text.charCodeAt(i - 4))))
+      ) {
+        if (isLongExponent(text, i)) return true
+      }
     }
   }
   return false
@@ -71,6 +79,10 @@ function parseExactly(text: string, mode: NumberMode): Value {
 }
 
 const dot = 0x2e
+
+function isE(code: number): boolean {
+  return code === 0x65 || code === 0x45
+}
 
 function isDigitOrDot(code: number): boolean {
   return code === dot || isDigit(code)

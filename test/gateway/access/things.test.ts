@@ -64,7 +64,7 @@ describe('what is refused', () => {
 
   test.each<[what: string, file: object, says: string]>([
     ['an unknown policy', { things: [{ thingName: 'a', policies: ['x'] }] }, 'things[0].policies: there is no policy x'],
-    ['a misspelt key', { things: [{ thingNam: 'a' }] }, 'things[0].thingNam: unknown key; did you mean thingName?'],
+    ['a misspelt key', { things: [{ thingNam: 'a' }] }, 'things[0].thingNam is not a known field; did you mean "thingName"?'],
     ['a thing twice', { things: [{ thingName: 'a' }, { thingName: 'a' }] }, 'things: a is there twice'],
     [
       'a name for a user and a token',

@@ -107,13 +107,13 @@ describe('eval', () => {
 
   test.each<[what: string, line: string, says: string]>([
     ['no JSON', '{', 'line 3: not JSON'],
-    ['an unknown field', JSON.stringify({ ...vector, extra: 1 }), 'line 3: extra: unknown key'],
+    ['an unknown field', JSON.stringify({ ...vector, extra: 1 }), 'line 3: extra is not a known field'],
     [
       'an unknown fact',
       JSON.stringify({ ...vector, context: { clientid: 'a' } }),
-      'line 3: context.clientid: unknown key; did you mean clientId?',
+      'line 3: context.clientid is not a known field; did you mean "clientId"?',
     ],
-    ['a missing field', JSON.stringify({ ...vector, id: undefined }), 'line 3: id:'],
+    ['a missing field', JSON.stringify({ ...vector, id: undefined }), 'line 3: id is missing'],
   ])('%s is an error that names the line', (_what, line, says) => {
     expect(() => parseVector(line, 3)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(says) }))
   })

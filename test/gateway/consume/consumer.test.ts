@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { type ConsumerDeps, createConsumer } from '../../../gateway/consume/consumer.ts'
+import { type Consumer, type ConsumerDeps, createConsumer } from '../../../gateway/consume/consumer.ts'
 import { consumerSchema } from '../../../gateway/consume/consumer-config.ts'
 import { PermanentFailure } from '../../../gateway/consume/failure.ts'
 import type { Item } from '../../../gateway/consume/queue.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createRandom } from '../../../lib/random.ts'
-import { createManualClock, settled } from '../../helpers/manual-clock.ts'
+import { createManualClock, type ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMemoryQueue, type MemoryQueueOptions } from '../../helpers/memory-queue.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
@@ -38,6 +38,16 @@ function setUp({ handler = async () => {}, unpack, queue: queueOptions = {}, con
   return { clock, observe, queue, overflow, deps, consumer: createConsumer(deps) }
 }
 
+/** Stops while the clock moves: what a poll finds last is waited for. */
+async function end(clock: ManualClock, ...consumers: readonly Consumer[]): Promise<void> {
+  let over = false
+  const stopped = Promise.all(consumers.map((consumer) => consumer.stop())).finally(() => {
+    over = true
+  })
+  while (!over) await clock.advance(50)
+  await stopped
+}
+
 const many = (count: number, group = '', prefix = group) => Array.from({ length: count }, (_, i) => ({ key: `${prefix}${i}`, group }))
 
 test('handles what is there and removes it', async () => {
@@ -50,7 +60,7 @@ test('handles what is there and removes it', async () => {
   expect(seen).toHaveLength(25)
   expect(queue.size).toBe(0)
   expect(consumer.stats()).toMatchObject({ received: 25, handled: 25, failed: 0, buried: 0, inFlight: 0, waiting: 0 })
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a slow message does not keep the others waiting', async () => {
@@ -65,7 +75,7 @@ test('a slow message does not keep the others waiting', async () => {
   await clock.advance(10)
   expect(consumer.stats()).toMatchObject({ handled: 199, inFlight: 1 })
   slow.resolve()
-  await consumer.stop()
+  await end(clock, consumer)
   expect(queue.size).toBe(0)
 })
 
@@ -75,7 +85,7 @@ test('an empty queue costs one long poll at a time, however many receivers', asy
   await settled()
   await clock.advance(60_000)
   expect(queue.calls.receive).toBeLessThanOrEqual(8)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a permanent failure is buried at once, with its reason', async () => {
@@ -91,7 +101,7 @@ test('a permanent failure is buried at once, with its reason', async () => {
   expect(queue.dead).toMatchObject([{ item: { key: 'bad' }, reason: 'HANDLER_REFUSED: unknown unit' }])
   expect(queue.size).toBe(0)
   expect(observe.of('consumer.buried')).toMatchObject([{ code: 'HANDLER_REFUSED', tenant: 'acme' }])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('other failures come back with growing waits, and end in the dead-letter queue without the words of the error', async () => {
@@ -110,7 +120,7 @@ test('other failures come back with growing waits, and end in the dead-letter qu
   expect(at).toHaveLength(4)
   expect(queue.dead.map(({ reason }) => reason)).toEqual(['HANDLER_FAILED: failed 4 times'])
   expect(consumer.stats()).toMatchObject({ failed: 4, buried: 1, handled: 0 })
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a handler that takes three times the visibility timeout is not delivered twice', async () => {
@@ -129,7 +139,7 @@ test('a handler that takes three times the visibility timeout is not delivered t
   await clock.advance(20_000)
   expect(seen.map(({ receives }) => receives)).toEqual([1, 1, 1, 1, 1])
   expect(queue.size).toBe(0)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a handler over its time is aborted and the message tried again', async () => {
@@ -147,7 +157,7 @@ test('a handler over its time is aborted and the message tried again', async () 
   await clock.advance(10_000)
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
   expect(queue.dead.map(({ reason }) => reason)).toEqual(['HANDLER_TIMEOUT: failed 2 times'])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('stop finishes what runs and gives back what waits', async () => {
@@ -164,7 +174,7 @@ test('stop finishes what runs and gives back what waits', async () => {
   expect(second.consumer.stats()).toMatchObject({ handled: 2, inFlight: 0, waiting: 0 })
   await second.clock.advance(1_000)
   expect(await second.queue.depth()).toEqual({ waiting: 8, inFlight: 0 })
-  await consumer.stop()
+  await end(clock, consumer)
   expect(queue.calls.receive).toBe(0)
   await clock.advance(0)
 })
@@ -179,7 +189,7 @@ test('stop aborts a handler that does not end, and its message comes back', asyn
   await settled()
   const stopped = consumer.stop()
   await settled()
-  await clock.advance(5_000)
+  await clock.advance(5_500)
   await stopped
   await clock.advance(1_000)
   expect(await queue.depth()).toEqual({ waiting: 1, inFlight: 0 })
@@ -201,7 +211,7 @@ test('a rate is held with several receivers, and empty polls take no tokens', as
   expect(handled).toBeGreaterThanOrEqual(1_425)
   expect(handled).toBeLessThanOrEqual(1_575)
   expect(queue.calls.receive - queue.calls.empty).toBeLessThanOrEqual(handled / 8)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a quiet tenant is next, however much of a noisy one waits', async () => {
@@ -219,7 +229,7 @@ test('a quiet tenant is next, however much of a noisy one waits', async () => {
   await clock.advance(1_000)
   expect(order).toHaveLength(43)
   expect(order.lastIndexOf('bolt')).toBeLessThan(12)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('caps of single tenants: so many at once, so many a second', async () => {
@@ -268,7 +278,7 @@ test('the excess of a noisy tenant goes aside, and comes back when nothing fresh
     { tenant: 'acme', handled: 500 },
     { tenant: 'bolt', handled: 5, noisy: false },
   ])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('what is older than the limit lets the fresh go first', async () => {
@@ -287,7 +297,7 @@ test('what is older than the limit lets the fresh go first', async () => {
   await settled()
   await clock.advance(500)
   expect(order).toEqual(['fresh0', 'fresh1', 'fresh2', 'fresh3', 'fresh4', 'old0', 'old1', 'old2', 'old3', 'old4'])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('FIFO: serial inside a group, groups in parallel, and a failure holds back only its own', async () => {
@@ -313,7 +323,7 @@ test('FIFO: serial inside a group, groups in parallel, and a failure holds back 
   await clock.advance(60_000)
   expect(done.filter((key) => key.startsWith('a'))).toEqual(['a0', 'a1', 'a2', 'a3'])
   expect(queue.dead).toEqual([])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('FIFO: poison is buried after its tries, and takes none of its successors with it', async () => {
@@ -332,7 +342,7 @@ test('FIFO: poison is buried after its tries, and takes none of its successors w
   await clock.advance(60_000)
   expect(done).toEqual(['a0', 'a2', 'a3'])
   expect(queue.dead.map(({ item, reason }) => [item.key, reason])).toEqual([['a1', 'HANDLER_FAILED: failed 3 times']])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('errors downstream slow the consumer down, and it recovers', async () => {
@@ -356,7 +366,7 @@ test('errors downstream slow the consumer down, and it recovers', async () => {
   await clock.advance(5_000)
   expect(consumer.stats()).toMatchObject({ pace: 1, handled: 600 })
   expect(observe.of('consumer.recovered')).toHaveLength(1)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('of a packed message only the parts that failed are tried again or buried', async () => {
@@ -377,7 +387,7 @@ test('of a packed message only the parts that failed are tried again or buried',
   expect(seen).toEqual(['p0', 'p1', 'p2', 'p3', 'p1'])
   expect(queue.dead.map(({ item, reason }) => [item.key, reason])).toEqual([['p2', 'HANDLER_REFUSED: unknown unit']])
   expect(queue.size).toBe(0)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('work-conserving: fairness costs no throughput', async () => {
@@ -415,7 +425,7 @@ test('poison does not delay the rest', async () => {
     await clock.advance(60_000)
     expect(dwell).toHaveLength(980)
     expect(queue.dead).toHaveLength(poison ? 20 : 0)
-    await consumer.stop()
+    await end(clock, consumer)
     return dwell.sort((a, b) => a - b)[931]!
   }
   const [without, with_] = [await p95(false), await p95(true)]
@@ -435,10 +445,7 @@ test('no lease is prolonged past twelve hours', async () => {
   expect(queue.calls.hold).toBeGreaterThanOrEqual(20)
   const holds = queue.calls.hold
   expect(holds).toBeLessThanOrEqual(24)
-  const stopped = consumer.stop()
-  await settled()
-  await clock.advance(1_000)
-  await stopped
+  await end(clock, consumer)
 }, 20_000)
 
 test('an item somebody else has meanwhile is not handled again from here', async () => {
@@ -464,7 +471,7 @@ test('an item somebody else has meanwhile is not handled again from here', async
   first.resolve()
   await settled()
   expect(seen).toEqual(['0'])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('what could not be removed is tried again, and only that', async () => {
@@ -483,7 +490,7 @@ test('what could not be removed is tried again, and only that', async () => {
   await clock.advance(5_000)
   expect(removed.flat().sort()).toEqual(['0', '1', '1', '1', '2'])
   expect(queue.size).toBe(0)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('a queue that is away is asked again and again, with growing waits, and told about', async () => {
@@ -500,7 +507,7 @@ test('a queue that is away is asked again and again, with growing waits, and tol
   await clock.advance(60_000)
   expect(observe.of('consumer.unreachable')).toHaveLength(5)
   expect(consumer.stats().handled).toBe(1)
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('two consumers share a queue without handling anything twice', async () => {
@@ -519,7 +526,7 @@ test('two consumers share a queue without handling anything twice', async () => 
   expect(seen).toHaveLength(500)
   expect(new Set(seen).size).toBe(500)
   expect(two.stats().handled).toBeGreaterThan(50)
-  await Promise.all([one.consumer.stop(), two.stop()])
+  await end(one.clock, one.consumer, two)
 })
 
 test('a dead-letter queue that is away: the message stays, and is buried later', async () => {
@@ -540,7 +547,7 @@ test('a dead-letter queue that is away: the message stays, and is buried later',
   await clock.advance(30_000)
   expect(queue.dead).toHaveLength(1)
   expect(consumer.stats()).toMatchObject({ buried: 1, failed: 0 })
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('FIFO and packed: a part that fails holds the rest, and what is done is not done again', async () => {
@@ -562,7 +569,7 @@ test('FIFO and packed: a part that fails holds the rest, and what is done is not
   await settled()
   await clock.advance(10_000)
   expect(seen).toEqual(['p0', 'p1', 'p1', 'p2', 'next'])
-  await consumer.stop()
+  await end(clock, consumer)
 })
 
 test('poison that went aside still ends in the dead-letter queue of the main one, after as many tries', async () => {
@@ -585,5 +592,5 @@ test('poison that went aside still ends in the dead-letter queue of the main one
   expect(queue.dead.map(({ item }) => item.key)).toEqual(['acme7'])
   expect(overflow.dead).toEqual([])
   expect(queue.size + overflow.size).toBe(0)
-  await consumer.stop()
+  await end(clock, consumer)
 })

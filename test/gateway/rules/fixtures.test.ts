@@ -50,7 +50,13 @@ test.each([
 })
 
 test.each([
-  ['a message with a typo', rule, { topc: 'a', payload: {} }, undefined, /in\/reading\.json: topc: unknown key; did you mean topic\?/],
+  [
+    'a message with a typo',
+    rule,
+    { topc: 'a', payload: {} },
+    undefined,
+    /in\/reading\.json: topc is not a known field; did you mean "topic"\?/,
+  ],
   ['a message with two payloads', rule, { topic: 'a', payload: {}, payloadText: '' }, undefined, /exactly one of payload/],
   ['an expectation with a typo', rule, input, { outptu: {} }, /out\/reading\.json: .*outptu/],
   ['a rule that does not parse', { ...rule, sql: 'SELECT' }, input, undefined, /rule\.json: sql: /],
