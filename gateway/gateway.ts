@@ -10,8 +10,9 @@ import { loadThings, noThings } from './access/things.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
-import type { Broker } from './broker/broker.ts'
+import type { Broker, Ingest } from './broker/broker.ts'
 import { createEmbeddedBroker } from './broker/embedded.ts'
+import { createCommands } from './commands/commands.ts'
 import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { type BacklogReport, createBacklog } from './consume/backlog.ts'
 import { buildConsumer } from './consume/build.ts'
@@ -20,6 +21,7 @@ import type { Handler } from './consume/queue.ts'
 import { createSqsQueue } from './consume/sqs-queue.ts'
 import { createAdmin } from './dashboard/server.ts'
 import { textOf } from './errors.ts'
+import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
 import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
@@ -140,7 +142,20 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
   const things = thingsPath === undefined ? noThings : await loadThings(thingsPath)
   const access = createAccess(config.access, { clock, observe, arns: createArns(config.aws), things: () => things })
   const isRouted = (topic: string) => rules.current().match(topic).length > 0
-  const broker: Broker = createEmbeddedBroker({ ingest: pipeline.ingest, access, observe, clock, ids, isRouted })
+  const commands = createCommands(config.commands, {
+    publish,
+    filtersOf: (clientId) => broker.filtersOf?.(clientId),
+    isKnown: (clientId) => broker.hasSeen?.(clientId) === true || access.thing(clientId) !== undefined,
+    clock,
+    ids,
+  })
+  commands.start()
+  stops.unshift(() => commands.stop())
+  const ingest: Ingest = (message) => {
+    const accepted = pipeline.ingest(message)
+    return commands.isWaiting ? accepted.then(() => commands.seen(message)) : accepted
+  }
+  const broker: Broker = createEmbeddedBroker({ ingest, access, observe, clock, ids, isRouted })
   await broker.start()
   stops.unshift(() => broker.stop())
 
@@ -158,6 +173,7 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
       tenants: () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() })),
     },
     events: (listener) => observe.listen(listener),
+    plugins: [createCommandsHttp({ ask: commands.ask, find: commands.find, observe, uuid: randomUUID })],
   })
 
   const { host } = config

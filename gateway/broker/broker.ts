@@ -13,6 +13,8 @@ export interface Broker {
   accept?(stream: Duplex, caller: Caller): void
   /** Filters of a client that is connected; undefined when it is not. Only the embedded broker knows. */
   filtersOf?(clientId: string): readonly string[] | undefined
+  /** Whether a client was ever connected. */
+  hasSeen?(clientId: string): boolean
   start(): Promise<void>
   stop(): Promise<void>
 }

@@ -45,7 +45,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const { quotas } = access.limits
   const maxPacketBytes = Math.min(quotas.packetBytes, anyPacketBytes)
   const subscriptions = createSubscriptions()
-  const numberConnection = createConnectionNumbers()
+  const numbers = createConnectionNumbers()
   const callers = new WeakMap<Duplex, Caller>()
   const sessions = new WeakMap<Client, Session>()
   const connections = new WeakMap<Client, Connection>()
@@ -204,7 +204,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 
   broker.on('clientReady', (client) => {
     const { source } = sessionOf(client)
-    const connection = numberConnection(source, ids())
+    const connection = numbers.next(source, ids())
     connections.set(client, connection)
     observe.record('client.connected', { clientId: client.id, transport: source.transport })
     announce(presence.connected(connection, clock.now()))
@@ -259,6 +259,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       connected.add(client)
       stream.once('close', () => connected.delete(client))
     },
+    hasSeen: (clientId) => numbers.has(clientId),
     filtersOf(clientId) {
       const client = (broker as unknown as { readonly clients: Readonly<Record<string, Client>> }).clients[clientId]
       return client?.connected ? Object.keys((client as unknown as { subscriptions: object }).subscriptions) : undefined

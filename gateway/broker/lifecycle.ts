@@ -26,17 +26,26 @@ export interface LifecycleEvent {
 
 const maxClients = 100_000
 
+export interface ConnectionNumbers {
+  next(source: Source, messageId: string): Connection
+  /** Whether such a client was ever here. */
+  has(clientId: string): boolean
+}
+
 /** Numbers the connections of each client id; the longest unseen are forgotten first. */
-export function createConnectionNumbers(): (source: Source, messageId: string) => Connection {
+export function createConnectionNumbers(): ConnectionNumbers {
   const versions = new Map<string, number>()
-  return (source, messageId) => {
-    const { clientId } = source
-    const versionNumber = (versions.get(clientId) ?? -1) + 1
-    versions.delete(clientId)
-    versions.set(clientId, versionNumber)
-    if (versions.size > maxClients) versions.delete(versions.keys().next().value!)
-    const sessionIdentifier = createHash('md5').update(messageId).digest('hex')
-    return { source, sessionIdentifier, versionNumber }
+  return {
+    has: (clientId) => versions.has(clientId),
+    next(source, messageId) {
+      const { clientId } = source
+      const versionNumber = (versions.get(clientId) ?? -1) + 1
+      versions.delete(clientId)
+      versions.set(clientId, versionNumber)
+      if (versions.size > maxClients) versions.delete(versions.keys().next().value!)
+      const sessionIdentifier = createHash('md5').update(messageId).digest('hex')
+      return { source, sessionIdentifier, versionNumber }
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 // The admin port: health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyPluginAsync, fastify } from 'fastify'
 
 export interface AdminSources {
   readonly ready: () => boolean
@@ -7,6 +7,8 @@ export interface AdminSources {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** `GET /api/<name>`: whatever the function gives, as JSON. */
   readonly api: Readonly<Record<string, () => unknown>>
+  /** Routes that other rooms bring. */
+  readonly plugins?: readonly FastifyPluginAsync[]
   /** Calls back for every event until the returned function is called. */
   readonly events: (listener: (event: string, fields: object) => void) => () => void
 }
@@ -14,7 +16,7 @@ export interface AdminSources {
 /** Events a slow reader may have unread before its stream is ended. */
 const maxUnreadBytes = 256 * 1024
 
-export function createAdmin({ ready, health, metrics, api, events }: AdminSources): FastifyInstance {
+export function createAdmin({ ready, health, metrics, api, events, plugins = [] }: AdminSources): FastifyInstance {
   const server = fastify({ logger: false, forceCloseConnections: true })
 
   server.get('/healthz', () => health())
@@ -35,6 +37,8 @@ export function createAdmin({ ready, health, metrics, api, events }: AdminSource
     })
     request.raw.on('close', stop)
   })
+
+  for (const plugin of plugins) server.register(plugin)
 
   // Whatever went wrong inside stays inside.
   server.setErrorHandler((_error, _request, reply) =>
