@@ -2,7 +2,15 @@
 import { GatewayError } from '../gateway/errors.ts'
 
 /** Failures that come from what was typed or configured. */
-const usage: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'RULE_INVALID', 'SQL_INVALID', 'PORT_IN_USE', 'HANDLER_INVALID'])
+const usage: ReadonlySet<string> = new Set([
+  'CONFIG_INVALID',
+  'RULE_INVALID',
+  'SQL_INVALID',
+  'PORT_IN_USE',
+  'DATA_DIR_UNUSABLE',
+  'SPOOL_LOCKED',
+  'HANDLER_INVALID',
+])
 
 export function describeFailure(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
   if (error instanceof GatewayError) return { text: `weir: ${error.message}`, code: usage.has(error.code) ? 2 : 1 }

@@ -4,6 +4,7 @@
 //        │   ╱╱            each quantity is a·t + b, with t = devices, bytes, or 1/interval. The pieces are found by bisection
 //        │ ╱╱_____ A       on whole numbers, the tier bounds in closed form, and on each piece the one root is exact.
 //        └───┴────── t
+import { CostError } from './errors.ts'
 import { estimatePath } from './estimate.ts'
 import { type PathName, paths, pathUsage } from './paths.ts'
 import { loadPriceBook, type PriceBook, priceOf } from './price-book.ts'
@@ -18,6 +19,8 @@ interface Axis {
 }
 
 const itself = (n: number) => n
+/** Two bills with more kinks than this (a hundred thousand servers, say) take minutes, and nobody reads the answer. */
+const maxPieces = 2_000
 
 /** All three are whole numbers: milliseconds, devices, bytes. */
 export const axes = {
@@ -125,7 +128,10 @@ function* straightPieces(
   const tiers = items.map(({ item }) => priceOf(book, item).tiers.flatMap(({ upTo }) => upTo ?? []))
   const isStraight = (from: number, to: number) => isLine(quantities, from, to, axes[axis])
   let length = 1
+  let count = 0
   for (let from = lowest; from <= highest; ) {
+    if (++count > maxPieces)
+      throw new CostError(`${names.join(' and ')} have more than ${maxPieces} steps over ${axis}; narrow the range`, 1)
     const to = lastStraight(from, highest, length, isStraight)
     length = to - from + 1
     const bounds = tierBounds(quantities(from), quantities(to), from, to, tiers, axes[axis])

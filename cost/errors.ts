@@ -1,4 +1,5 @@
 // How a cost question can fail to have an answer, and the exit code each way deserves.
+import { nearest } from '../lib/nearest.ts'
 
 /** The message is one sentence for the person at the terminal. `exitCode`: 1 a price is missing, 2 the input was wrong. */
 export class CostError extends Error {
@@ -21,21 +22,8 @@ export class PriceMissing extends CostError {
   }
 }
 
-/** `did you mean "payloadBytes"?`, or the whole list where nothing known is near. */
-export function nearest(given: string, known: readonly string[]): string {
-  const ranked = known.map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
-  const best = ranked.sort((a, b) => a.distance - b.distance)[0]
-  if (best && best.distance <= Math.max(2, best.name.length / 3)) return `did you mean "${best.name}"?`
-  return `known are ${known.join(', ')}`
-}
-
-/** Levenshtein's, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length]!
+/** `did you mean "iot-mqtt"?`, or the whole list where nothing known is near. */
+export function suggest(given: string, known: readonly string[]): string {
+  const meant = nearest(given, known)
+  return meant === undefined ? `known are ${known.join(', ')}` : `did you mean "${meant}"?`
 }

@@ -42,7 +42,7 @@ export function estimatePath(
   wire = wireOf(paths[name], workload),
 ): Estimate {
   const path: Path = paths[name]
-  const usage = pathUsage(path, workload, book, wire)
+  const usage = pathUsage(path, workload, book, () => wire)
   const bill = priceUsage(usage, book, allowances)
   const lineItems = [...bill.lineItems, ...labour(path, workload)]
   return {

@@ -11,7 +11,8 @@ export const formatCount = (n: number): string => Math.round(n).toLocaleString('
 
 export function formatPoint(axis: AxisName, n: number): string {
   if (axis === 'interval') return formatInterval(n)
-  return axis === 'devices' ? `${formatCount(n)} devices` : `${formatCount(n)} bytes`
+  const one = axis === 'devices' ? 'device' : 'byte'
+  return `${formatCount(n)} ${one}${Math.round(n) === 1 ? '' : 's'}`
 }
 
 const shown = 4

@@ -1,20 +1,26 @@
 // Every way a reading can take from a device to a queue or function, and the units each is billed for.
+import {
+  alb,
+  alwaysOnMqtt,
+  dataOut,
+  ec2Nodes,
+  httpApi,
+  iotPublish,
+  iotSession,
+  lambdaUsage,
+  nlb,
+  nodes,
+  restApi,
+  toQueue,
+  webSocketApi,
+} from './billed.ts'
 import { CostError } from './errors.ts'
-import { albUnits, bytesPerGB, lambdaGBSeconds, nlbUnits, steps } from './metering.ts'
+import { bytesPerGB, steps } from './metering.ts'
 import { addUsage, type Usage } from './price.ts'
 import { incrementBytes, type PriceBook } from './price-book.ts'
-import { queueUsage, sqsMaxBytes } from './queues.ts'
-import { bytesOutPerMessage, type Connection, modelWire, sessionsPerMessage, type Wire, type WireProtocol } from './wire.ts'
-import {
-  acksOnWebSocket,
-  connectedMinutes,
-  hoursPerMonth,
-  messageBytes,
-  messageIntervalMs,
-  messagesPerMonth,
-  sessionsPerMonth,
-  type Workload,
-} from './workload.ts'
+import { sqsMaxBytes } from './queues.ts'
+import { type Connection, modelWire, type Wire, type WireProtocol } from './wire.ts'
+import { connectedMinutes, hoursPerMonth, messageBytes, messagesPerMonth, type Workload } from './workload.ts'
 
 export interface Path {
   readonly title: string
@@ -30,18 +36,14 @@ export interface Path {
   readonly selfHosted?: true
   /** What the figure rests on beyond prices and metering rules. */
   readonly assumes?: string
-  /** Pure: the same workload on the same wire gives the same units, modelled or measured. */
-  usage(workload: Workload, book: PriceBook, wire: Wire): Usage
+  /** Pure: the same workload on the same wire gives the same units, modelled or measured. The wire is asked for only where bytes are billed. */
+  usage(workload: Workload, book: PriceBook, wire: () => Wire): Usage
 }
 
 const KB = 1_024
 const iotMaxBytes = 128 * KB
-/** API Gateway closes an idle WebSocket after ten minutes and any after two hours. */
-const webSocketIdleMs = 600_000
 /** Rules write one message a call, to standard queues, without a MessageGroupId. */
 const ruleQueues = ['standard', 'none'] as const
-/** A load balancer has a public address in each of its availability zones. */
-const zones = 2
 const lambdaAssumes = 'Lambda memory and duration as given'
 
 export const paths = {
@@ -233,7 +235,8 @@ export const paths = {
     assumes: 'traffic is metered without TCP/IP headers; the action sends to SQS singly',
     usage: (workload, book, wire) => {
       const messages = messagesPerMonth(workload)
-      const bytes = wire.perMessage.up + wire.perMessage.down - wire.parts.tcpip.up - wire.parts.tcpip.down
+      const { perMessage, parts } = wire()
+      const bytes = perMessage.up + perMessage.down - parts.tcpip.up - parts.tcpip.down
       const service = {
         'emqxServerless.sessionMinutes': connectedMinutes(workload),
         'emqxServerless.trafficGB': (messages * bytes) / bytesPerGB,
@@ -266,103 +269,9 @@ export function wireOf(path: Path, workload: Workload): Wire {
 }
 
 /** Units of a month. Throws a CostError when the path cannot carry the workload at all. */
-export function pathUsage(path: Path, workload: Workload, book: PriceBook, wire = wireOf(path, workload)): Usage {
+export function pathUsage(path: Path, workload: Workload, book: PriceBook, wire = () => wireOf(path, workload)): Usage {
   const bytes = messageBytes(workload)
   if (bytes > path.maxBytes) throw new CostError(`${path.title} takes messages of at most ${path.maxBytes} bytes, not ${bytes}`, 1)
   if (path.queues && !path.queues.includes(workload.queue)) throw new CostError(`${path.title} cannot send to a ${workload.queue} queue`, 1)
   return path.usage(workload, book, wire)
-}
-
-function alwaysOnMqtt(workload: Workload, book: PriceBook): Usage {
-  return addUsage(iotSession(workload), iotPublish(workload, book, { http: false, basicIngest: false }))
-}
-
-/** Connection minutes and CONNECT packets of devices that stay connected. */
-function iotSession(workload: Workload): Usage {
-  return { 'iotCore.connectionMinutes': connectedMinutes(workload), 'iotCore.messages': sessionsPerMonth(workload) }
-}
-
-/** The publish by size, its rule and action by payload, and the SQS request the action makes. */
-function iotPublish(workload: Workload, book: PriceBook, { http, basicIngest }: { http: boolean; basicIngest: boolean }): Usage {
-  const messages = messagesPerMonth(workload)
-  const bytes = messageBytes(workload)
-  const increment = incrementBytes(book, 'iotCore.messages')
-  const published = messages * steps(bytes + (http ? 0 : workload.topicBytes), increment)
-  const triggered = messages * steps(bytes, incrementBytes(book, 'iotCore.rulesTriggered'))
-  const publish = { [basicIngest ? 'iotCore.basicIngestMessages' : 'iotCore.messages']: published }
-  if (!workload.rule && !basicIngest) return publish
-  const rule = { 'iotCore.rulesTriggered': triggered, 'iotCore.actionsExecuted': triggered }
-  return addUsage(publish, rule, toQueue(workload, book, 'single'))
-}
-
-function toQueue(workload: Workload, book: PriceBook, sends: Workload['sends']): Usage {
-  return queueUsage(workload, book, messagesPerMonth(workload), messageBytes(workload), sends)
-}
-
-function httpApi(workload: Workload, book: PriceBook): Usage {
-  const size = steps(messageBytes(workload), incrementBytes(book, 'apiGateway.httpRequests'))
-  return { 'apiGateway.httpRequests': messagesPerMonth(workload) * size }
-}
-
-function restApi(workload: Workload): Usage {
-  return { 'apiGateway.restRequests': messagesPerMonth(workload) }
-}
-
-/** Messages both ways and the pings that keep an idle connection open. */
-function webSocketApi(workload: Workload, book: PriceBook): Usage {
-  const size = steps(messageBytes(workload), incrementBytes(book, 'apiGateway.webSocketMessages'))
-  const pings = Math.ceil(messageIntervalMs(workload) / webSocketIdleMs) - 1
-  const each = size + (acksOnWebSocket(workload) ? 1 : 0) + pings
-  return {
-    'apiGateway.webSocketMessages': messagesPerMonth(workload) * each,
-    'apiGateway.webSocketConnectionMinutes': connectedMinutes(workload),
-  }
-}
-
-function lambdaUsage(workload: Workload): Usage {
-  const calls = messagesPerMonth(workload)
-  return { 'lambda.requests': calls, 'lambda.durationArm': lambdaGBSeconds(calls, workload.lambdaMemoryMB, workload.lambdaDurationMs) }
-}
-
-function alb(workload: Workload, wire: Wire, target: 'lambda' | 'instance' | 'websocket'): Usage {
-  const perSecond = messagesPerMonth(workload) / (hoursPerMonth(workload) * 3_600)
-  const gbPerHour = (perSecond * 3_600 * (wire.perMessage.up + wire.perMessage.down)) / bytesPerGB
-  const isOpen = target === 'websocket' || workload.requestsPerConnection > 1
-  const connection: Connection =
-    target === 'websocket' ? { kind: 'always-on' } : { kind: 'per-messages', messages: workload.requestsPerConnection }
-  const units = albUnits({
-    newConnectionsPerSecond: perSecond * sessionsPerMessage(workload, connection),
-    activeConnections: isOpen ? workload.devices : perSecond,
-    processedGBPerHour: target === 'lambda' ? 0 : gbPerHour,
-    lambdaGBPerHour: target === 'lambda' ? gbPerHour : 0,
-  })
-  const hours = hoursPerMonth(workload)
-  return { 'elb.albHours': hours, 'elb.albLcuHours': hours * units, 'vpc.publicIpv4Hours': zones * hours }
-}
-
-/** TLS ends in Weir, so the balancer sees plain TCP. */
-function nlb(workload: Workload, wire: Wire): Usage {
-  const hours = hoursPerMonth(workload)
-  const gbPerHour = (messagesPerMonth(workload) * (wire.perMessage.up + wire.perMessage.down)) / hours / bytesPerGB
-  const newPerSecond = sessionsPerMonth(workload) / (hours * 3_600)
-  return {
-    'elb.nlbHours': hours,
-    'elb.nlbNlcuHours': hours * nlbUnits({ tcp: { newPerSecond, active: workload.devices, gbPerHour } }),
-    'vpc.publicIpv4Hours': zones * hours,
-  }
-}
-
-function ec2Nodes(workload: Workload, connections: number): Usage {
-  return { [`ec2.${workload.instanceType}`]: nodes(workload, connections) * hoursPerMonth(workload) }
-}
-
-function nodes(workload: Workload, connections: number): number {
-  const perSecond = messagesPerMonth(workload) / (hoursPerMonth(workload) * 3_600)
-  const needed = Math.max(connections / workload.connectionsPerNode, perSecond / workload.messagesPerSecondPerNode)
-  return Math.max(1, Math.ceil(needed)) + workload.spareNodes
-}
-
-function dataOut(workload: Workload, wire: Wire): Usage {
-  if (!workload.dataOut) return {}
-  return { 'dataTransfer.internetOut': (messagesPerMonth(workload) * bytesOutPerMessage(wire)) / bytesPerGB }
 }

@@ -1,7 +1,7 @@
 // The dated price book of a region: what AWS charges for each metered item, where that was seen, and what nobody has seen.
 import { readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { CostError, nearest } from './errors.ts'
+import { CostError, suggest } from './errors.ts'
 import { parseUsd } from './money.ts'
 
 /** How well a figure is known: seen at AWS or in two sources that agree, in one, derived from a neighbour, from memory, not at all. */
@@ -92,7 +92,7 @@ export function regions(): readonly string[] {
 /** Throws a CostError for a region without a book. */
 export function loadPriceBook(region: string): PriceBook {
   const known = regions()
-  if (!known.includes(region)) throw new CostError(`there is no price book for region "${region}"; ${nearest(region, known)}`)
+  if (!known.includes(region)) throw new CostError(`there is no price book for region "${region}"; ${suggest(region, known)}`)
   const book = loaded.get(region) ?? toPriceBook(JSON.parse(readFileSync(new URL(`${region}.json`, folder), 'utf8')))
   loaded.set(region, book)
   return book
@@ -107,7 +107,7 @@ export function toPriceBook(file: unknown): PriceBook {
 /** Throws for a name that no book has: a mistake of the caller, not a missing price. */
 export function priceOf(book: PriceBook, item: string): Price {
   const found = Object.hasOwn(book.prices, item) ? book.prices[item] : undefined
-  if (!found) throw new CostError(`"${item}" is not a priced item; ${nearest(item, Object.keys(book.prices))}`)
+  if (!found) throw new CostError(`"${item}" is not a priced item; ${suggest(item, Object.keys(book.prices))}`)
   return found
 }
 

@@ -1,12 +1,11 @@
 // Raw usage as people state it (so many devices, messages a day, bytes) to the quantities of a bill, or a sentence about what is wrong.
 import { z } from 'zod'
-import { CostError, nearest } from './errors.ts'
+import { parseAs } from '../lib/problems.ts'
+import { CostError } from './errors.ts'
 import { type Allowances, addUsage, type Usage } from './price.ts'
 import { loadPriceBook, type PriceBook } from './price-book.ts'
-import { type Common, common, type Service, services } from './services.ts'
-
-type ServiceName = keyof typeof services
-const serviceNames = Object.keys(services) as readonly ServiceName[]
+import { type ServiceName, serviceNames, services } from './services/index.ts'
+import { type Common, common, commonUsage, type Service } from './services/service.ts'
 
 /** One service's inputs under its name, alone or in a list, inside the inputs of another or of none. */
 const isNested = (key: string, value: unknown) => serviceNames.includes(key as ServiceName) && typeof value === 'object' && value !== null
@@ -39,8 +38,6 @@ function serviceUsage(name: ServiceName, inputs: Record<string, unknown>, book: 
   return addUsage(usage(parsed as never, book), commonUsage(parsed))
 }
 
-const commonUsage = ({ dataOutGB = 0, quantities = {} }: Common): Usage => addUsage({ 'dataTransfer.internetOut': dataOutGB }, quantities)
-
 const allowancesOf = ({ freeTier, freeTierDimensions }: Common): Allowances => (freeTier ? 'all' : freeTierDimensions)
 
 /** The service that was named, or the one that knows most of the fields. */
@@ -50,28 +47,8 @@ function chooseService(inputs: Record<string, unknown>, name: string | undefined
   return serviceNames.reduce((best, one) => (known(one) > known(best) ? one : best))
 }
 
-function parse<T extends z.ZodObject>(schema: T, inputs: unknown): z.infer<T> {
-  const result = schema.safeParse(inputs)
-  if (result.success) return result.data
-  throw new CostError(result.error.issues.map((issue) => explain(issue, schema)).join('; '))
-}
-
-function explain(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
-  const path = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(shapeAt(schema, issue.path))
-    return issue.keys.map((key) => `${[...issue.path, key].join('.')} is not a known field; ${nearest(key, known)}`).join('; ')
-  }
-  return `${path} is not valid: ${issue.message.replace(/^Invalid input: /, '')}`
-}
-
-/** The fields known at a path, through optional and defaulted objects. */
-function shapeAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodRawShape {
-  let inner = schema
-  while ('innerType' in inner.def) inner = inner.def.innerType as z.ZodType
-  if (!(inner instanceof z.ZodObject)) return {}
-  const [key, ...rest] = path
-  return key === undefined ? inner.shape : shapeAt(inner.shape[String(key)], rest)
+function parse<T extends z.ZodObject>(schema: T, inputs: unknown): z.output<T> {
+  return parseAs(schema, inputs, 'inputs', (problems) => new CostError(problems))
 }
 
 function record(value: unknown): Record<string, unknown> {
@@ -82,5 +59,5 @@ function record(value: unknown): Record<string, unknown> {
 function text(fields: Record<string, unknown>, key: string): string | undefined {
   const value = fields[key]
   if (value === undefined || typeof value === 'string') return value
-  throw new CostError(`${key} is not valid: expected text`)
+  throw new CostError(`${key}: expected text`)
 }

@@ -10,6 +10,17 @@ export interface Bytes {
 export const wireParts = ['payload', 'framing', 'acks', 'tls', 'tcpip', 'handshake', 'keepAlive'] as const
 export type WirePart = (typeof wireParts)[number]
 
+/** As people read them. */
+export const wirePartNames = {
+  payload: 'payload',
+  framing: 'framing',
+  acks: 'acks',
+  tls: 'TLS records',
+  tcpip: 'TCP/IP',
+  handshake: 'handshake',
+  keepAlive: 'keep-alive',
+} as const satisfies Record<WirePart, string>
+
 export const wireProtocols = ['mqtts', 'mqtt-wss', 'https', 'wss'] as const
 export type WireProtocol = (typeof wireProtocols)[number]
 

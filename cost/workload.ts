@@ -1,24 +1,26 @@
 // What a fleet does in a month: the one description that every path is priced for.
 import { z } from 'zod'
-import { CostError, nearest } from './errors.ts'
+import { parseAs } from '../lib/problems.ts'
+import { CostError } from './errors.ts'
 
-const count = z.number().nonnegative().finite()
-const whole = z.number().int().positive()
+const count = z.number().nonnegative('expected 0 or more')
+const whole = z.number().int('expected a whole number').positive('expected more than 0')
 
 export const workloadSchema = z.strictObject({
   region: z.string().default('us-east-1'),
-  devices: whole.max(1e9).default(10_000).describe('devices of the fleet, all connected all month'),
+  devices: whole.max(100_000_000).default(10_000).describe('devices of the fleet, all connected all month'),
   intervalMs: whole
+    .min(10, 'IoT Core takes 100 messages a second of a device at most')
     .max(31 * 86_400_000)
     .default(60_000)
     .describe('time between two readings of one device'),
   payloadBytes: whole.max(1_048_576).default(200).describe('bytes of one reading'),
   topicBytes: whole.max(256).default(43).describe('bytes of the topic'),
   clientIdBytes: whole.max(128).default(20),
-  qos: z.union([z.literal(0), z.literal(1)]).default(1),
+  qos: z.literal([0, 1], 'expected 0 or 1').default(1),
   readingsPerMessage: whole.max(100_000).default(1).describe('readings packed into one message'),
   days: z.number().positive().max(31).default(30).describe('days of the month'),
-  keepAliveMs: whole.min(30_000, 'at least 30s, the least AWS IoT Core accepts').max(1_200_000).default(300_000),
+  keepAliveMs: whole.min(30_000, 'AWS IoT Core accepts 30s at least').max(1_200_000).default(300_000),
   sessionsPerDeviceDay: z.number().positive().default(1).describe('connections an always-on device opens in a day'),
   rule: z.boolean().default(true).describe('an IoT Core rule with one action for each message; without it messages end at the broker'),
   queue: z.enum(['standard', 'fifo', 'fair', 'none']).default('standard').describe('the SQS queue at the end of a path'),
@@ -44,10 +46,17 @@ export const workloadSchema = z.strictObject({
 export type Workload = z.infer<typeof workloadSchema>
 
 /** Throws a CostError with one sentence for each wrong field, under the name that `nameOf` gives it. */
-export function parseWorkload(fields: unknown, nameOf: (field: string) => string = (field) => field): Workload {
+export function parseWorkload(fields: Readonly<Record<string, unknown>>, nameOf: (field: string) => string = (field) => field): Workload {
   const result = workloadSchema.safeParse(fields)
   if (result.success) return result.data
-  throw new CostError(result.error.issues.map((issue) => explain(issue, fields, nameOf)).join('; '))
+  const first = new Map(result.error.issues.toReversed().map((issue) => [issue.path.join('.'), issue]))
+  const sentences = [...first.values()].toReversed().map(({ path, message }) => {
+    const field = path.join('.')
+    return `${nameOf(field)} cannot be ${JSON.stringify(fields[field])}: ${message.replace(/^(Invalid \w+|Too \w+): /, '')}`
+  })
+  const isUnknown = result.error.issues.some(({ code }) => code === 'unrecognized_keys')
+  if (isUnknown) parseAs(workloadSchema, fields, 'workload', (problems) => new CostError(problems))
+  throw new CostError(sentences.join('; '))
 }
 
 /** Messages of the whole fleet in the month; an average, so not always whole. */
@@ -61,11 +70,3 @@ export const sessionsPerMonth = ({ devices, days, sessionsPerDeviceDay }: Worklo
 export const connectedMinutes = ({ devices, days }: Workload): number => devices * days * 1_440
 export const hoursPerMonth = ({ days }: Workload): number => days * 24
 export const acksOnWebSocket = ({ webSocketAcks, qos }: Workload): boolean => webSocketAcks ?? qos === 1
-
-function explain(issue: z.core.$ZodIssue, fields: unknown, nameOf: (field: string) => string): string {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${key} is not a known field; ${nearest(key, Object.keys(workloadSchema.shape))}`).join('; ')
-  const name = issue.path.join('.')
-  const given = JSON.stringify((fields as Record<string, unknown>)[name])
-  return `${nameOf(name)} cannot be ${given}: ${issue.message.replace(/^(Invalid input|Too \w+|Invalid option): /, '')}`
-}

@@ -75,6 +75,7 @@ export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_0
     httpsAgent: new HttpsAgent(agent),
     connectionTimeout: 2_000,
     requestTimeout: requestTimeoutMs,
+    throwOnRequestTimeout: true, // else it only prints a warning, and waits for ever
   })
   const local = (service: 'sqs' | 'sns') => (endpoint === undefined ? {} : emulated(endpoint, region, service))
   // Retries are made in one place only, by the caller, who knows the budget.

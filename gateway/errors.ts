@@ -42,6 +42,7 @@ export const codes = {
   MESSAGE_EXPIRED: { retryable: false, status: 500, means: 'the message waited longer than the age limit of the spool' },
   SPOOL_FAILED: { retryable: true, status: 503, means: 'the spool cannot write to its disk' },
   SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same spool directory' },
+  DATA_DIR_UNUSABLE: { retryable: false, status: 500, means: 'the data directory cannot be made, read or written' },
   ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },
   STOPPING: { retryable: true, status: 503, means: 'the gateway is shutting down' },
   RULE_FAILED: { retryable: false, status: 500, means: 'a rule could not be evaluated on a message' },

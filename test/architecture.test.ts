@@ -108,6 +108,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/config.ts',
     'gateway/errors.ts',
     'device-sim',
+    'cost',
     'commander',
     'package.json',
     'node:',

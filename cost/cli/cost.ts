@@ -1,7 +1,7 @@
 // `weir cost`: what a fleet costs a month over each path, and where one path becomes cheaper than another.
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { Command, Option } from 'commander'
 import { type AxisName, axes, crossover, domainOf } from '../crossover.ts'
@@ -32,7 +32,7 @@ interface Json {
   readonly json?: boolean
 }
 
-const exitCodes = 'Exit codes: 0 done, 1 a price that the answer needs is not known, 2 wrong usage or bad input.'
+const exitCodes = 'Exit codes: 0 done, 1 a price is not known or the path cannot carry the workload, 2 wrong usage or bad input.'
 
 export function costCommand(): Command {
   const cost = new Command('cost')
@@ -41,7 +41,6 @@ export function costCommand(): Command {
     )
     .option('--json', 'as one JSON document')
     .enablePositionalOptions()
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .addHelpText(
       'after',
       `\nExamples:\n  weir cost\n  weir cost estimate --devices 500 --interval 5m --payload 120\n  weir cost crossover iot-mqtt api-http-sqs --over interval\n\n${exitCodes}`,
@@ -140,7 +139,9 @@ function addReport(cost: Command): void {
     .option('--json', 'as one JSON document')
     .action(
       answering(async (flags: WorkloadFlags & Json & { html?: string; md?: string }) => {
-        const report = buildReport(readWorkload(flags), { allowances: readAllowances(flags) })
+        const workload = readWorkload(flags)
+        for (const file of [flags.html, flags.md]) if (file) await checkWritable(file)
+        const report = buildReport(workload, { allowances: readAllowances(flags) })
         if (flags.html) await write(flags.html, reportHtml(report))
         if (flags.md) await write(flags.md, reportMarkdown(report))
         if (flags.json) return toText(reportJson(report))
@@ -204,10 +205,16 @@ async function openFile(file: string): Promise<Readable> {
   return stream
 }
 
-async function write(file: string, content: string): Promise<void> {
-  await writeFile(file, content).catch((cause) => {
+/** Before the work, not after it. */
+async function checkWritable(file: string): Promise<void> {
+  const handle = await open(file, 'a').catch((cause) => {
     throw new CostError(`${file} cannot be written (${cause.code})`, 2, { cause })
   })
+  await handle.close()
+}
+
+async function write(file: string, content: string): Promise<void> {
+  await writeFile(file, content)
   process.stderr.write(`${file}\n`)
 }
 

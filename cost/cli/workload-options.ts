@@ -1,7 +1,7 @@
 // The flags that describe a workload: one table for every subcommand that asks about one.
 import { type Command, Option } from 'commander'
 import { parseDuration } from '../../lib/units.ts'
-import { CostError, nearest } from '../errors.ts'
+import { CostError, suggest } from '../errors.ts'
 import { type Path, type PathName, pathNames, paths } from '../paths.ts'
 import type { Allowances } from '../price.ts'
 import type { WireProtocol } from '../wire.ts'
@@ -111,7 +111,7 @@ export function readPaths({ path, protocol }: WorkloadFlags): readonly PathName[
 
 export function readPath(name: string): PathName {
   if (Object.hasOwn(paths, name)) return name as PathName
-  throw new CostError(`"${name}" is not a path; ${nearest(name, pathNames)}`)
+  throw new CostError(`"${name}" is not a path; ${suggest(name, pathNames)}`)
 }
 
 /** `intervalMs` → `--interval`. */

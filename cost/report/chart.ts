@@ -61,10 +61,10 @@ export function barChart(title: string, bars: readonly Bar[], legend: readonly (
     const name = `<text class="row" x="${left - 8}" y="${y + 13}">${escapeXml(label)}</text>`
     return `${name}${rects.join('')}<text class="total" x="${round(x + 6)}" y="${y + 13}">${escapeXml(total)}</text>`
   })
-  let legendX = left
+  let legendX = legend.length > 6 ? 20 : left
   const keys = legend.map(([style, label]) => {
     const key = `<rect class="f${style}" x="${legendX}" y="10" width="12" height="12"/><text class="key" x="${legendX + 17}" y="20">${escapeXml(label)}</text>`
-    legendX += 34 + label.length * 6.6
+    legendX += 34 + label.length * 7
     return key
   })
   return svg(title, 50 + bars.length * rowHeight, [...keys, ...rows])
@@ -75,7 +75,7 @@ export function escapeXml(text: string): string {
 }
 
 /** 1, 10, 100 … from the power below `from` to the one above `to`. */
-export function powersOfTen(from: number, to: number, label: (n: number) => string): Pick<Scale, 'kind' | 'from' | 'to' | 'ticks'> {
+export function powersOfTen(from: number, to: number, label: (n: number) => string): Omit<Scale, 'title'> {
   const [first, last] = [Math.floor(Math.log10(from)), Math.ceil(Math.log10(to))]
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i))
   return { kind: 'log', from: 10 ** first, to: 10 ** last, ticks: ticks.map((n) => [n, label(n)] as const) }

@@ -111,9 +111,9 @@ function crossoverTable({ crossovers }: Report): string {
     found.axis,
     found.paths.join(' / '),
     formatRanges(found),
-    `${formatPoint(found.axis, found.ranges[0]!.from)} to ${formatPoint(found.axis, found.ranges.at(-1)!.to)}`,
+    `${formatPoint(found.axis, found.ranges[0]!.from)} and ${formatPoint(found.axis, found.ranges.at(-1)!.to)}`,
   ])
-  return table(['over', 'pair', 'cheaper', 'solved from'], rows, [0, 1, 2, 3])
+  return table(['over', 'pair', 'cheaper', 'solved between'], rows, [0, 1, 2, 3])
 }
 
 function question({ number, title, unanswered, ...answer }: AnsweredQuestion): string {

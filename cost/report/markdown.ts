@@ -17,12 +17,12 @@ export function reportMarkdown(report: Report): string {
     ...comparison.unpriced.map(({ title, reason }) => `- Not priced: ${title}: ${reason}`),
     '## Which is cheaper',
     markdownTable(
-      ['over', 'pair', 'cheaper', 'solved from, to'],
+      ['over', 'pair', 'cheaper', 'solved between'],
       crossovers.map((found) => [
         found.axis,
         found.paths.join(' / '),
         formatRanges(found),
-        `${formatPoint(found.axis, found.ranges[0]!.from)}, ${formatPoint(found.axis, found.ranges.at(-1)!.to)}`,
+        `${formatPoint(found.axis, found.ranges[0]!.from)} and ${formatPoint(found.axis, found.ranges.at(-1)!.to)}`,
       ]),
       [0, 1, 2, 3],
     ),

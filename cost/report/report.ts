@@ -10,7 +10,7 @@ import type { PriceBook } from '../price-book.ts'
 import type { Answer } from '../questions/answer.ts'
 import { questions } from '../questions/index.ts'
 import { unverifiedRules } from '../questions/unverified.ts'
-import { type Wire, wireParts } from '../wire.ts'
+import { type Wire, wirePartNames, wireParts } from '../wire.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 
 export interface Curve {
@@ -145,7 +145,11 @@ function wireBars(workload: Workload, wires: Partial<Readonly<Record<PathName, W
   ]
   return cases.map(([title, name, at]) => {
     const wire = wires[name] ?? wireOf(paths[name], at)
-    return { title, basis: wire.basis, parts: wireParts.map((part) => [part, wire.parts[part].up + wire.parts[part].down] as const) }
+    return {
+      title,
+      basis: wire.basis,
+      parts: wireParts.map((part) => [wirePartNames[part], wire.parts[part].up + wire.parts[part].down] as const),
+    }
   })
 }
 

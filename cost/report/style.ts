@@ -22,7 +22,7 @@ export const style = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1c2024;--soft:#5f6770;--grid:#e3e6e9;--band:#f5f7f8;${variables(0)}}
 @media (prefers-color-scheme:dark){:root{--paper:#14181c;--ink:#e6e9ec;--soft:#9aa4ae;--grid:#2b3238;--band:#1b2026;${variables(1)}}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--grid:#ccc;--band:#fff;${variables(0)}}
-section,figure,tr{break-inside:avoid}details>*{display:block}body{max-width:none;font-size:10pt}}
+section,figure,tr{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}body{max-width:none;font-size:10pt}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1220px;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .25rem}h2{margin:2.75rem 0 .5rem;font-size:1.3rem}h3{margin:1.75rem 0 .25rem;font-size:1.05rem}

@@ -2,6 +2,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import { GatewayError } from '../errors.ts'
 
+/** A target that has not answered a call by then is taken for away, though its connection stands. */
+export const callTimeoutMs = 10_000
+
 export interface BatchLimits {
   readonly maxEntries: number
   /** Of all entries of a call together. */
@@ -47,6 +50,8 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   let waiting: Waiting<E>[] = []
   let waitingBytes = 0
   let calls = 0
+  /** A target that fails gets half as many at once, and one more with every call that succeeds: what waited through an outage comes gently. */
+  let allowed = maxCalls
   let turnScheduled = false
   let lingering = false
   let onIdle: (() => void)[] = []
@@ -55,11 +60,11 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const full = () => waiting.length >= maxEntries || waitingBytes >= maxBytes
 
   const flush = (partial: boolean) => {
-    while (waiting.length > 0 && calls < maxCalls && (full() || partial || (eager && calls === 0))) {
+    while (waiting.length > 0 && calls < allowed && (full() || partial || (eager && calls === 0))) {
       const batch = take()
       if (batch.length > 0) void launch(batch)
     }
-    if (waiting.length > 0 && calls < maxCalls) void linger()
+    if (waiting.length > 0 && calls < allowed) void linger()
     if (onIdle.length > 0 && idle()) {
       for (const resolve of onIdle) resolve()
       onIdle = []
@@ -104,13 +109,16 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const attempt = async (batch: readonly Waiting<E>[]): Promise<void> => {
     try {
       const outcomes = await options.send(batch.map(({ entry }) => entry))
+      if (allowed < maxCalls) allowed++
       for (const [index, { resolve, reject }] of batch.entries()) {
         const error = outcomes[index]
         if (error) reject(error)
         else resolve()
       }
     } catch (error) {
-      const oneIsToBlame = batch.length > 1 && error instanceof GatewayError && !error.retryable
+      const final = error instanceof GatewayError && !error.retryable
+      if (!final) allowed = Math.max(1, allowed >> 1)
+      const oneIsToBlame = batch.length > 1 && final
       if (!oneIsToBlame) for (const { reject } of batch) reject(error)
       else for (const single of batch) if (isWanted(single)) await attempt([single])
     }

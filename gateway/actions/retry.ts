@@ -6,7 +6,7 @@ import { abandoned } from './batch.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 
 const backoff: Backoff = { baseMs: 100, capMs: 10_000 }
-const probeBackoff: Backoff = { baseMs: 500, capMs: 15_000 }
+const probeBackoff: Backoff = { baseMs: 500, capMs: 5_000 }
 const failuresToOpen = 3
 
 /** Retries stay a small share of the traffic: a tenth of what succeeds, and one a second so that a quiet sink is not stuck. */
@@ -65,7 +65,7 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
         const target = targetOf(delivery)
         if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
           breakers.get(target)?.left(probe)
-          throw error
+          throw withTarget(error, action, target)
         }
         const breaker = breakerOf(target, delivery, error.code)
         breaker.failed(probe)
@@ -83,6 +83,12 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
       }),
     ...(sink.stop && { stop: () => sink.stop!() }),
   }
+}
+
+/** Whoever reads the failure wants to know where the delivery was to go, also when the body was at fault. */
+function withTarget(error: unknown, action: string, target: string): unknown {
+  if (!(error instanceof GatewayError) || error.details.target !== undefined) return error
+  return new GatewayError(error.code, error.message, { details: { action, target, ...error.details }, cause: error })
 }
 
 function createBudget({ clock }: RetryDeps) {

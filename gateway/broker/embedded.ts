@@ -266,6 +266,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     },
     async publish(message) {
       await ingest(message)
+      if (!message.retain && !subscriptions.cover(message.topic)) return
       await new Promise<void>((resolve, reject) => {
         broker.publish(toPacket(message) as AedesPublishPacket, (error) => (error ? reject(error) : resolve()))
       })

@@ -1,5 +1,5 @@
 // The queues, topics and subscriptions a gateway expects, and their creation where no deployment has made them.
-import { CreateTopicCommand, SetSubscriptionAttributesCommand, SubscribeCommand } from '@aws-sdk/client-sns'
+import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
@@ -71,8 +71,7 @@ async function createQueue(aws: Aws, name: string, attributes: Record<string, st
 
 async function subscribe(aws: Aws, TopicArn: string, queue: string): Promise<void> {
   const { Attributes } = await aws.sqs.send(new GetQueueAttributesCommand({ QueueUrl: aws.queueUrl(queue), AttributeNames: ['QueueArn'] }))
-  const { SubscriptionArn } = await aws.sns.send(
-    new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: Attributes!.QueueArn!, ReturnSubscriptionArn: true }),
-  )
-  await aws.sns.send(new SetSubscriptionAttributesCommand({ SubscriptionArn, AttributeName: 'RawMessageDelivery', AttributeValue: 'true' }))
+  // With its attributes at once: only an equal call may be made again.
+  const subscription = { TopicArn, Protocol: 'sqs', Endpoint: Attributes!.QueueArn!, Attributes: { RawMessageDelivery: 'true' } }
+  await aws.sns.send(new SubscribeCommand(subscription))
 }

@@ -57,6 +57,8 @@ export interface FileSpoolOptions {
 
 /** Memory for records that are ready to be read. */
 const windowBytes = 8 * MiB
+/** Memory for records with their rules and targets: many small ones or few large ones. */
+const inFlightBytes = 32 * MiB
 /** Memory for records on their way to a disk that does not keep up. */
 const pendingBytes = 32 * MiB
 const cursorEveryMs = 250
@@ -74,6 +76,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   const window = new Window()
   /** In the order they were read. */
   const inFlight = new Set<StoredEntry>()
+  let handedOutBytes = 0
   let phase: 'new' | 'running' | 'stopped' = 'new'
   /** The last cursor is taken: what settles now comes back after the next start. */
   let closed = false
@@ -96,8 +99,9 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const start = async () => {
     const before = clock.monotonic()
-    await fs.makeDir(dir)
-    unlock = await lockDir(fs, dir)
+    unlock = await take().catch((cause) => {
+      throw cause instanceof GatewayError ? cause : unusable(cause)
+    })
     try {
       const found = await recover({ fs, dir, observe })
       segments.adopt(found.segments, found.nextNumber)
@@ -107,7 +111,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     } catch (error) {
       await unlock().catch(() => undefined)
       unlock = async () => {}
-      throw error
+      throw errnoOf(error) === 'unknown' ? error : unusable(error)
     }
     if (depth.messages > 0)
       observe.record('message.recovered', { count: depth.messages, bytes: depth.bytes, ms: clock.monotonic() - before })
@@ -115,6 +119,14 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     if (phase === 'new') phase = 'running'
     wakeReader()
   }
+
+  const take = async () => {
+    await fs.makeDir(dir)
+    return lockDir(fs, dir)
+  }
+
+  const unusable = (cause: unknown) =>
+    new GatewayError('DATA_DIR_UNUSABLE', `the spool directory ${dir} cannot be used: ${textOf(cause)}`, { cause, details: { dir } })
 
   const stop = async () => {
     phase = 'stopped'
@@ -146,9 +158,11 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   function refusalOf(size: number, qos: 0 | 1): GatewayError | undefined {
     if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
     const waiting = commits.pendingBytes
-    if (waiting > 0 && waiting + size > pendingBytes) return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
+    const share = qos === 0 ? qos0Share : 1
+    if (waiting > 0 && waiting + size > pendingBytes * share)
+      return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
     const used = segments.bytes + waiting
-    if (used + size <= maxBytes * (qos === 0 ? qos0Share : 1)) return undefined
+    if (used + size <= maxBytes * share) return undefined
     const full = new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
     if (qos > 0) degrade('SPOOL_FULL', full.message)
     return full
@@ -197,8 +211,9 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     signal.addEventListener('abort', wake)
     try {
       while (!signal.aborted && phase !== 'stopped') {
-        const entry = window.shift()
-        const segment = entry ? undefined : segments.behind()
+        const mayRead = handedOutBytes < inFlightBytes
+        const entry = mayRead ? window.shift() : undefined
+        const segment = mayRead && !entry ? segments.behind() : undefined
         if (entry) yield handOut(entry)
         else if (segment) await load(segment).catch((error) => retryRead(error, signal))
         else {
@@ -216,6 +231,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   function handOut(entry: StoredEntry): StoredEntry {
     const { segment, offset, bytes, message } = entry
     inFlight.add(entry)
+    handedOutBytes += bytes
     segment.replay.delete(offset)
     if (segment.number > frontier.segment || (segment.number === frontier.segment && offset >= frontier.offset)) {
       frontier = { segment: segment.number, offset: offset + bytes }
@@ -241,6 +257,9 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   function settled(entry: StoredEntry): void {
     if (closed) return
     inFlight.delete(entry)
+    const wasFull = handedOutBytes >= inFlightBytes
+    handedOutBytes -= entry.bytes
+    if (wasFull && handedOutBytes < inFlightBytes) wakeReader()
     depth.messages--
     depth.bytes -= entry.bytes
     entry.segment.unsettled--

@@ -29,7 +29,8 @@ export interface SpoolFs {
 /** The real one. Everything runs in libuv's thread pool, nothing on the event loop. */
 export const nodeFs: SpoolFs = {
   async makeDir(path) {
-    await mkdir(path, { recursive: true })
+    // Asked for every step of a path, Node calls a read-only disk ENOENT; asked for the last one, it says what is wrong.
+    await mkdir(path, { recursive: true }).catch(() => mkdir(path))
   },
   list: (path) => readdir(path),
   open: openFile,

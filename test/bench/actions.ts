@@ -1,4 +1,4 @@
-// How many bodies a second reach SQS through the sqs action, beside the plain AWS SDK doing the same: `node test/bench/actions.ts`.
+// How many bodies a second reach SQS through the sqs action, beside the plain AWS SDK doing the same.
 // fauxqs runs in a process of its own, in memory; CPU is that of this process alone, so ratios hold on a busy machine too.
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,7 @@ import { createAws } from '../../gateway/aws.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createDelivery, plainTemplate } from '../helpers/delivery.ts'
+import { type Bench, type Row, ratioOf, round } from './bench.ts'
 
 const body = JSON.stringify({
   device: 'freezer-1',
@@ -26,14 +27,22 @@ if (process.send) {
   const { port } = await startFauxqs({ port: 0, logger: false })
   process.send(port)
   process.on('disconnect', () => process.exit())
-} else {
-  const child = fork(fileURLToPath(import.meta.url))
-  const port = await new Promise<number>((resolve) => child.once('message', resolve as (port: unknown) => void))
-  await compare(`http://127.0.0.1:${port}`)
-  child.disconnect()
 }
 
-async function compare(endpoint: string) {
+export const actions: Bench = {
+  summary: 'bodies into SQS: the sqs action beside the plain SDK',
+  async run({ quick, only }) {
+    const child = fork(fileURLToPath(import.meta.url))
+    try {
+      const port = await new Promise<number>((resolve) => child.once('message', resolve as (port: unknown) => void))
+      return await compare(`http://127.0.0.1:${port}`, quick ? 0.2 : 1, only)
+    } finally {
+      child.disconnect()
+    }
+  },
+}
+
+async function compare(endpoint: string, share: number, only: string): Promise<readonly Row[]> {
   const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
   const plain = new SQSClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } })
   await plain.send(new CreateQueueCommand({ QueueName: 'bench' }))
@@ -48,25 +57,31 @@ async function compare(endpoint: string) {
     const bound = bindAction(actionSchema.parse({ sqs: { queueUrl: 'bench', groupId: 'acme', ...more } }), deps as unknown as ActionDeps)
     return (i: number) => bound.deliver(createDelivery({ body, key: `01JZZZZZZZ${i}.telemetry.0` }), signal)
   }
-  const rows = [
-    await measure('SDK, SendMessage', 5_000, 32, 1, (i) => plain.send(new SendMessageCommand({ QueueUrl, ...entry(`key-${i}`) }))),
-    await measure('SDK, SendMessageBatch', 50_000, 16, 10, (i) => {
-      const Entries = Array.from({ length: 10 }, (_, n) => ({ Id: String(n), ...entry(`key-${i}-${n}`) }))
-      return plain.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
-    }),
-    await measure('sqs action', 100_000, 1_000, 1, sink({})),
-    await measure('sqs action, pack', 500_000, 4_000, 1, sink({ pack: {} })),
-  ]
-  const unit = rows[0]?.cpu ?? 0
-  console.table(
-    rows.map(({ cpu, ...row }) => ({ ...row, 'CPU µs/message': Number(cpu.toFixed(1)), 'times cheaper': Math.round(unit / cpu) })),
-  )
+  const single = (i: number) => plain.send(new SendMessageCommand({ QueueUrl, ...entry(`key-${i}`) }))
+  const batch = (i: number) => {
+    const Entries = Array.from({ length: 10 }, (_, n) => ({ Id: String(n), ...entry(`key-${i}-${n}`) }))
+    return plain.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
+  }
+  const cases = [
+    ['plain SDK, SendMessage', 5_000, 32, 1, single],
+    ['plain SDK, SendMessageBatch', 50_000, 16, 10, batch],
+    ['sqs action', 100_000, 1_000, 1, sink({})],
+    ['sqs action, pack', 500_000, 4_000, 1, sink({ pack: {} })],
+  ] as const
+  const rows: Row[] = []
+  for (const [what, count, parallel, each, send] of cases) {
+    if (!what.includes(only)) continue
+    const row = await measure(what, count * share, parallel, each, send)
+    const peer = rows.find((row) => row.what === 'plain SDK, SendMessageBatch')
+    rows.push(peer ? { ...row, ratio: ratioOf(row['messages/s']!, peer['messages/s']!, 'SDK batch') } : row)
+  }
   aws.stop()
   plain.destroy()
+  return rows
 }
 
 /** `parallel` callers share `count` bodies, `each` at a time; a tenth as much runs before, to warm up. */
-async function measure(what: string, count: number, parallel: number, each: number, send: (i: number) => Promise<unknown>) {
+async function measure(what: string, count: number, parallel: number, each: number, send: (i: number) => Promise<unknown>): Promise<Row> {
   const run = async (calls: number) => {
     let next = 0
     const caller = async () => {
@@ -80,5 +95,5 @@ async function measure(what: string, count: number, parallel: number, each: numb
   await run(count / each)
   const { user, system } = process.cpuUsage(before)
   const perSecond = Math.round((count / (systemClock.monotonic() - startedAt)) * 1_000)
-  return { what, 'messages/s': perSecond, cpu: (user + system) / count }
+  return { what, 'messages/s': perSecond, 'CPU µs/message': round((user + system) / count, 1) }
 }

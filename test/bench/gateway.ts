@@ -51,8 +51,8 @@ const groups: Readonly<Record<string, Omit<Load, 'port'>>> = {
 }
 
 const deliveries = {
-  'into SQS, unpacked': { messages: 200_000, pack: undefined },
-  'into SQS, packed': { messages: 1_000_000, pack: {} },
+  'into SQS, unpacked': { messages: 100_000, pack: undefined },
+  'into SQS, packed': { messages: 500_000, pack: {} },
 }
 
 /** From the first PUBLISH until the ledger has the last message delivered. */
@@ -115,7 +115,7 @@ async function start(args: readonly string[], dir?: string): Promise<Server> {
         const ledger = (await (await fetch(`http://127.0.0.1:${ports.admin}/api/ledger`)).json()) as Ledger
         if (ledger.delivered >= messages) return
         if (ledger.dead > 0) throw new Error(`not delivered: ${JSON.stringify(ledger)}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => setTimeout(resolve, 100))
       }
     },
     async [Symbol.asyncDispose]() {

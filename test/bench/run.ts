@@ -2,11 +2,12 @@
 // and `--only 'into SQS'` the rows with that text.
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { actions } from './actions.ts'
 import type { Bench, Row } from './bench.ts'
 import { gateway } from './gateway.ts'
 
 /** A new bench is a file that exports a Bench, and a line here. */
-const benches = { gateway } as const satisfies Record<string, Bench>
+const benches = { gateway, actions } as const satisfies Record<string, Bench>
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -84,6 +84,12 @@ describe('known turns', () => {
   })
 })
 
+test('bills with too many steps are refused, not computed for hours', () => {
+  const tiny = parseWorkload({ connectionsPerNode: 3 })
+  expect(() => crossover('iot-mqtt', 'weir-ec2', 'devices', tiny)).toThrow('more than 2000 steps over devices; narrow the range')
+  expect(crossover('iot-mqtt', 'weir-ec2', 'devices', tiny, [1, 1_000]).ranges.at(-1)!.to).toBe(1_000)
+})
+
 test('a path without a price has no crossover', () => {
   expect(() => crossover('iot-mqtt', 'hivemq-cloud', 'interval', parseWorkload({}))).toThrow(
     'us-east-1 has no price for hivemqCloud.messages',

@@ -45,10 +45,12 @@ test('allowances and labour', () => {
 
 describe('bad workloads get a sentence', () => {
   test.each([
-    [{ devices: -5 }, 'devices cannot be -5'],
-    [{ intervalMs: 0 }, 'intervalMs cannot be 0'],
-    [{ qos: 2 }, 'qos cannot be 2'],
-    [{ keepAliveMs: 1_000 }, 'keepAliveMs cannot be 1000: at least 30s'],
+    [{ devices: -5 }, 'devices cannot be -5: expected more than 0'],
+    [{ intervalMs: 0 }, 'intervalMs cannot be 0: expected more than 0'],
+    [{ intervalMs: 1 }, 'intervalMs cannot be 1: IoT Core takes 100 messages a second of a device at most'],
+    [{ devices: 1e9 }, 'devices cannot be 1000000000'],
+    [{ qos: 2 }, 'qos cannot be 2: expected 0 or 1'],
+    [{ keepAliveMs: 1_000 }, 'keepAliveMs cannot be 1000: AWS IoT Core accepts 30s at least'],
     [{ payloadByte: 1 }, 'payloadByte is not a known field; did you mean "payloadBytes"?'],
   ])('%j', (fields, message) => expect(() => parseWorkload(fields)).toThrow(message))
 })

@@ -80,12 +80,12 @@ describe('refuses', () => {
     [{ payloadByte: 1 }, 'payloadByte is not a known field; did you mean "payloadBytes"?'],
     [{ apiType: 'http', requestPerMonth: 1 }, 'requestPerMonth is not a known field; did you mean "requestsPerMonth"?'],
     [{ topicType: 'standard', deliveriesPerMonth: { htp: 1 } }, 'deliveriesPerMonth.htp is not a known field; did you mean "http"?'],
-    [{ sqs: [{ queueType: 'fifo', payloads: 3 }] }, 'payloads is not a known field'],
-    [{ devices: -5 }, 'devices is not valid'],
-    [{ messagesPerMonth: '5' }, 'messagesPerMonth is not valid: expected number, received string'],
-    [{ queueType: 'priority' }, 'queueType is not valid'],
+    [{ sqs: [{ queueType: 'fifo', payloads: 3 }] }, 'payloads is not a known field; expected one of region,'],
+    [{ devices: -5 }, 'devices is -5; expected >=0'],
+    [{ messagesPerMonth: '5' }, 'messagesPerMonth is "5"; expected number'],
+    [{ queueType: 'priority' }, 'queueType is "priority"; expected one of standard, fifo, fair'],
     [{ region: 'mars-1', messagesPerMonth: 1 }, 'there is no price book for region "mars-1"'],
-    [{ region: 7 }, 'region is not valid: expected text'],
+    [{ region: 7 }, 'region: expected text'],
     [[], 'inputs must be a JSON object'],
   ])('%j', (inputs, message) => expect(() => readRawUsage(inputs)).toThrow(message))
 })

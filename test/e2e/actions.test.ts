@@ -95,6 +95,17 @@ test('an endpoint that does not answer is told in a sentence, and leaving it is 
   away.stop()
 })
 
+test('an endpoint that takes calls and never answers is taken for away', async () => {
+  const server = createServer(() => undefined).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const silent = createAws({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', accountId: '000000000000', requestTimeoutMs: 200 })
+  await expect(silent.sqs.send(new CreateQueueCommand({ QueueName: 'telemetry' }))).rejects.toMatchObject({ name: 'TimeoutError' })
+  silent.stop()
+  server.closeAllConnections()
+  server.close()
+})
+
 test('a queue is made in the Region of the configuration, where any other client finds it', async () => {
   const region = 'eu-central-1'
   const ours = createAws({ endpoint: local.endpoint, region, accountId: '000000000000' })

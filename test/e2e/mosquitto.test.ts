@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { aGatewayProcess, hasProgram } from '../helpers/program.ts'
-import { receiveAll } from '../helpers/sqs.ts'
+import { type Received, receiveAll } from '../helpers/sqs.ts'
 
 const run = promisify(execFile)
 const topic = 'dt/coldchain/acme/truck-1/freezer-1/telemetry'
@@ -12,7 +12,10 @@ test.skipIf(!hasProgram('mosquitto_pub')).each(['mqttv311', 'mqttv5'])('mosquitt
   const { ports } = await aGatewayProcess()
   const reading = '{"device":"freezer-1","temperature":-17.5}'
   await run('mosquitto_pub', ['-p', String(ports.mqtt), '-V', version, '-q', '1', '-i', 'freezer-1', '-t', topic, '-m', reading])
-  const [received] = await receiveAll(ports.aws!, 'telemetry')
+  // The acknowledgement came from the disk; the queue has the reading a moment later.
+  const queued: Received[] = []
+  await expect.poll(async () => queued.push(...(await receiveAll(ports.aws!, 'telemetry'))), { timeout: 10_000 }).toBeGreaterThan(0)
+  const [received] = queued
   expect(JSON.parse(received!.body)).toEqual({
     device: 'freezer-1',
     temperature: -17.5,

@@ -22,8 +22,8 @@ export interface Running {
   readonly finished: Promise<Finished>
 }
 
-export function startWeir(args: readonly string[]): Running {
-  const running = spawnWeir(args)
+export function startWeir(args: readonly string[], options: SpawnOptions = {}): Running {
+  const running = spawnWeir(args, options)
   onTestFinished(() => {
     running.child.kill('SIGKILL')
   })
@@ -36,7 +36,10 @@ export function runWeir(args: readonly string[]): Promise<Finished> {
 }
 
 function spawnWeir(args: readonly string[], options: SpawnOptions = {}): Running {
-  const child = spawn(process.execPath, [weirTs, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const child = spawn(process.execPath, [weirTs, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  })
   const lines: string[] = []
   const waiting = new Set<() => void>()
   let stderr = ''
@@ -72,11 +75,32 @@ export const anyPorts: readonly string[] = portFlags.flatMap((flag) => [flag, '0
 /** A gateway process that is ready, and its ports. */
 export async function aGatewayProcess(
   args: readonly string[] = [],
+  options: SpawnOptions = {},
 ): Promise<Running & { readonly ports: Readonly<Record<string, number>> }> {
-  const running = startWeir(['gateway', ...anyPorts, '--data-dir', aDirectory(), ...args])
+  const place = args.includes('--data-dir') ? [] : ['--data-dir', aDirectory()]
+  const running = startWeir(['gateway', ...anyPorts, ...place, ...args], options)
   const ready = JSON.parse(await running.line('gateway.ready'))
   return { ...running, ports: ready.ports }
 }
+
+/** What the admin port of a gateway answers. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever it answers
+export async function ask(admin: number, path: string): Promise<any> {
+  return (await fetch(`http://127.0.0.1:${admin}${path}`)).json()
+}
+
+/** Asks until the answer fits. The timeout of the test is the limit. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever it answers
+export async function askUntil(admin: number, path: string, fits: (answer: any) => boolean): Promise<any> {
+  for (;;) {
+    const answer = await ask(admin, path)
+    if (fits(answer)) return answer
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** The full length of a proof takes minutes; CI runs a shorter one of the same kind. WEIR_LONG=1 asks for the long one. */
+export const long = process.env.WEIR_LONG === '1'
 
 export function aDirectory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'weir-test-'))

@@ -1,20 +1,28 @@
 // What is in a queue, read over plain HTTP with SQS's JSON protocol, as curl would.
+import { onTestFinished } from 'vitest'
+import { type Local, startLocal } from '../../gateway/local/local.ts'
+import { createSpyObserve } from './spy-observe.ts'
 
 export interface Received {
   readonly body: string
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** Receives and deletes until the queue is empty. */
-export async function receiveAll(port: number, queue: string): Promise<readonly Received[]> {
+/** Receives and deletes until the queue is empty, `workers` calls at a time; with one, in the order of the queue. */
+export async function receiveAll(port: number, queue: string, workers = 1): Promise<readonly Received[]> {
   const all: Received[] = []
+  await Promise.all(Array.from({ length: workers }, () => receiveInto(all, port, queue)))
+  return all
+}
+
+async function receiveInto(all: Received[], port: number, queue: string): Promise<void> {
   for (;;) {
     const { Messages = [] } = await call(port, 'ReceiveMessage', {
       QueueUrl: queueUrl(port, queue),
       MaxNumberOfMessages: 10,
       MessageAttributeNames: ['All'],
     })
-    if (Messages.length === 0) return all
+    if (Messages.length === 0) return
     for (const { Body, MessageAttributes = {} } of Messages) {
       const attributes = Object.entries<{ StringValue: string }>(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue])
       all.push({ body: Body, attributes: Object.fromEntries(attributes) })
@@ -34,4 +42,11 @@ export async function call(port: number, action: string, body: object): Promise<
     body: JSON.stringify(body),
   })
   return response.json()
+}
+
+/** SQS and SNS in a process of their own, until the test ends. */
+export async function anSqs(): Promise<Local> {
+  const local = await startLocal({ port: 0, region: 'us-east-1', observe: createSpyObserve() })
+  onTestFinished(() => local.stop())
+  return local
 }

@@ -169,3 +169,23 @@ test('drained waits for everything that was added', async () => {
   expect(batcher.idle).toBe(true)
   await batcher.drained()
 })
+
+test('a target that fails gets fewer calls at once, and more again with every one that succeeds', async () => {
+  const { batcher, calls } = setUp({ maxEntries: 1, maxCalls: 4 })
+  const add = (count: number) => {
+    for (let i = 0; i < count; i++) void batcher.add('x', 1, signal).catch(() => undefined)
+  }
+  add(20)
+  await settled()
+  expect(calls).toHaveLength(4)
+  for (const call of calls.slice(0, 3)) call.fail(new GatewayError('ACTION_FAILED', 'away'))
+  await settled()
+  expect(calls).toHaveLength(4) // one is still in flight, and one is all there may be
+  calls[3]!.answer()
+  await settled()
+  expect(calls).toHaveLength(6)
+  calls[4]!.answer()
+  calls[5]!.answer()
+  await settled()
+  expect(calls).toHaveLength(10)
+})

@@ -359,7 +359,10 @@ test('a directory that cannot be made fails the start, and stop is still safe', 
   const fs = createMemoryFs()
   fs.fault = (call) => (call === 'makeDir' ? errno('EACCES') : undefined)
   const spool = createFileSpool(toOptions({ fs }))
-  await expect(spool.start()).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(spool.start()).rejects.toMatchObject({
+    code: 'DATA_DIR_UNUSABLE',
+    message: expect.stringMatching(/^the spool directory \/spool cannot be used: EACCES/),
+  })
   await spool.stop()
 })
 
@@ -372,4 +375,27 @@ test('a message no record can hold is refused for good', async () => {
 test('the configuration has defaults for everything', () => {
   expect(fileSpoolSchema.parse({ kind: 'file' })).toEqual({ kind: 'file', maxBytes: 1024 ** 3, segmentBytes: 64 * 1024 ** 2 })
   expect(fileSpoolSchema.safeParse({ kind: 'file', maxByte: 1 }).success).toBe(false)
+})
+
+test('large messages are handed out a few at a time, so that what is in flight fits into memory', async () => {
+  const spool = await started({ maxBytes: 1024 ** 3 })
+  for (let number = 0; number < 6; number++) await spool.append(toReading(number, { payload: Buffer.alloc(8 * 1024 ** 2) }))
+  const handedOut: Entry[] = []
+  const stop = new AbortController()
+  const reading = (async () => {
+    for await (const entry of spool.read(stop.signal)) handedOut.push(entry)
+  })()
+  const handed = async (count: number) => {
+    while (handedOut.length < count) await settled()
+    for (let turn = 0; turn < 20; turn++) await settled()
+    return handedOut.length
+  }
+  expect(await handed(4)).toBe(4)
+  handedOut[0]!.settle('delivered')
+  expect(await handed(5)).toBe(5)
+  for (const entry of handedOut.slice(1)) entry.settle('delivered')
+  expect(await handed(6)).toBe(6)
+  stop.abort()
+  await reading
+  await spool.stop()
 })
