@@ -11,7 +11,7 @@ import { createMqttDoor, createMqttWsDoor } from '../../../gateway/listen/mqtt.t
 import { createIds, type Message } from '../../../gateway/message.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
-import { createTestAccess } from '../../helpers/access.ts'
+import { createTestAccess, noRates } from '../../helpers/access.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { aDevice, closed } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
@@ -33,7 +33,7 @@ beforeEach(async () => {
       ingested.push(message)
       return ingest(message)
     },
-    access: createTestAccess({ limits: 'none' }, observe),
+    access: createTestAccess(noRates, observe),
     observe,
     clock: systemClock,
     ids: createIds(systemClock.now, createRandom(1)),
