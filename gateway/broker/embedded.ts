@@ -166,6 +166,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   }
 
   watchLive(broker as unknown as LiveSubscriptions, subscriptions)
+  countApart(broker as unknown as Emitting)
 
   const open = (client: Client): Inlet => {
     const tapped = client as Client & TapClient
@@ -202,13 +203,15 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     done(null)
   }
 
-  broker.on('clientReady', (client) => {
-    const { source } = sessionOf(client)
-    const connection = numbers.next(source, ids())
+  // Before its CONNACK, so that whoever was announced as here is announced as gone.
+  broker.on('client', (client) => {
+    const connection = numbers.next(sessionOf(client).source, ids())
     connections.set(client, connection)
-    observe.record('client.connected', { clientId: client.id, transport: source.transport })
     announce(presence.connected(connection, clock.now()))
   })
+  broker.on('clientReady', (client) =>
+    observe.record('client.connected', { clientId: client.id, transport: sessionOf(client).source.transport }),
+  )
   broker.on('clientDisconnect', (client) => {
     observe.record('client.disconnected', { clientId: client.id, transport: callers.get(client.conn)!.transport })
     const connection = connections.get(client)
@@ -275,6 +278,23 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       stopWatch()
       return new Promise((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
     },
+  }
+}
+
+interface Emitting {
+  readonly id: string
+  readonly mq: { emit(packet: { readonly qos?: number; brokerId?: string }, done: unknown): void }
+}
+
+/**
+ * aedes takes a packet with a lower number than the last for a duplicate. QoS 1 asks the store first, so QoS 0 overtakes it: each
+ * gets numbers of its own.
+ */
+function countApart({ id, mq }: Emitting): void {
+  const emit = mq.emit.bind(mq)
+  mq.emit = (packet, done) => {
+    if (packet.qos === 0) packet.brokerId = `${id}/0`
+    emit(packet, done)
   }
 }
 
