@@ -26,6 +26,7 @@ import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
 import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
 import { createPublisher } from './listen/publisher.ts'
+import { createServer } from './listen/server.ts'
 import { loadTls } from './listen/tls.ts'
 import { createWebSocketDoor } from './listen/websocket.ts'
 import { startLocal } from './local/local.ts'
@@ -162,6 +163,7 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
   let ready = false
   const registry = createRegistry(observe.metrics, ledger)
   const admin = createAdmin({
+    server: createServer({ observe, uuid: randomUUID }),
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),

@@ -1,14 +1,13 @@
-// The HTTP and HTTPS doors: a server that a slow or broken client cannot hold, with the publish of AWS IoT Core on it.
+// The HTTP and HTTPS doors: who sends a request is asked once a connection, and what it publishes goes the way of all publishes.
 import type { Socket } from 'node:net'
-import { type FastifyInstance, fastify } from 'fastify'
 import type { Access, Session } from '../access/access.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { RequestCredentials } from './credentials.ts'
-import { type Address, createHttpDoor, type Door, watchHandshakes } from './door.ts'
+import { type Address, createHttpDoor, type Door } from './door.ts'
 import { createHttpIngest } from './ingest-http.ts'
-import { answerWithProblems, createProblems, problemServerOptions } from './problem.ts'
 import type { Publisher } from './publisher.ts'
-import { type TlsFiles, toTlsOptions } from './tls.ts'
+import { createServer } from './server.ts'
+import type { TlsFiles } from './tls.ts'
 
 export interface HttpDoorOptions extends Address {
   readonly access: Access
@@ -18,29 +17,11 @@ export interface HttpDoorOptions extends Address {
   readonly tls?: TlsFiles
 }
 
-/** A client that says little at a time has this long for a request; one that says nothing, for the next one. */
-const requestTimeoutMs = 30_000
-const headersTimeoutMs = 10_000
-const idleTimeoutMs = 60_000
-const maxConnections = 20_000
 /** The largest body there is where payloads have no limit. */
 const anyBytes = 16 * 1024 * 1024
 
 export function createHttpIngestDoor({ access, publish, observe, uuid, tls, ...address }: HttpDoorOptions): Door {
-  const problems = createProblems({ observe, uuid })
-  const server = fastify({
-    logger: false,
-    forceCloseConnections: true,
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 },
-    ...problemServerOptions(problems, { observe, uuid }),
-    ...(tls ? { https: { ...toTlsOptions(tls), headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 } } : {}),
-  } as object) as unknown as FastifyInstance
-  answerWithProblems(server, problems)
-  server.server.maxConnections = maxConnections
-  watchHandshakes(server.server, observe)
-
+  const server = createServer({ observe, uuid, tls })
   const sessionOf = createSessions(access, tls ? 'https' : 'http')
   server.register(
     createHttpIngest({

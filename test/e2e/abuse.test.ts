@@ -75,7 +75,7 @@ async function raw(port: number, text: string): Promise<string> {
 }
 
 test('no error says what is inside', async () => {
-  const gateway = await aGatewayProcess(['--log-level', 'warn'])
+  const gateway = await aGatewayProcess()
   const { ports } = gateway
   const answers: string[] = [
     await http(gateway, 'http', '/topics/a%00b', { body: '{}' }),

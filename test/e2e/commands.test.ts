@@ -30,7 +30,7 @@ async function ask({ admin }: Ports, path: string, init: RequestInit = {}) {
 }
 
 test('every outcome of a command', async () => {
-  const { ports } = await aGatewayProcess(['--log-level', 'info'])
+  const { ports } = await aGatewayProcess()
   await answering(ports.mqtt!, ['f-1'])
   const silent = await aDevice(ports.mqtt!, { clientId: 'f-silent' })
   await silent.subscribeAsync(`${where('f-silent')}/+/req/+`, { qos: 1 })
