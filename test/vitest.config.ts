@@ -1,4 +1,4 @@
-// The three kinds of test run: unit (no sockets), e2e (whole programs on real sockets), live (an AWS account).
+// The kinds of test run: unit (parts), e2e (whole programs on real sockets), proofs (programs that are killed, starved and cut off).
 import { defineConfig } from 'vitest/config'
 
 const unit = ['test/*.test.ts', 'test/{lib,gateway,device-sim,cost,infra,contract,cases}/**/*.test.ts']
@@ -11,6 +11,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: unit, testTimeout: 20_000 } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        extends: true,
+        test: { name: 'proofs', include: ['test/proofs/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 1 },
+      },
     ],
   },
 })

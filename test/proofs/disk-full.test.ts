@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { aDevice } from '../helpers/mqtt-client.ts'
 import { startNumberedDevices } from '../helpers/numbered-devices.ts'
 import { aDirectory, aGatewayProcess, anyPorts, askUntil, runWeir } from '../helpers/program.ts'
@@ -34,6 +34,8 @@ function fill(path: string): void {
     closeSync(file)
   }
 }
+
+vi.setConfig({ testTimeout: 120_000 })
 
 test('a disk that fills up: refusals with a code, no crash, a start on the full disk, and recovery', async ({ skip }) => {
   const disk = aSmallDisk() ?? skip('mounting a small disk takes root')

@@ -58,7 +58,7 @@ test('of packed readings, only those the handler failed on are tried again or bu
   const [poison, fine] = [seqs.filter((seq) => seq % 10 === 7), seqs.filter((seq) => seq % 10 !== 7)]
   while (linesOf(handled).length < fine.length) await askUntil(ports.admin!, '/healthz', () => true)
   await askUntil(ports.admin!, '/api/queues', (queues) =>
-    queues.some(({ name, waiting }: { name: string; waiting: number }) => name === 'telemetry-dlq' && waiting === poison.length),
+    queues.some(({ queue, waiting }: { queue: string; waiting: number }) => queue === 'telemetry-dlq' && waiting === poison.length),
   )
   const lines = linesOf(handled)
   expect(new Set(lines.map((entry) => entry.split(' ')[0])).size).toBe(lines.length)
