@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import type { Device } from './device.ts'
 import type { DriverOptions } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
-import { provideReflectMetadata } from './reflect.ts'
 
 export interface MintOptions {
   readonly out: string
@@ -100,7 +99,8 @@ interface Pair {
 }
 
 async function createAuthority({ now, days }: MintOptions) {
-  provideReflectMetadata()
+  // The library finds its parts by the metadata functions, which it does not bring.
+  await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
   const valid = { notBefore: new Date(now - dayMs), notAfter: new Date(now + days * dayMs) }
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])

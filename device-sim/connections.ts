@@ -126,6 +126,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 function explain(error: Error, target: URL, clientId: string): string {
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message: said, name } = error as NodeJS.ErrnoException
+  const message = name === 'TimeoutError' ? 'no answer in time' : said
   return `cannot connect ${clientId} to ${target.protocol}//${target.host}: ${reasons[code ?? ''] ?? message}`
 }

@@ -1,20 +1,13 @@
 // One simulated device: who it is, and its readings as bytes, decided by seed and number and by nothing else.
 import { encode as encodeCbor } from 'cborg'
 import { createRandom } from '../lib/random.ts'
-import type { Reading } from './drivers/driver.ts'
 import { createFaults, type DeviceFaults } from './faults.ts'
 import { modelNamed } from './models/index.ts'
 import type { Sample } from './models/model.ts'
+import type { Numbered } from './reading.ts'
 import type { Population, Scenario } from './scenario.ts'
 import type { Planned } from './schedule.ts'
 import { distort, type LieMemory } from './signals.ts'
-
-/** A reading that says which one it is, as its payload does too. `device` is the child's where a hub speaks for one. */
-export interface Numbered extends Reading {
-  readonly device: string
-  readonly boot: number
-  readonly seq: number
-}
 
 export interface Device extends Planned {
   readonly id: string

@@ -1,8 +1,8 @@
 // What goes wrong with devices, by share and seed: with their readings, and with their connections.
 import { z } from 'zod'
 import { createRandom, type Random } from '../lib/random.ts'
-import type { Numbered } from './device.ts'
 import { chance, duration } from './fields.ts'
+import type { Numbered } from './reading.ts'
 import type { Interval } from './schedule.ts'
 
 const share = { share: chance.default(1).describe('part of the devices that have this fault') }
@@ -15,7 +15,7 @@ export const fault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reorder').describe('a reading is sent after the one that follows it'), ...often }),
   z.strictObject({
     kind: z.literal('delay').describe('a reading is sent late'),
-    by: duration.default(2_000).describe('how late'),
+    by: duration.prefault('2s').describe('how late'),
     ...often,
   }),
   z.strictObject({
@@ -43,7 +43,7 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('slow').describe('the device stops reading from its connection'),
-    for: duration.default(5_000).describe('how long'),
+    for: duration.prefault('5s').describe('how long'),
     ...mean,
   }),
 ])

@@ -59,16 +59,21 @@ export async function runSlice(scenario: Scenario, options: FleetOptions, slice?
     clock,
     signal,
     limits: scenario,
-    driver: driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, clock, ...certificates }),
-    follower: follower ?? followerFor(scenario, target, certificates),
+    driver: driver ?? kind.create({ target, keepAliveMs: scenario.keepAlive, mqttVersion: scenario.mqttVersion, clock, ...certificates }),
+    follower: follower ?? followerFor(scenario, target, source.clientIds[0]!, certificates),
   })
 }
 
-function followerFor({ verify, verifyAt, populations }: Scenario, target: URL, certificates: Certificates): Follower | undefined {
+function followerFor(
+  { verify, verifyAt, populations }: Scenario,
+  target: URL,
+  as: string,
+  certificates: Certificates,
+): Follower | undefined {
   if (verify === undefined) return undefined
   if (verify === 'queue') throw new FleetError('verify is "queue", and nobody said how to read one', 2)
   const where = new URL(verifyAt ?? (/^(mqtts?|wss?):$/.test(target.protocol) ? target : drivers.mqtt.target))
-  return createSubscriber({ target: where, filters: filtersOf(populations), ...certificates })
+  return createSubscriber({ target: where, filters: filtersOf(populations), as, ...certificates })
 }
 
 function startOf({ startAt, seed }: Scenario, clock: Clock): number {

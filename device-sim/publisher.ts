@@ -2,8 +2,9 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 import type { Connections } from './connections.ts'
-import type { Numbered } from './device.ts'
+import type { Numbered } from './reading.ts'
 import { recordMs } from './stats.ts'
+import type { Troubles } from './worst.ts'
 
 export interface Counts {
   sent: number
@@ -26,6 +27,7 @@ interface Options {
   readonly counts: Counts
   readonly ackMs: RecordableHistogram
   readonly lateMs: RecordableHistogram
+  readonly troubles: Troubles
   readonly maxInFlight: number
   readonly maxLateMs: number
   readonly backlog: number
@@ -46,7 +48,7 @@ export interface Publisher {
 const lateAfterMs = 100
 
 export function createPublisher(options: Options): Publisher {
-  const { connections, devices, clock, counts, ackMs, lateMs, maxInFlight, maxLateMs, backlog, witness } = options
+  const { connections, devices, clock, counts, ackMs, lateMs, troubles, maxInFlight, maxLateMs, backlog, witness } = options
   const inFlight = new Uint16Array(devices)
   const kept = new Map<number, { readonly reading: Numbered; readonly plannedAt: number }[]>()
   const waiting: (() => void)[] = []
@@ -71,12 +73,15 @@ export function createPublisher(options: Options): Publisher {
           witness?.acked(reading)
           if (reading.qos === 1) {
             counts.acked++
-            recordMs(ackMs, clock.monotonic() - sentAt)
+            const tookMs = clock.monotonic() - sentAt
+            recordMs(ackMs, tookMs)
+            troubles.acked(number, tookMs)
           }
           settle(number)
         },
         () => {
           counts.failed++
+          troubles.failed(number)
           settle(number)
         },
       )

@@ -1,7 +1,8 @@
 // Plays a recording back: NDJSON or CSV, at its own pace or faster, once or for ever.
 import { readFile } from 'node:fs/promises'
-import type { Numbered, Slice } from './device.ts'
+import type { Slice } from './device.ts'
 import { FleetError } from './errors.ts'
+import type { Numbered } from './reading.ts'
 import type { Scenario } from './scenario.ts'
 import type { Plan } from './schedule.ts'
 import type { Source } from './source.ts'

@@ -4,6 +4,7 @@ import type { FaultKind } from './faults.ts'
 import type { Latencies } from './stats.ts'
 import type { ThresholdResult } from './thresholds.ts'
 import type { Delivered } from './verify.ts'
+import type { WorstDevice } from './worst.ts'
 
 interface Figures {
   readonly devices: number
@@ -27,6 +28,7 @@ export interface FleetProgress extends Figures {
   readonly connected: number
   /** When the run will end, on the scale of `elapsedMs`; known once all are connected. */
   readonly durationMs?: number
+  readonly worst?: readonly WorstDevice[]
 }
 
 export interface FleetReport extends Figures {

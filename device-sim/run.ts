@@ -4,18 +4,19 @@ import { systemRandom } from '../lib/random.ts'
 import { agendaOf, agendaOfEach, agendaOfOnce, followAgendas } from './agenda.ts'
 import { answerCommands } from './commands.ts'
 import { createConnections } from './connections.ts'
-import type { Numbered } from './device.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { FaultKind, Outgoing } from './faults.ts'
 import { strike } from './outages.ts'
 import { type Outcome, optional } from './outcome.ts'
 import { createPublisher } from './publisher.ts'
+import type { Numbered } from './reading.ts'
 import type { FleetProgress } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import type { Source } from './source.ts'
 import { createLatencies, summarize } from './stats.ts'
 import { createVerifier, type Follower, settled } from './verify.ts'
 import { within } from './within.ts'
+import { createTroubles } from './worst.ts'
 
 export interface Run {
   readonly source: Source
@@ -41,6 +42,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
   const counts = { sent: 0, acked: 0, failed: 0, dropped: 0, late: 0 }
   const faults: Partial<Record<FaultKind, number>> = {}
   const verifier = follower && createVerifier()
+  const troubles = createTroubles(clientIds)
   const [ackMs, lateMs] = [createLatencies(), createLatencies()]
   const connections = createConnections(clientIds, {
     driver,
@@ -68,6 +70,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     counts,
     ackMs,
     lateMs,
+    troubles,
     maxInFlight: limits.maxInFlight,
     maxLateMs: limits.maxLate,
     backlog: limits.backlog,
@@ -88,6 +91,7 @@ export async function run({ source, driver, target, follower, limits, clock, sig
       ...figures(),
       connected: connections.connected,
       elapsedMs: elapsedMs(),
+      worst: troubles.worst(),
       ...optional('durationMs', connectedAfterMs === undefined || durationMs === undefined ? undefined : connectedAfterMs + durationMs),
       ...optional('ackMs', summarize(ackMs)),
     }),

@@ -15,7 +15,7 @@ const sensor = z
   .strictObject({
     driftPerDay: z.number().default(0).describe('how far the sensor drifts in a day'),
     stuckChance: chance.default(0).describe('chance at each reading to stick at its value'),
-    stuckFor: duration.default(300_000).describe('how long it sticks'),
+    stuckFor: duration.prefault('5m').describe('how long it sticks'),
     spikeChance: chance.default(0).describe('chance at each reading of a value far off'),
     spikeBy: z.number().default(25).describe('how far off'),
   })
@@ -35,7 +35,7 @@ const common = {
     .optional()
     .describe('what the devices are called; the name of the model when left out'),
   share: z.number().positive().default(1).describe('how large a part of the fleet this is, relative to the other populations'),
-  interval: interval.default({ kind: 'fixed', every: 10_000 }),
+  interval: interval.prefault('10s'),
   topic: template
     .refine((text) => !/[#+]/.test(text), 'a topic to publish to has no wildcards')
     .default('dt/coldchain/{tenant}/{site}/{device}/{stream}')
@@ -99,10 +99,11 @@ const fields = z.strictObject({
     .max(100_000)
     .default(0)
     .describe('readings a device keeps while it is not connected, and sends when it is again; the oldest are dropped first'),
-  maxLate: duration.default(1_000).describe('a reading that could not start this long after its time is dropped'),
-  ackTimeout: duration.default(10_000).describe('how long to wait for acknowledgements after the last reading'),
-  connectTimeout: duration.default(10_000).describe('how long one attempt to connect may take'),
-  keepAlive: duration.default(60_000).describe('MQTT keep-alive'),
+  maxLate: duration.prefault('1s').describe('a reading that could not start this long after its time is dropped'),
+  ackTimeout: duration.prefault('10s').describe('how long to wait for acknowledgements after the last reading'),
+  connectTimeout: duration.prefault('10s').describe('how long one attempt to connect may take'),
+  keepAlive: duration.prefault('1m').describe('MQTT keep-alive'),
+  mqttVersion: z.enum(['3.1.1', '5']).default('5').describe('what the iot-core driver speaks; every other MQTT driver speaks 3.1.1'),
   populations: z
     .array(z.discriminatedUnion('model', populations as [(typeof populations)[number], ...(typeof populations)[number][]]))
     .min(1)
@@ -122,7 +123,7 @@ const fields = z.strictObject({
     .optional()
     .describe('follow the readings to the far end: to an MQTT subscriber, or out of the queue the gateway delivers to'),
   verifyAt: z.url().optional().describe('where the subscriber connects, when readings go out by another way than MQTT'),
-  verifyPatience: duration.default(5_000).describe('how long nothing may arrive before what is missing is lost'),
+  verifyPatience: duration.prefault('5s').describe('how long nothing may arrive before what is missing is lost'),
   phases: z.array(phase).default([]).describe('how the rate changes over time, one after the other'),
   faults: z.array(fault).default([]).describe('what goes wrong'),
   thresholds: z

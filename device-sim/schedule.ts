@@ -15,7 +15,7 @@ export const interval = z
         kind: z.literal('bursts').describe('several readings, then silence'),
         every: duration.describe('from the start of one burst to the next'),
         size: z.number().int().min(1).default(10).describe('readings in a burst'),
-        spacing: duration.default(50).describe('time between two readings of a burst'),
+        spacing: duration.prefault('50ms').describe('time between two readings of a burst'),
       }),
       z.strictObject({
         kind: z.literal('ramp').describe('an interval that changes steadily'),

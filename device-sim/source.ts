@@ -1,8 +1,9 @@
 // Where a run's readings come from: models that live through a scenario, with what goes wrong with them.
-import type { Numbered, Slice } from './device.ts'
+import type { Slice } from './device.ts'
 import { createDevices } from './device.ts'
 import type { DeviceFaults, FaultKind, LinkFault, Outgoing } from './faults.ts'
 import { createTimeAxis, type Herd, herdsOf, lengthOf } from './phases.ts'
+import type { Numbered } from './reading.ts'
 import type { Scenario } from './scenario.ts'
 import { createPlan, type Plan, type Planned } from './schedule.ts'
 

@@ -9,16 +9,18 @@ import type { Follower } from './verify.ts'
 interface Options extends Pick<DriverOptions, 'ca' | 'credentials'> {
   readonly target: URL
   readonly filters: readonly string[]
+  /** The device whose certificate is shown, where the server asks for one. */
+  readonly as: string
 }
 
-export function createSubscriber({ target, filters, ca, credentials }: Options): Follower {
+export function createSubscriber({ target, filters, as, ca, credentials }: Options): Follower {
   let stop: () => Promise<void> = async () => undefined
   return {
     async start(arrived) {
       const { connectAsync } = await import('mqtt')
       const clientId = `weir-verify-${hostname()}-${process.pid}-${threadId}`
-      const own = await credentials?.(clientId).catch(() => undefined)
       try {
+        const own = await credentials?.(as)
         const client = await connectAsync(
           target.href,
           { clientId, reconnectPeriod: 1_000, protocolVersion: 4, ...(ca === undefined ? {} : { ca }), ...own },

@@ -46,11 +46,17 @@ const counts = {
 const latencies = { ack_ms: 'ackMs', connect_ms: 'connectMs', late_ms: 'lateMs', end_to_end_ms: 'delivered.endToEndMs' } as const
 const stats: readonly string[] = ['p50', 'p95', 'p99', 'max'] satisfies Stat[]
 
+/** Everything a threshold can look at; a latency by one of its statistics. */
+export const thresholdMetrics: readonly { readonly name: string; readonly stats: readonly string[] }[] = [
+  ...Object.keys(counts).map((name) => ({ name, stats: [] })),
+  ...Object.keys(latencies).map((name) => ({ name, stats })),
+]
+
 /** Throws an Error whose message is the reason. */
 export function parseThreshold(text: string): Threshold {
   const [, metric = '', stat, operator, limit] = /^\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*$/.exec(text) ?? []
   if (operator === undefined) throw new Error(`expected a threshold such as "ack_ms p95 < 200" or "failed == 0", got "${text}"`)
-  const known = [...Object.keys(counts), ...Object.keys(latencies)]
+  const known = thresholdMetrics.map(({ name }) => name)
   if (!known.includes(metric)) throw new Error(`"${metric}" is not something a threshold can look at; expected one of ${known.join(', ')}`)
   const isLatency = metric in latencies
   if (isLatency && !stats.includes(stat ?? ''))

@@ -2,8 +2,8 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { decode as decodeCbor } from 'cborg'
 import type { Clock } from '../lib/clock.ts'
-import type { Numbered } from './device.ts'
 import type { Witness } from './publisher.ts'
+import type { Numbered } from './reading.ts'
 import { createLatencies, type Latencies, recordMs } from './stats.ts'
 
 /** Brings what arrives at the far end; whoever starts it gets every body from then on. */

@@ -7,6 +7,7 @@ import type { FleetOptions } from './fleet.ts'
 import type { Outcome } from './outcome.ts'
 import type { FleetProgress } from './report.ts'
 import type { Scenario } from './scenario.ts'
+import { worstOf } from './worst.ts'
 
 export interface Task {
   readonly scenario: Scenario
@@ -76,5 +77,6 @@ function addUp(all: readonly FleetProgress[]): FleetProgress {
     late: add(({ late }) => late),
     bytesSent: add(({ bytesSent }) => bytesSent),
     bytesReceived: add(({ bytesReceived }) => bytesReceived),
+    worst: worstOf(all.flatMap(({ worst = [] }) => worst)),
   }
 }

@@ -55,6 +55,8 @@ export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'>
 
 export interface GatewayOptions {
   readonly config: GatewayConfig
+  /** What the paths of consumers' handlers are relative to. Default: the working directory. */
+  readonly directory?: string
   readonly log?: Log
   /** By queue name: what to do with its items instead of what the config says. */
   readonly handlers?: Readonly<Record<string, Handler>>
@@ -91,7 +93,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
+async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
+  const { config, directory = process.cwd(), log, handlers = {} } = options
   const observe = createObserve(log && startingWith('gateway.ready', log))
   const health = createHealth(observe)
   const random = systemRandom()
@@ -131,7 +134,7 @@ async function start({ config, log, handlers = {} }: GatewayOptions, stops: Stop
 
   const consumers: Consumer[] = []
   for (const consumer of config.consumers) {
-    const built = await buildConsumer(consumer, { ...deps, handler: handlers[consumer.queue] })
+    const built = await buildConsumer(consumer, { ...deps, directory, handler: handlers[consumer.queue] })
     built.start()
     consumers.push(built)
     stops.unshift(() => built.stop())

@@ -89,13 +89,18 @@ async function runCommand(file: string | undefined, flags: Flags, followQueue: F
       const progress = createProgress(process.stderr)
       return runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower }).finally(progress.end)
     }).finally(() => recorder?.stop())
-    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${formatReport(report)}\n`)
     process.exitCode = exitCodeOf(report)
+    end(process.stdout, flags.json ? JSON.stringify(report) : formatReport(report))
   } catch (error) {
     if (!(error instanceof FleetError)) throw error
-    process.stderr.write(`${error.message}\n`)
     process.exitCode = error.exitCode
+    end(process.stderr, error.message)
   }
+}
+
+/** Nothing is left to wait for, but a client of the AWS SDK keeps a process alive until it happens to be collected. */
+function end(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${text}\n`, () => process.exit())
 }
 
 function exitCodeOf({ thresholds, failed }: FleetReport): number {

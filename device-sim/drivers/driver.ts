@@ -43,6 +43,8 @@ export interface DriverOptions {
   readonly ca?: string | undefined
   /** The device's own certificate and key, as PEM. */
   readonly credentials?: ((clientId: string) => Promise<{ readonly cert: string; readonly key: string }>) | undefined
+  /** For a driver that speaks more than one. */
+  readonly mqttVersion?: '3.1.1' | '5' | undefined
   readonly clock: Clock
 }
 

@@ -52,6 +52,8 @@ export async function secure(
     raw.destroy()
     throw error
   })
+  // It may have been refused while the certificate was read.
+  if (raw.destroyed) throw raw.errored ?? new Error('the connection was closed')
   const host = hostOf(target)
   const tls = connectTls({
     socket: raw,

@@ -26,6 +26,18 @@ export function toPositive(text: string): number {
   return count
 }
 
+export function toShare(text: string): number {
+  const share = Number(text)
+  if (text.trim() === '' || !(share >= 0 && share <= 1)) throw new InvalidArgumentError('a number from 0 to 1 is needed.')
+  return share
+}
+
+export function toCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('a whole number above zero is needed.')
+  return count
+}
+
 export function toUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:/.test(text)) throw new InvalidArgumentError('write a URL such as http://127.0.0.1:4566.')
   return text.replace(/\/$/, '')

@@ -1,5 +1,5 @@
 // `weir backlog`: how far behind each queue is, and when it will be level again.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type BacklogReport, createBacklog } from '../consume/backlog.ts'
@@ -16,8 +16,8 @@ Examples:
   $ weir backlog --queue telemetry --for 10s  a steadier rate
   $ weir backlog --admin http://127.0.0.1:8080 what the running gateway knows, with its consumers' rates
 
-SQS tells depths only: seen from outside, rates are the change over the time of --for. A consumer that is asked
-through --admin knows its own rates and the age of the oldest message.`
+SQS tells depths only: seen from outside, one of in and out is the change over the time of --for, and the other 0. A
+consumer that is asked through --admin knows its own rates and the age of the oldest message.`
 
 interface Flags extends AwsFlags {
   readonly queue: readonly string[]
@@ -28,8 +28,8 @@ interface Flags extends AwsFlags {
 
 export function backlogCommand(): Command {
   return addAwsFlags(new Command('backlog').description('how far behind each queue is, and when it will be level again'))
-    .option('--queue <name>', 'only this one; may be repeated (default: all)', collect, [])
-    .option('--for <duration>', 'how long to watch for a rate', toMs, 3_000)
+    .addOption(new Option('--queue <name>', 'only this one; may be repeated').argParser(collect).default([], 'all'))
+    .addOption(new Option('--for <duration>', 'how long to watch for a rate').argParser(toMs).default(3_000, '3s'))
     .option('--admin <url>', 'ask a running gateway instead', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
@@ -54,7 +54,7 @@ async function watchSqs(flags: Flags): Promise<readonly BacklogReport[]> {
 
 type Row = Partial<BacklogReport & QueueDepth> & { readonly name?: string }
 
-/** What the gateway reports as it is; where it tells depths only, the rates are watched from here. */
+/** Asked twice, for a rate. Where the gateway tells depths only, the rates are reckoned here. */
 async function askGateway(admin: string, flags: Flags): Promise<readonly BacklogReport[]> {
   const ask = async () => {
     const rows = await askAdmin(admin, '/api/queues')
@@ -63,7 +63,7 @@ async function askGateway(admin: string, flags: Flags): Promise<readonly Backlog
     return named.filter(({ queue }) => flags.queue.length === 0 || flags.queue.includes(queue))
   }
   let rows = await ask()
-  if (rows.every(({ outlook }) => outlook !== undefined)) return rows as readonly BacklogReport[]
+  const reckoned = rows.every(({ outlook }) => outlook !== undefined)
   const backlogs = rows.map(({ queue: name }) =>
     createBacklog({
       clock,
@@ -79,6 +79,7 @@ async function askGateway(admin: string, flags: Flags): Promise<readonly Backlog
   for (const backlog of backlogs) await backlog.sample()
   await clock.sleep(flags.for)
   rows = await ask()
+  if (reckoned) return rows as readonly BacklogReport[]
   for (const backlog of backlogs) await backlog.sample()
   return backlogs.map((backlog) => backlog.report())
 }

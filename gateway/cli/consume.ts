@@ -62,6 +62,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void
       consumers.push(await buildConsumer(each, deps))
     }
     for (const consumer of consumers) consumer.start()
+    process.stderr.write(`consuming ${consumers.map(({ queue }) => queue).join(', ')}${duration === undefined ? ' until Ctrl-C' : ''}\n`)
     await stopAsked(duration)
   } finally {
     await Promise.all(consumers.map((consumer) => consumer.stop()))

@@ -1,5 +1,5 @@
 // `weir dlq`: dead letters by cause, one of them in full, and the way back.
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
@@ -41,13 +41,17 @@ export function dlqCommand(): Command {
   const command = new Command('dlq').description('dead letters: why they died, what they hold, and back').addHelpText('after', examples)
   const add = (name: string, description: string) =>
     addAwsFlags(command.command(name).description(description))
-      .option('--queue <name>', 'the queue they died in, or its dead-letter queue; may be repeated (default: all)', collect, [])
+      .addOption(
+        new Option('--queue <name>', 'the queue they died in, or its dead-letter queue; may be repeated')
+          .argParser(collect)
+          .default([], 'all'),
+      )
       .option('--json', 'print one JSON document')
       .addHelpText('after', examples)
   add('ls', 'dead letters grouped by cause').action(list)
   add('show', 'one letter and its payload').argument('<id>', 'id or key, or the beginning of one').action(show)
   add('replay', 'send letters back to their queue')
-    .option('--where <condition>', 'which ones; may be repeated (default: all)', toCondition, [])
+    .addOption(new Option('--where <condition>', 'which ones; may be repeated').argParser(toCondition).default([], 'all'))
     .option('--dry-run', 'only say what would be sent')
     .option('--rate <rate>', 'letters a second, such as 20/s (default: as fast as it goes)', toPerSecond)
     .option('--force', 'also letters that were replayed before')

@@ -96,9 +96,13 @@ export async function sendPlan(plan: readonly Planned[], queue: Queue, clock: Cl
   await Promise.all(sends)
 }
 
-/** Requests made between two counts. */
+/** Requests made between two counts, those that create or delete queues left out. */
 export function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)]))
+  return Object.fromEntries(
+    Object.entries(now)
+      .filter(([name]) => !name.endsWith('Queue'))
+      .map(([name, count]) => [name, count - (before[name] ?? 0)]),
+  )
 }
 
 /** Of unsorted numbers; 0 of none. */

@@ -1,4 +1,5 @@
 // `weir gateway`: the gateway alone, until it is told to stop.
+import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
@@ -32,7 +33,8 @@ async function run(flags: Flags): Promise<void> {
   const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   const log = createStdoutLog(config.log.level)
-  const gateway = await startGateway({ config, log })
+  const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
+  const gateway = await startGateway({ config, directory, log })
   await signalled()
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1

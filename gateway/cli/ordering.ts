@@ -5,7 +5,7 @@ import { createRandom } from '../../lib/random.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import type { Outgoing } from '../consume/queue.ts'
-import { toPositive, toUrl, toWhole } from './arguments.ts'
+import { toCount, toShare, toUrl, toWhole } from './arguments.ts'
 import { type Bench, openBench, since, table } from './experiment.ts'
 
 const examples = `
@@ -52,9 +52,9 @@ export interface OrderingReport {
 export function orderingCommand(): Command {
   return new Command('ordering')
     .description('one seeded stream with transient failures through a standard and a FIFO queue')
-    .option('--devices <n>', 'devices, each a message group', toPositive, 20)
-    .option('--count <n>', 'messages of each device', toPositive, 50)
-    .option('--failures <share>', 'share of messages whose first try fails', toPositive, 0.05)
+    .option('--devices <n>', 'devices, each a message group', toCount, 20)
+    .option('--count <n>', 'messages of each device', toCount, 50)
+    .option('--failures <share>', 'share of messages whose first try fails', toShare, 0.05)
     .option('--seed <n>', 'same seed, same stream', toWhole, 7)
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
@@ -62,7 +62,7 @@ export function orderingCommand(): Command {
     .action(async (flags: Flags) => {
       const bench = await openBench(systemClock, flags.awsEndpoint)
       try {
-        const report = await measureOrdering(flags, bench, systemClock)
+        const report = await measureOrdering(flags, bench, systemClock, (text) => process.stderr.write(`${text}\n`))
         process.stdout.write(`${flags.json ? JSON.stringify(report) : orderingText(report)}\n`)
         process.exitCode = report.fifo.inversions === 0 ? 0 : 3
       } finally {
@@ -75,6 +75,7 @@ export async function measureOrdering(
   { devices, count, failures, seed }: Pick<Flags, 'devices' | 'count' | 'failures' | 'seed'>,
   bench: Bench,
   clock: Clock,
+  progress: (text: string) => void = () => {},
 ): Promise<OrderingReport> {
   const random = createRandom(seed, 'failures')
   const stream: Outgoing[] = Array.from({ length: devices * count }, (_, i) => {
@@ -83,7 +84,9 @@ export async function measureOrdering(
     return { id: key, key, group: device, attributes: {}, body: Buffer.from(JSON.stringify({ device, n })) }
   })
   const failing = new Set(stream.filter(() => random() < failures).map(({ key }) => key))
+  progress(`1 of 2: standard queue, ${stream.length} messages, ${failing.size} fail at their first try`)
   const standard = await measure(stream, failing, { kind: 'standard', seed }, bench, clock)
+  progress('2 of 2: FIFO queue, the same messages')
   const fifo = await measure(stream, failing, { kind: 'fifo', seed }, bench, clock)
   return { devices, messages: stream.length, failureShare: failures, seed, standard, fifo }
 }
@@ -103,12 +106,7 @@ async function measure(
   const order = createOrder()
   const left = new Set(failing)
   const allHandled = Promise.withResolvers<void>()
-  const {
-    queue: _,
-    handler: __,
-    deadLetterQueue: ___,
-    ...options
-  } = consumerSchema.parse({
+  const options = consumerSchema.parse({
     queue: name,
     handler: { kind: 'log' },
     concurrency,
@@ -171,7 +169,7 @@ function createOrder() {
 
 export function orderingText({ messages, devices, failureShare, standard, fifo }: OrderingReport): string {
   const row = (label: string, of: (run: OrderingRun) => string | number) => [label, String(of(standard)), String(of(fifo))]
-  const names = [...new Set([standard, fifo].flatMap(({ requests }) => Object.keys(requests)))].filter((name) => !/Queue$/.test(name))
+  const names = [...new Set([standard, fifo].flatMap(({ requests }) => Object.keys(requests)))]
   return [
     `${messages} messages of ${devices} devices, ${failureShare * 100} % fail at their first try`,
     '',

@@ -9,7 +9,9 @@ export interface BacklogReport {
   readonly inFlight: number
   /** Age of the oldest message seen, in milliseconds; absent when nothing is there. */
   readonly oldestMs?: number
+  /** Where it is not known what is served: what came and stayed. */
   readonly arrivalsPerSecond: number
+  /** Where it is not known: by how much more went than came. */
   readonly servedPerSecond: number
   /** Milliseconds until nothing waits, at the present rates; absent when that never comes. */
   readonly drainMs?: number
@@ -39,7 +41,7 @@ interface Sample {
   readonly at: number
   readonly waiting: number
   readonly inFlight: number
-  readonly served: number
+  readonly served: number | undefined
   readonly oldestAt?: number
 }
 
@@ -49,9 +51,11 @@ export function createBacklog({ queue, stats, clock, everyMs = 5_000, windowMs =
 
   const sample = async () => {
     const depth = await queue.depth()
-    const { handled = 0, buried = 0, sidelined = 0, oldestAt = depth.oldestAt } = stats?.() ?? {}
+    const done = stats?.()
+    const served = done && done.handled + done.buried + done.sidelined
+    const oldestAt = done?.oldestAt ?? depth.oldestAt
     const at = clock.now()
-    const taken: Sample = { at, ...depth, served: handled + buried + sidelined, ...(oldestAt === undefined ? {} : { oldestAt }) }
+    const taken: Sample = { at, ...depth, served, ...(oldestAt === undefined ? {} : { oldestAt }) }
     samples = [...samples.filter((earlier) => at - earlier.at <= windowMs), taken]
   }
 
@@ -77,8 +81,9 @@ function toReport(queue: string, samples: readonly Sample[], now: number): Backl
   const seconds = (last.at - first.at) / 1_000
   const perSecond = (count: number) => (seconds > 0 ? Math.max(0, count / seconds) : 0)
   const growth = last.waiting + last.inFlight - first.waiting - first.inFlight
-  const servedPerSecond = perSecond(last.served - first.served)
-  const arrivalsPerSecond = perSecond(last.served - first.served + growth)
+  const served = last.served === undefined || first.served === undefined ? Math.max(0, -growth) : last.served - first.served
+  const servedPerSecond = perSecond(served)
+  const arrivalsPerSecond = perSecond(served + growth)
   const drainPerSecond = seconds > 0 ? -growth / seconds : 0
   const { waiting, inFlight, oldestAt } = last
   return {

@@ -89,3 +89,6 @@ export const consumerSchema = z
   })
 
 export type ConsumerConfig = z.output<typeof consumerSchema>
+
+/** Everything of the configuration that is not about building the parts. */
+export type ConsumerOptions = Omit<ConsumerConfig, 'queue' | 'deadLetterQueue' | 'handler'>

@@ -1,9 +1,9 @@
 // Dead letters as something to work with: why they died, what they hold, and a careful way back.
 import type { Clock } from '../../lib/clock.ts'
 import type { Observe } from '../observe/observe.ts'
-import { tenantOf } from './consumer.ts'
 import { createLimiter } from './limiter.ts'
 import type { Item, Queue } from './queue.ts'
+import { tenantOf } from './tenants.ts'
 
 export interface DeadLetter {
   readonly id: string
@@ -150,9 +150,14 @@ export function sourceNameOf(deadLetterQueue: string): string | undefined {
   return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
 }
 
+/** What letters that died alike have in common: code and reason, with numbers as `#`. */
+export function causeOf({ code, reason }: DeadLetter): string {
+  return `${code}: ${reason.replace(/\d+/g, '#')}`
+}
+
 /** The most frequent cause first. */
 export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
-  const causes = Map.groupBy(letters, ({ code, reason }) => `${code}: ${reason.replace(/\d+/g, '#')}`)
+  const causes = Map.groupBy(letters, causeOf)
   return [...causes]
     .map(([cause, members]) => ({
       cause,

@@ -1,5 +1,5 @@
 // How a handler says "never", and what of a failure an operator may read in a dead-letter queue.
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, GatewayError } from '../errors.ts'
 
 /**
  * Thrown by a handler: this message cannot succeed, so it goes to the dead-letter queue at once.
@@ -18,6 +18,11 @@ export class PermanentFailure extends Error {
 /** By shape and not by class: a user's module may have its own copy of the class. */
 export function isPermanentFailure(error: unknown): error is PermanentFailure {
   return error instanceof Error && error.name === 'PermanentFailure' && 'reason' in error && typeof error.reason === 'string'
+}
+
+/** Aborted by our own stop: nobody's failure. */
+export function isStopping(error: Error | undefined): boolean {
+  return error instanceof GatewayError && error.code === 'STOPPING'
 }
 
 const maxReasonLength = 200

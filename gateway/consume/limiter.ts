@@ -60,3 +60,22 @@ export function createLimiter({ perSecond, burst, clock }: LimiterOptions): Limi
     },
   }
 }
+
+const mostLimiters = 10_000
+
+/** A token bucket for each group; the full ones are forgotten when there are many, as a new one is full too. Answers the milliseconds to wait. */
+export function limitEach(perSecond: number, clock: Pick<Clock, 'monotonic'>): (group: string) => number {
+  const limiters = new Map<string, Limiter>()
+  const forgetIdle = () => {
+    for (const [group, limiter] of limiters) if (limiter.waitMs() === 0) limiters.delete(group)
+  }
+  return (group) => {
+    let limiter = limiters.get(group)
+    if (!limiter) {
+      if (limiters.size >= mostLimiters) forgetIdle()
+      limiter = createLimiter({ perSecond, burst: 1, clock })
+      limiters.set(group, limiter)
+    }
+    return limiter.tryTake() ? 0 : limiter.waitMs()
+  }
+}

@@ -14,8 +14,8 @@ export interface PaceOptions {
 export interface Pace {
   /** Between `floor` and 1: what share of rate and concurrency to use. */
   readonly factor: number
-  /** A permanent failure is the message's fault and counts as success here. */
-  outcome(ok: boolean, ms: number): void
+  /** A permanent failure is the message's fault and counts as success here; `again`: it was tried before. */
+  outcome(ok: boolean, ms: number, again?: boolean): void
 }
 
 const decrease = 0.5
@@ -27,6 +27,8 @@ const enough = 5
 export function createPace({ clock, failureShare, latencyMs, windowMs, changed }: PaceOptions): Pace {
   let factor = 1
   let openedAt = clock.monotonic()
+  /** What was new to the target went well, the last time. */
+  let well = false
   let count = 0
   let failures = 0
   let totalMs = 0
@@ -48,7 +50,10 @@ export function createPace({ clock, failureShare, latencyMs, windowMs, changed }
     get factor() {
       return factor
     },
-    outcome(ok, ms) {
+    outcome(ok, ms, again = false) {
+      if (!again) well = ok
+      // Then what fails once more is at fault itself, and must not slow the others down.
+      else if (!ok && well) return
       count++
       totalMs += ms
       if (!ok) failures++

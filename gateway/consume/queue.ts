@@ -27,6 +27,11 @@ export interface Outgoing {
   readonly delayMs?: number
 }
 
+/** A copy for another queue, as old as the item is. */
+export function toOutgoing(item: Item): Outgoing {
+  return { ...item, attributes: { ...item.attributes, sentAt: String(item.sentAt) } }
+}
+
 export interface QueueDepth {
   readonly waiting: number
   readonly inFlight: number

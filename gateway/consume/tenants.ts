@@ -1,6 +1,7 @@
 // What each tenant asks for, gets and waits: the numbers behind `weir tenants`, and the name of the noisy one.
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { Clock } from '../../lib/clock.ts'
+import type { Item } from './queue.ts'
 
 export interface Quantiles {
   readonly p50: number
@@ -158,6 +159,11 @@ export function createTenants({ clock, weight, changed, windowMs = 10_000 }: Ten
         .sort((a, b) => b.share - a.share || b.received - a.received)
     },
   }
+}
+
+/** The tenant travels as an attribute where the group is a device; on standard queues the group is the tenant. */
+export function tenantOf({ attributes, group }: Item): string {
+  return attributes.tenant ?? (group === '' ? '-' : group)
 }
 
 const histogram = () => createHistogram({ lowest: 1, highest: longestMs, figures: 2 })

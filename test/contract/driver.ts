@@ -122,15 +122,15 @@ export function testDriver({ kind, start, keepsConnection = true, hasSubscriptio
   })
 
   test('where nobody listens, connecting fails with the reason', async () => {
-    const url = new URL((await addressOfShutDoor(start)).url)
-    const driver = kind.create({ target: url, keepAliveMs: 60_000, clock: systemClock })
+    const { url, options } = await addressOfShutDoor(start)
+    const driver = kind.create({ target: new URL(url), keepAliveMs: 60_000, clock: systemClock, ...options })
     await expect(driver.connect('d-1', signal)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     driver.stop()
   })
 }
 
 /** The address of a door that is shut again. */
-async function addressOfShutDoor(start: Subject['start']): Promise<{ readonly url: string }> {
+async function addressOfShutDoor(start: Subject['start']): Promise<{ readonly url: string; readonly options?: Partial<DriverOptions> }> {
   await using server = await start()
-  return { url: server.url }
+  return { url: server.url, ...(server.options && { options: server.options }) }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { createDevices, type Numbered } from '../../device-sim/device.ts'
+import { createDevices } from '../../device-sim/device.ts'
 import { createFaults, type Fault, fault } from '../../device-sim/faults.ts'
+import type { Numbered } from '../../device-sim/reading.ts'
 import { parseScenario } from '../../device-sim/scenario.ts'
 import { createPlan } from '../../device-sim/schedule.ts'
 

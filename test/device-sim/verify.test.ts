@@ -1,12 +1,14 @@
+import { rm } from 'node:fs/promises'
 import { encode } from 'cborg'
 import { expect, test } from 'vitest'
-import type { Numbered } from '../../device-sim/device.ts'
 import { runFleet } from '../../device-sim/fleet.ts'
+import type { Numbered } from '../../device-sim/reading.ts'
 import { parseScenario } from '../../device-sim/scenario.ts'
 import { summarize } from '../../device-sim/stats.ts'
 import { createVerifier, type Follower, settled } from '../../device-sim/verify.ts'
 import { startBroker } from '../helpers/device-doors.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
+import { mintForTest } from '../helpers/test-certificates.ts'
 
 const reading = (seq: number, device = 'd', boot = 1): Numbered => ({
   topic: 't',
@@ -142,4 +144,22 @@ test('a queue that loses one in ten is found out', async () => {
 
 test('nobody to read the queue is told before anything connects', async () => {
   await expect(runFleet(parseScenario({ verify: 'queue' }))).rejects.toThrow('nobody said how to read one')
+})
+
+test.each(['mqtts', 'iot-core'] as const)('over mutual TLS the subscriber of %s shows a certificate too', async (protocol) => {
+  const { folder, server } = await mintForTest(['freezer-00000', 'freezer-00001'])
+  await using broker = await startBroker('tls', server)
+  const input = {
+    devices: 2,
+    count: 2,
+    protocol,
+    certs: folder,
+    target: broker.url,
+    verifyPatience: '300ms',
+    verify: 'subscriber' as const,
+  }
+  const report = await runFleet(parseScenario({ ...input, populations: [{ model: 'freezer', interval: '20ms' }] }))
+  expect(report.delivered).toMatchObject({ lost: 0, duplicated: 0 })
+  expect(report.delivered!.arrived).toBe(report.acked)
+  await rm(folder, { recursive: true })
 })

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { aGatewayProcess } from '../helpers/program.ts'
 
-const examples = readdirSync('examples/gateway')
+const examples = readdirSync('examples/gateway').filter((file) => file.endsWith('.json'))
 
 test('there are examples', () => expect(examples.length).toBeGreaterThan(2))
 

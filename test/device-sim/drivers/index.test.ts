@@ -20,12 +20,18 @@ const doors: Readonly<Record<DriverName, () => Promise<TestServer>>> = {
   http: () => startHttpDoor(),
   https: () => startHttpDoor(certificates.server),
   websocket: () => startWebSocketDoor(),
+  'iot-core': () => startBroker('tls', certificates.server),
 }
-const schemes = { mqtt: 'mqtt', mqtts: 'mqtts', 'mqtt-ws': 'ws', 'mqtt-js': 'mqtt', http: 'http', https: 'https', websocket: 'ws' } as const
+const schemes: Readonly<Partial<Record<DriverName, string>>> = {
+  'mqtt-ws': 'ws',
+  'mqtt-js': 'mqtt',
+  websocket: 'ws',
+  'iot-core': 'mqtts',
+}
 
 async function send(protocol: DriverName) {
   await using door = await doors[protocol]()
-  const target = `${schemes[protocol]}://127.0.0.1:${door.port}`
+  const target = `${schemes[protocol] ?? protocol}://127.0.0.1:${door.port}`
   const populations = [
     { model: 'freezer' as const, interval: '50ms', share: 2 },
     { model: 'vibration' as const, interval: '50ms' },

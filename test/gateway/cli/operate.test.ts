@@ -70,6 +70,10 @@ test('tenants: who is noisy, and what each waits', async () => {
   expect(text).toMatch(/acme +telemetry +90\.0 % +900 +400 +12 +8 +900 ms +4000 ms +5000 ms +noisy/)
   expect(JSON.parse(await run(tenantsCommand(), '--admin', admin, '--json'))).toEqual({ queues: tenants })
   expect(await run(tenantsCommand(), '--admin', admin, '--queue', 'other')).toBe('no tenants yet\n')
+  const first = await run(tenantsCommand(), '--admin', admin, '--top', '1')
+  expect(first).toMatch(/^acme/m)
+  expect(first).not.toMatch(/^bolt/m)
+  expect(first).toMatch(/^telemetry: 1 more$/m)
 })
 
 test('backlog through the gateway: rates where it tells depths only', async () => {

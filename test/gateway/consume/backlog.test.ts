@@ -72,3 +72,18 @@ test('only the last minute counts', async () => {
   await backlog.sample()
   expect(backlog.report().drainMs).toBe(90_000)
 })
+
+test('seen from outside, what drains goes out and what grows comes in', async () => {
+  const clock = createManualClock(noon)
+  let waiting = 1_000
+  const backlog = createBacklog({ queue: { name: 'telemetry', depth: async () => ({ waiting, inFlight: 0 }) }, clock })
+  await backlog.sample()
+  await clock.advance(10_000)
+  waiting = 500
+  await backlog.sample()
+  expect(backlog.report()).toMatchObject({ arrivalsPerSecond: 0, servedPerSecond: 50, outlook: 'level again at 12:00' })
+  await clock.advance(10_000)
+  waiting = 1_200
+  await backlog.sample()
+  expect(backlog.report()).toMatchObject({ arrivalsPerSecond: 10, servedPerSecond: 0, outlook: 'grows by 10/s' })
+})

@@ -41,3 +41,15 @@ test('latency is distress too, where a limit is set', async () => {
   await windowOf(10, 0, 50)
   expect(pace.factor).toBe(0.6)
 })
+
+test('what fails again is a sign of distress while nothing new goes well, and poison otherwise', async () => {
+  const { pace, windowOf } = await setUp()
+  await windowOf(10, 0)
+  for (let i = 0; i < 50; i++) pace.outcome(false, 10, true)
+  await windowOf(10, 0)
+  expect(pace.factor).toBe(1)
+  pace.outcome(false, 10)
+  for (let i = 0; i < 50; i++) pace.outcome(false, 10, true)
+  await windowOf(10, 0)
+  expect(pace.factor).toBe(0.5)
+})

@@ -1,0 +1,128 @@
+// What comes in, while there is room: each item into its lane, and what would stand in everybody's way into the overflow queue.
+import type { Clock } from '../../lib/clock.ts'
+import type { ConsumerOptions } from './consumer-config.ts'
+import type { Held, InHand } from './in-hand.ts'
+import { createIntake } from './intake.ts'
+import type { Lanes } from './lanes.ts'
+import { type Item, type Outgoing, type Queue, toOutgoing } from './queue.ts'
+import type { Settling } from './settling.ts'
+import type { Tally } from './tally.ts'
+import { type Tenants, tenantOf } from './tenants.ts'
+import type { Waiting } from './waiting.ts'
+
+export interface Receiving {
+  start(): void
+  /** There may be room again. */
+  wake(): void
+  /** Resolves when no receive is under way any more. */
+  stop(): Promise<void>
+}
+
+export interface ReceivingOptions {
+  readonly queue: Queue
+  readonly overflow: Queue | undefined
+  readonly options: Pick<ConsumerOptions, 'concurrency' | 'prefetch' | 'receivers' | 'wait' | 'fairness' | 'sideline'>
+  readonly waiting: Waiting
+  readonly inHand: Pick<InHand, 'take'>
+  readonly settling: Pick<Settling, 'removeAll'>
+  readonly tenants: Pick<Tenants, 'received'>
+  readonly tally: Tally
+  /** More could be handled at once than is. */
+  readonly hungry: () => boolean
+  /** Something came. */
+  readonly came: () => void
+  /** For work that a stop has to wait for. */
+  readonly track: (work: Promise<void>) => void
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+export function createReceiving(deps: ReceivingOptions): Receiving {
+  const { queue, overflow, options, waiting, inHand, settling, tenants, tally, hungry, came, track, clock, random } = deps
+  const { concurrency, fairness, receivers, sideline } = options
+  // What goes aside does not wait here: with an overflow queue there is room for every receiver to look further behind.
+  const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency) + (sideline ? 10 * receivers : 0)
+
+  const laneOf = (item: Item) => (queue.fifo || fairness ? item.group : '')
+
+  /** Per tenant, so that a full consumer still has room to find the quiet ones behind the noisy one. */
+  const perLane = () => sideline?.inHand ?? Math.max(1, Math.floor(prefetch / (waiting.fresh.groups + 1)))
+
+  const keep = (item: Item, from: Queue, lanes: Lanes<Held>) => {
+    const lane = laneOf(item)
+    lanes.push(lane, inHand.take({ item, from, lanes, lane, tenant: tenantOf(item) }))
+  }
+
+  const take = (items: readonly Item[]) => {
+    tally.received(items.length)
+    const aside = { excess: [] as Item[], old: [] as Item[] }
+    for (const item of items) {
+      tenants.received(tenantOf(item), 1)
+      if (overflow && sideline && clock.now() - item.sentAt > sideline.olderThan) aside.old.push(item)
+      else if (overflow && waiting.fresh.waiting(laneOf(item)) >= perLane()) aside.excess.push(item)
+      else keep(item, queue, waiting.fresh)
+    }
+    if (overflow && aside.excess.length > 0) track(setAside(overflow, aside.excess, 'excess'))
+    if (overflow && aside.old.length > 0) track(setAside(overflow, aside.old, 'old'))
+    came()
+  }
+
+  const takeReturned = (from: Queue) => (items: readonly Item[]) => {
+    for (const item of items) keep(item, from, waiting.returned)
+    came()
+  }
+
+  /** Sent first, removed then: a crash in between makes a duplicate and never a loss. */
+  const setAside = async (to: Queue, items: readonly Item[], why: 'excess' | 'old') => {
+    try {
+      await to.send(items.map(toSidelined))
+    } catch (error) {
+      tally.unreachable(to, error)
+      for (const item of items) keep(item, queue, waiting.fresh)
+      came()
+      return
+    }
+    tally.sidelined(items.length, why)
+    await settling.removeAll(queue, items)
+  }
+
+  /** Waits for a worthwhile number of places, unless slots are idle for want of work. */
+  const roomIn = (lanes: Lanes<Held>) => (asked: number) => {
+    const free = prefetch - lanes.size - asked
+    const starved = hungry() && asked === 0 && lanes.idle
+    return free >= Math.min(10, Math.ceil(prefetch / 2)) || starved ? free : 0
+  }
+
+  const intakeOf = (from: Queue, lanes: Lanes<Held>, take: (items: readonly Item[]) => void) =>
+    createIntake({
+      queue: from,
+      receivers,
+      waitMs: options.wait,
+      room: roomIn(lanes),
+      take,
+      failed: (error) => tally.unreachable(from, error),
+      clock,
+      random,
+    })
+
+  const intakes = [intakeOf(queue, waiting.fresh, take)]
+  if (overflow) intakes.push(intakeOf(overflow, waiting.returned, takeReturned(overflow)))
+
+  return {
+    start() {
+      for (const each of intakes) each.start()
+    },
+    wake() {
+      for (const each of intakes) each.wake()
+    },
+    async stop() {
+      await Promise.all(intakes.map((each) => each.stop()))
+    },
+  }
+}
+
+/** With the tries it has had, which the new message would not know of. */
+function toSidelined(item: Item): Outgoing {
+  const outgoing = toOutgoing(item)
+  return item.receives > 1 ? { ...outgoing, attributes: { ...outgoing.attributes, tries: String(item.receives - 1) } } : outgoing
+}
