@@ -161,6 +161,8 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const problem = known ? known.error : session.subscribe(whole.subscriptions.map(({ topic }) => topic))
     if (!known) refusedSubscribes.set(whole, { error: problem })
     if (problem) return problem
+    // aedes would take the prefix for a part of the topic.
+    if (subscription.topic.startsWith('$share/')) return new GatewayError('TOPIC_INVALID', 'shared subscriptions are not supported')
     if (subscription.qos > 1) return new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; subscribe with QoS 0 or 1')
     return session.maySubscribe(subscription.topic)
   }

@@ -135,9 +135,10 @@ test('a QoS 0 message that overtakes a QoS 1 message does not make a duplicate o
   await Promise.all([device.endAsync(), client.endAsync()])
 })
 
-test('a QoS 2 subscription is refused', async () => {
+test('QoS 2 and shared subscriptions are refused', async () => {
   const device = await aDevice(port)
   await expect(device.subscribeAsync('a', { qos: 2 })).rejects.toThrow()
+  await expect(device.subscribeAsync('$share/group/a', { qos: 1 })).rejects.toThrow()
   await device.endAsync()
 })
 
