@@ -107,7 +107,14 @@ function startFleet({ devices, duration, seed }: Flags, gateway: Gateway, signal
     target: `mqtt://127.0.0.1:${gateway.ports.mqtt}`,
     ...(duration === undefined ? {} : { duration: `${duration}ms` }),
     // A minute of freezer life in a second, so that a door left open becomes an alert while one watches.
-    populations: [{ model: 'freezer', interval: `${readingEverySeconds}s`, params: { timeLapse: 60, leftOpenChance: 0.05 } }],
+    populations: [
+      {
+        model: 'freezer',
+        interval: `${readingEverySeconds}s`,
+        params: { timeLapse: 60, leftOpenChance: 0.05 },
+        commands: 'cmd/coldchain/{tenant}/{site}/{device}/+/req/+',
+      },
+    ],
   })
   const fleetReport = runFleet(scenario, { signal, onProgress: (progress) => (latest = progress) })
   return { fleet: () => latest, fleetReport }

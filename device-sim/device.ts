@@ -18,6 +18,8 @@ export interface Device extends Planned {
   readonly commands: string | undefined
   /** What it has to say at this time, in order. */
   take(at: number): readonly Numbered[]
+  /** From its next reading on. */
+  changeInterval(ms: number): void
   /** The boot number goes up and every sequence starts again. */
   reboot(): void
 }
@@ -59,6 +61,7 @@ function createDevice(scenario: Scenario, number: number, { population, rank }: 
   const sense = createSensors(population, createRandom(seed, `sensors of device ${number}`), startAt)
   const sequences = new Map<string, number>()
   let boot = 1
+  let interval = population.interval
   let state = model.boot(population.params, startAt, random)
 
   const toReading = ({ stream, values, at: happenedAt, child }: Sample, at: number): Numbered => {
@@ -76,13 +79,18 @@ function createDevice(scenario: Scenario, number: number, { population, rank }: 
     site,
     faults,
     commands: population.commands && fill(population.commands, { tenant, site, population: name, device: id }),
-    interval: population.interval,
+    get interval() {
+      return interval
+    },
     // Apart from the numbers its readings are made of: a plan that changes leaves the readings as they were.
     random: createRandom(seed, `plan of device ${number}`),
     take(at) {
       const step = model.step(population.params, state, at, random)
       state = step.state
       return step.samples.map((sample) => toReading(sample, at))
+    },
+    changeInterval(every) {
+      interval = { kind: 'fixed', every }
     },
     reboot() {
       boot++

@@ -33,6 +33,9 @@ export interface Run {
   readonly onReading?: ((reading: Numbered, at: number, clientId: string) => void) | undefined
 }
 
+/** How long a device is away when it is told to start anew. */
+const rebootMs = 1_000
+
 /** Connects, follows the plan, drains, disconnects. Rejects with a FleetError when nothing can be reached. */
 export async function run({ source, driver, target, follower, limits, clock, signal, ...told }: Run): Promise<Outcome> {
   const { clientIds, durationMs } = source
@@ -50,7 +53,14 @@ export async function run({ source, driver, target, follower, limits, clock, sig
     onConnected(device, session) {
       publisher.flush(device)
       const filter = source.commands?.(device)
-      if (filter) answerCommands(session, { device: clientIds[device]!, filter, clock }).catch(() => session.cut())
+      if (filter) answerCommands(session, { device: clientIds[device]!, filter, clock, ...reactions(device) }).catch(() => session.cut())
+    },
+  })
+  const reactions = (device: number) => ({
+    changeInterval: (ms: number) => source.changeInterval?.(device, ms),
+    reboot() {
+      source.reboot(device)
+      connections.end(device, { clean: true, awayMs: rebootMs })
     },
   })
   const publisher = createPublisher({

@@ -19,6 +19,8 @@ export interface Source {
   readonly herds: readonly Herd[]
   readonly durationMs?: number
   reboot(device: number): void
+  /** From the device's next reading on. */
+  changeInterval?(device: number, ms: number): void
   /** Where a device listens for commands, if it does. */
   commands?(device: number): string | undefined
 }
@@ -39,6 +41,7 @@ export function createModelSource(scenario: Scenario, seed: string | number, sta
     herds: herdsOf(scenario.phases),
     ...(durationMs === undefined ? {} : { durationMs }),
     reboot: (number) => devices[number]!.reboot(),
+    changeInterval: (number, ms) => devices[number]!.changeInterval(ms),
     commands: (number) => devices[number]!.commands,
   }
 }

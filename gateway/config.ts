@@ -1,13 +1,16 @@
 // The rooms' schemas put together. Parsed once, here; inside, the values are trusted.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { parseAs } from '../lib/problems.ts'
 import { accessSchema } from './access/access.ts'
 import { awsSchema } from './aws.ts'
+import { commandsSchema } from './commands/commands.ts'
 import { consumerSchema } from './consume/consumer-config.ts'
 import { GatewayError, invalidConfig, textOf } from './errors.ts'
-import { portSchema } from './listen/door.ts'
+import { type Port, portSchema } from './listen/door.ts'
+import { type TlsConfig, tlsSchema } from './listen/tls.ts'
 import { localSchema } from './local/local.ts'
 import { type Resources, resourcesSchema } from './local/resources.ts'
 import { spoolSchema } from './spool/config.ts'
@@ -22,11 +25,19 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       mqtt: portSchema.default(1883).describe('MQTT port; 0 = any free, off = none'),
+      mqtts: portSchema.optional().describe('MQTT over TLS, with device certificates; 8883 where `tls` is given, else off'),
       mqttWs: portSchema.default(8083).describe('MQTT over WebSocket port, path /mqtt'),
+      mqttWss: portSchema.optional().describe('the same over TLS; 8084 where `tls` is given, else off'),
+      http: portSchema.default(8081).describe('HTTP port, POST /topics/<topic>?qos='),
+      https: portSchema.optional().describe('the same over TLS; 8443 where `tls` is given, else off'),
+      websocket: portSchema.default(8082).describe('WebSocket port, JSON frames'),
+      websockets: portSchema.optional().describe('the same over TLS; off unless given'),
       admin: portSchema.default(8080).describe('admin HTTP port: health, metrics, ledger'),
     })
     .prefault({})
     .describe('the doors'),
+  tls: tlsSchema.optional().describe('certificates of the TLS doors'),
+  certs: z.string().optional().describe('a folder that `weir certs mint` wrote: fills tls and access.things where they are left out'),
   aws: awsSchema.prefault({}).describe('where SQS and SNS are'),
   local: localSchema.prefault({}).describe('the embedded SQS and SNS, used when aws.endpoint is `embedded`'),
   resources: z
@@ -41,6 +52,7 @@ export const configSchema = z.strictObject({
     .describe('the rules'),
   access: accessSchema.prefault({}).describe('who may do what, and how much'),
   spool: spoolSchema.prefault({ kind: 'file' }).describe('what stands between an acknowledgement and a delivery'),
+  commands: commandsSchema.prefault({}).describe('asking a device'),
   delivery: z
     .strictObject({ maxInFlight: z.number().int().min(1).default(4_096).describe('messages with the rules and their targets at one time') })
     .prefault({})
@@ -57,6 +69,30 @@ export const configSchema = z.strictObject({
 export type GatewayConfig = z.infer<typeof configSchema>
 /** What a person may leave out. */
 export type GatewayConfigInput = z.input<typeof configSchema>
+
+/** The doors that only open with certificates, and where they are by default. */
+const tlsPorts = { mqtts: 8_883, mqttWss: 8_084, https: 8_443, websockets: 'off' } as const
+
+/** Throws CONFIG_INVALID for a TLS door without certificates. */
+export function portsOf(config: GatewayConfig): Record<keyof GatewayConfig['listen'], Port> {
+  const hasTls = tlsOf(config) !== undefined
+  const secure = Object.entries(tlsPorts).map(([name, port]) => {
+    const asked = config.listen[name as keyof typeof tlsPorts]
+    if (asked !== undefined && asked !== 'off' && !hasTls)
+      throw new GatewayError('CONFIG_INVALID', `listen.${name}: this door needs certificates: give tls or certs (--certs)`)
+    return [name, asked ?? (hasTls ? port : 'off')]
+  })
+  return { ...config.listen, ...Object.fromEntries(secure) }
+}
+
+export function tlsOf({ tls, certs }: GatewayConfig): TlsConfig | undefined {
+  if (tls || certs === undefined) return tls
+  return { cert: join(certs, 'server.pem'), key: join(certs, 'server.key'), ca: join(certs, 'ca.pem') }
+}
+
+export function thingsPathOf({ access, certs }: GatewayConfig): string | undefined {
+  return access.things ?? (certs === undefined ? undefined : join(certs, 'things.json'))
+}
 
 /** Throws CONFIG_INVALID with every problem, one a line. */
 export function parseConfig(value: unknown, where = 'config'): GatewayConfig {

@@ -1,15 +1,19 @@
 // The only file that sees every room: builds them, wires them, starts and stops them in order.
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { backoffMs } from '../lib/backoff.ts'
 import { systemClock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
 import { createAccess } from './access/access.ts'
+import { createArns } from './access/arn.ts'
+import { loadThings, noThings } from './access/things.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
-import type { Broker } from './broker/broker.ts'
+import type { Broker, Ingest } from './broker/broker.ts'
 import { createEmbeddedBroker } from './broker/embedded.ts'
-import { type GatewayConfig, resourcesOf, rulesDirOf } from './config.ts'
+import { createCommands } from './commands/commands.ts'
+import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { type BacklogReport, createBacklog } from './consume/backlog.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
@@ -17,8 +21,14 @@ import type { Handler } from './consume/queue.ts'
 import { createSqsQueue } from './consume/sqs-queue.ts'
 import { createAdmin } from './dashboard/server.ts'
 import { textOf } from './errors.ts'
+import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
+import { createHttpIngestDoor } from './listen/http.ts'
 import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
+import { createPublisher } from './listen/publisher.ts'
+import { createServer } from './listen/server.ts'
+import { loadTls } from './listen/tls.ts'
+import { createWebSocketDoor } from './listen/websocket.ts'
 import { startLocal } from './local/local.ts'
 import { ensureResources, type Resources } from './local/resources.ts'
 import { createIds } from './message.ts'
@@ -90,6 +100,10 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const random = systemRandom()
   const stopping = new AbortController()
   const rulesDir = rulesDirOf(config)
+  const listen = portsOf(config)
+  const tlsConfig = tlsOf(config)
+  const tls = tlsConfig && loadTls(tlsConfig)
+  const thingsPath = thingsPathOf(config)
   const resources = resourcesOf(config)
   await readRules(rulesDir) // what is wrong with them is told before anything starts
 
@@ -129,14 +143,30 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const queues = watchQueues(aws, resources, consumers)
 
   const ids = createIds(clock.now, random)
-  const access = createAccess(config.access)
-  const broker: Broker = createEmbeddedBroker({ ingest: pipeline.ingest, access, observe, clock, ids })
+  const things = thingsPath === undefined ? noThings : await loadThings(thingsPath)
+  const access = createAccess(config.access, { clock, observe, arns: createArns(config.aws), things: () => things })
+  const isRouted = (topic: string) => rules.current().match(topic).length > 0
+  const commands = createCommands(config.commands, {
+    publish,
+    filtersOf: (clientId) => broker.filtersOf?.(clientId),
+    isKnown: (clientId) => broker.hasSeen?.(clientId) === true || access.thing(clientId) !== undefined,
+    clock,
+    ids,
+  })
+  commands.start()
+  stops.unshift(() => commands.stop())
+  const ingest: Ingest = (message) => {
+    const accepted = pipeline.ingest(message)
+    return commands.isWaiting ? accepted.then(() => commands.seen(message)) : accepted
+  }
+  const broker: Broker = createEmbeddedBroker({ ingest, access, observe, clock, ids, isRouted })
   await broker.start()
   stops.unshift(() => broker.stop())
 
   let ready = false
   const registry = createRegistry(observe.metrics, ledger)
   const admin = createAdmin({
+    server: createServer({ observe, uuid: randomUUID }),
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -148,13 +178,23 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
       tenants: () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() })),
     },
     events: (listener) => observe.listen(listener),
+    plugins: [createCommandsHttp({ ask: commands.ask, find: commands.find, observe, uuid: randomUUID })],
   })
 
-  const { host, listen } = config
+  const { host } = config
+  const secure = tls ? { tls } : {}
+  const at = (port: number, flag: string) => ({ host, port, flag, observe })
+  const posting = { access, publish: createPublisher({ broker, clock, ids, observe }), clock, uuid: randomUUID }
   const doors = await openDoors(stops, [
-    ['mqtt', listen.mqtt, (port) => createMqttDoor({ host, port, flag: '--mqtt-port', broker })],
-    ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ host, port, flag: '--mqtt-ws-port', broker })],
-    ['admin', listen.admin, (port) => createHttpDoor(admin, { host, port, flag: '--admin-port' })],
+    ['mqtt', listen.mqtt, (port) => createMqttDoor({ ...at(port, '--mqtt-port'), broker })],
+    ['mqtts', listen.mqtts, (port) => createMqttDoor({ ...at(port, '--mqtts-port'), broker, ...secure })],
+    ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ ...at(port, '--mqtt-ws-port'), broker })],
+    ['mqttWss', listen.mqttWss, (port) => createMqttWsDoor({ ...at(port, '--mqtt-wss-port'), broker, ...secure })],
+    ['http', listen.http, (port) => createHttpIngestDoor({ ...at(port, '--http-port'), ...posting })],
+    ['https', listen.https, (port) => createHttpIngestDoor({ ...at(port, '--https-port'), ...posting, ...secure })],
+    ['websocket', listen.websocket, (port) => createWebSocketDoor({ ...at(port, '--websocket-port'), ...posting })],
+    ['websockets', listen.websockets, (port) => createWebSocketDoor({ ...at(port, '--websockets-port'), ...posting, ...secure })],
+    ['admin', listen.admin, (port) => createHttpDoor(admin, at(port, '--admin-port'))],
   ])
   // Before the doors close its connections, the broker says goodbye on them.
   stops.unshift(() => broker.stop())

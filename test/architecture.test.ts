@@ -80,6 +80,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/rules',
   ],
   'gateway/consume': ['lib', 'gateway/errors.ts', 'gateway/observe', 'gateway/aws.ts', '@aws-sdk/client-sqs', 'zod', 'node:'],
+  'gateway/commands': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/broker/broker.ts', 'zod', 'node:'],
   'gateway/dashboard': ['gateway/observe', 'fastify', 'node:'],
   'gateway/local': [
     'lib',

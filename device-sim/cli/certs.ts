@@ -36,7 +36,7 @@ export function certsCommand(): Command {
     .option('--days <n>', 'how long certificates are valid', '365')
     .option('--host <name>', 'name or address of the gateway; may be repeated', (text, all: string[] = []) => [...all, text])
     .option('--region <region>', 'AWS region in the policy', 'us-east-1')
-    .option('--account <id>', 'AWS account in the policy', '123456789012')
+    .option('--account <id>', 'AWS account in the policy: what the gateway has as aws.accountId', '000000000000')
     .option('--product <name>', 'level of the topics after dt/ and cmd/', 'coldchain')
     .option('--json', 'print the list as one JSON document')
     .addHelpText('after', examples)

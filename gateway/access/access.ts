@@ -1,10 +1,20 @@
-// Who may do what. Every door and the broker ask here before anything else happens.
+// Who may do what, and how much. Every door and the broker ask here before anything else happens.
 import { z } from 'zod'
-import { GatewayError } from '../errors.ts'
-import type { Source } from '../message.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { GatewayError } from '../errors.ts'
+import type { Source, Transport } from '../message.ts'
+import type { Observe } from '../observe/observe.ts'
+import type { Arns } from './arn.ts'
+import { type Authorizer, createAuthorizer, type Will } from './authorizer.ts'
+import { type Credentials, createIdentities, type Identity, identitySchema } from './identity.ts'
+import { type ConnectionLimits, createLimits, type Limits, type PublishAsked } from './limits.ts'
+import { limitsSchema } from './quotas.ts'
+import type { Verifier } from './secrets.ts'
+import { noThings, type Things } from './things.ts'
 
 export const accessSchema = z.strictObject({
-  maxPayloadBytes: z.number().int().min(1).default(131_072).describe('largest payload of one publish [AWS iot-core quotas: 128 KB]'),
+  ...identitySchema.shape,
+  limits: limitsSchema,
   tenantTopicLevel: z
     .number()
     .int()
@@ -12,58 +22,157 @@ export const accessSchema = z.strictObject({
     .max(8)
     .nullable()
     .default(3)
-    .describe('the topic level, counted from 1 as in topic(n), that names the tenant; null where topics name none'),
+    .describe(
+      'the topic level, counted from 1 as in topic(n), that names the tenant of a client whose identity names none; null where topics name none',
+    ),
 })
 
 export type AccessConfig = z.infer<typeof accessSchema>
 
-export interface Publish {
-  readonly topic: string
-  readonly bytes: number
-  readonly qos: 0 | 1 | 2
+/** What a door knows of whoever is at the other end of a connection. */
+export interface Caller extends Omit<Credentials, 'clientId'> {
+  readonly transport: Transport
+}
+
+export interface Connect {
+  readonly clientId: string
+  readonly persistent: boolean
+  readonly will?: Will & Pick<PublishAsked, 'payloadBytes' | 'qos'>
+}
+
+/** One connection that was let in: what it asks is answered with a refusal or nothing, and counted. */
+export interface Session {
+  readonly identity: Identity
+  readonly source: Source
+  /** The tenant a publish belongs to. */
+  tenantOf(topic: string): string | undefined
+  publish(publish: PublishAsked): GatewayError | undefined
+  /** A QoS 1 publish that was not refused has been answered, or never will be. */
+  acknowledged(): void
+  /** A whole SUBSCRIBE: what is over a limit refuses all its filters. */
+  subscribe(filters: readonly string[]): GatewayError | undefined
+  /** One filter of it: what a policy refuses is refused alone. */
+  maySubscribe(filter: string): GatewayError | undefined
+  unsubscribe(filters: readonly string[]): void
+  /** Asked at each delivery; what is refused is dropped without a word. */
+  receive(topic: string, payloadBytes: number): GatewayError | undefined
 }
 
 export interface Access {
-  /** Throws TOPIC_INVALID, PAYLOAD_TOO_LARGE, QOS_NOT_SUPPORTED or NOT_AUTHORIZED. */
-  publish(source: Source, publish: Publish): void
-  /** Throws TOPIC_INVALID or NOT_AUTHORIZED. */
-  subscribe(source: Source, filter: string): void
-  /** The tenant a publish belongs to. */
-  tenantOf(source: Source, topic: string): string | undefined
+  readonly limits: Limits
+  /** An MQTT CONNECT. Rejects with NOT_AUTHENTICATED, NOT_AUTHORIZED, CLIENT_ID_INVALID or CONNECT_RATE_EXCEEDED. */
+  connect(caller: Caller, connect: Connect): Promise<Session>
+  /** A connection that only publishes and has no client id of its own, such as HTTP. */
+  enter(caller: Caller): Promise<Session>
+  thing(name: string): ReturnType<Things['thing']>
 }
 
-const maxTopicBytes = 256
-const maxSlashes = 7
-const basicIngest = /^\$aws\/rules\/[^/]+\/?/
+export interface AccessDeps {
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>
+  readonly observe: Observe
+  readonly arns: Arns
+  /** Asked at each connect, so that a registry read anew counts at once. */
+  readonly things?: () => Things
+  readonly verifier?: Verifier
+}
 
-export function createAccess({ maxPayloadBytes, tenantTopicLevel }: AccessConfig): Access {
+/** A client that connects again within its second waits for the next one; only so many may wait. */
+const connectAttempts = 3
+const connectWaitMs = 1_000
+
+export function createAccess(config: AccessConfig, { clock, observe, arns, things = () => noThings, verifier }: AccessDeps): Access {
+  const identities = createIdentities({ things, anonymous: config.anonymous, clock, ...(verifier ? { verifier } : {}) })
+  const limits = createLimits(config.limits, clock)
+
+  const named = (refused: GatewayError): GatewayError => {
+    const { limit } = refused.details
+    if (typeof limit === 'string') observe.record('limit.exceeded', { limit, code: refused.code })
+    return refused
+  }
+
+  const pace = async (clientId: string) => {
+    for (let attempt = 1; ; attempt++) {
+      const refused = limits.connect(clientId)
+      if (!refused) return
+      if (refused.code !== 'CONNECT_RATE_EXCEEDED' || attempt === connectAttempts) throw named(refused)
+      await clock.sleep(connectWaitMs)
+    }
+  }
+
+  const open = (caller: Caller, clientId: string, identity: Identity): Session => {
+    const { tenant, principal } = identity
+    const source: Source = Object.freeze({
+      clientId,
+      transport: caller.transport,
+      ...(principal === undefined ? {} : { principal }),
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(caller.sourceIp === undefined ? {} : { sourceIp: caller.sourceIp }),
+    })
+    return createSession({
+      identity,
+      source,
+      counters: limits.connection(),
+      authorizer: createAuthorizer(identity, arns),
+      tenantTopicLevel: config.tenantTopicLevel,
+      named,
+    })
+  }
+
   return {
-    publish(_source, { topic, bytes, qos }) {
-      if (qos === 2) throw new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; publish with QoS 0 or 1')
-      // The three levels of a Basic Ingest prefix count for nothing [AWS iot-basic-ingest].
-      checkLimits(topic.replace(basicIngest, ''))
-      if (topic.startsWith('$') && !basicIngest.test(topic)) throw new GatewayError('TOPIC_INVALID', `${topic} is reserved`)
-      if (bytes > maxPayloadBytes) throw new GatewayError('PAYLOAD_TOO_LARGE', `${bytes} bytes are over the limit of ${maxPayloadBytes}`)
+    limits,
+    thing: (name) => things().thing(name),
+    async connect(caller, { clientId, persistent, will }) {
+      await pace(clientId)
+      const identity = await identities.identify({ ...caller, clientId })
+      const session = open(caller, clientId, identity)
+      const asked = { persistent, ...(will ? { will } : {}) }
+      const refused = createAuthorizer(identity, arns).connect(asked) ?? (will && limits.check(will))
+      if (refused) throw named(refused)
+      return session
     },
-    subscribe(_source, filter) {
-      checkLimits(filter)
-      if (filter.startsWith('$SYS/') || filter.startsWith('$share/') || filter.startsWith('$aws/rules/')) {
-        throw new GatewayError('NOT_AUTHORIZED', `nobody may subscribe to ${filter}`)
-      }
+    async enter(caller) {
+      const identity = await identities.identify(caller)
+      return open(caller, identity.principal ?? '', identity)
     },
-    tenantOf: (source, topic) => source.tenant ?? (tenantTopicLevel === null ? undefined : levelOf(topic, tenantTopicLevel)),
   }
 }
 
-function checkLimits(topic: string): void {
-  if (topic.includes('\0')) throw new GatewayError('TOPIC_INVALID', 'a topic may not contain U+0000') // [MQTT-4.7.3-2]
-  // A UTF-16 unit takes at most three bytes, so short topics need no counting.
-  if (topic.length * 3 > maxTopicBytes && Buffer.byteLength(topic) > maxTopicBytes) {
-    throw new GatewayError('TOPIC_INVALID', `a topic may have ${maxTopicBytes} bytes at most`)
+interface SessionParts extends Pick<AccessConfig, 'tenantTopicLevel'> {
+  readonly identity: Identity
+  readonly source: Source
+  readonly counters: ConnectionLimits
+  readonly authorizer: Authorizer
+  readonly named: (refused: GatewayError) => GatewayError
+}
+
+function createSession({ identity, source, counters, authorizer, tenantTopicLevel, named }: SessionParts): Session {
+  // Anonymous clients may do everything that the limits allow.
+  const free = identity.kind === 'anonymous'
+  const tenantOf = (topic: string) => source.tenant ?? (tenantTopicLevel === null ? undefined : levelOf(topic, tenantTopicLevel))
+  return {
+    identity,
+    source,
+    tenantOf,
+    publish(publish) {
+      const denied = free ? undefined : authorizer.publish(publish.topic, publish.retain === true)
+      if (denied) return denied
+      const refused = counters.publish(publish)
+      return refused && named(refused)
+    },
+    acknowledged: () => counters.acknowledged(),
+    subscribe(filters) {
+      const refused = counters.subscribe(filters)
+      return refused && named(refused)
+    },
+    maySubscribe: (filter) => (free ? undefined : authorizer.subscribe(filter)),
+    unsubscribe: (filters) => counters.unsubscribe(filters),
+    receive(topic, payloadBytes) {
+      const denied = free ? undefined : authorizer.receive(topic)
+      if (denied) return denied
+      const refused = counters.deliver(payloadBytes, 0)
+      return refused && named(refused)
+    },
   }
-  let slashes = 0
-  for (let at = topic.indexOf('/'); at !== -1; at = topic.indexOf('/', at + 1)) slashes++
-  if (slashes > maxSlashes) throw new GatewayError('TOPIC_INVALID', `a topic may have ${maxSlashes} slashes at most`)
 }
 
 function levelOf(topic: string, level: number): string | undefined {

@@ -8,8 +8,7 @@ export interface TopicBounds {
 /** Prefixes below `$` that this gateway serves; every other name that begins with `$` is refused [AWS iot reserved-topics]. */
 const reserved = [
   { prefix: '$aws/rules/', publish: true, subscribe: false },
-  { prefix: '$aws/events/presence/', publish: false, subscribe: true },
-  { prefix: '$aws/events/subscriptions/', publish: false, subscribe: true },
+  { prefix: '$aws/events/', publish: false, subscribe: true },
 ] as const
 
 const basicIngest = /^\$aws\/rules\/[^/]+(\/|$)/

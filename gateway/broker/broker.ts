@@ -1,21 +1,20 @@
 // What every broker promises, whether it lives inside the gateway or on the other side of a network.
 import type { Duplex } from 'node:stream'
-import type { Message, Source } from '../message.ts'
+import type { Caller } from '../access/access.ts'
+import type { Message } from '../message.ts'
 
 /** Resolves once the message is safely ours. Whoever called may acknowledge then, and not before. */
 export type Ingest = (message: Message) => Promise<void>
-
-export interface Peer {
-  readonly transport: Source['transport']
-  readonly sourceIp?: string
-  readonly certificate?: string
-}
 
 export interface Broker {
   /** Subscribers get the message, and Ingest sees it exactly once. Resolves when Ingest has. */
   publish(message: Message): Promise<void>
   /** A device connection; only the embedded broker has one. */
-  accept?(stream: Duplex, peer: Peer): void
+  accept?(stream: Duplex, caller: Caller): void
+  /** Filters of a client that is connected; undefined when it is not. Only the embedded broker knows. */
+  filtersOf?(clientId: string): readonly string[] | undefined
+  /** Whether a client was ever connected. */
+  hasSeen?(clientId: string): boolean
   start(): Promise<void>
   stop(): Promise<void>
 }

@@ -1,7 +1,6 @@
 // What one connection publishes: allowed, made a message, handed to Ingest once, and answered in order. The same for both ways a PUBLISH can take.
 import type { Clock } from '../../lib/clock.ts'
-import type { Access } from '../access/access.ts'
-import { codeOf, textOf } from '../errors.ts'
+import type { Session } from '../access/access.ts'
 import type { Source } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
@@ -17,7 +16,6 @@ import type { Subscriptions } from './subscriptions.ts'
 */
 export interface InletDeps {
   readonly ingest: Ingest
-  readonly access: Access
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: () => string
@@ -28,7 +26,7 @@ export interface InletDeps {
 
 export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'onRoom'> {
   /** Known from CONNECT on. */
-  readonly source: () => Source
+  readonly session: () => Session
   /** A packet that was taken and cannot be kept, when its turn has come. */
   readonly onRefused: (packet: PublishPacket, error: unknown) => void
 }
@@ -60,13 +58,13 @@ interface KnownTopic {
 }
 
 export function createInlet(options: InletOptions): Inlet {
-  const { ingest, access, observe, clock, ids, subscriptions, maxPacketBytes, source, onRefused } = options
+  const { ingest, observe, clock, ids, subscriptions, maxPacketBytes, session, onRefused } = options
   const line = createLine({ ...options, maxOpen, maxOpenBytes })
   const topics = new Map<string, KnownTopic>()
 
   const learn = (topic: string): KnownTopic => {
-    const from = source()
-    const tenant = access.tenantOf(from, topic)
+    const { source: from, tenantOf } = session()
+    const tenant = tenantOf(topic)
     const known = {
       topic,
       source: tenant === undefined || tenant === from.tenant ? from : { ...from, tenant },
@@ -87,16 +85,36 @@ export function createInlet(options: InletOptions): Inlet {
     return known.awaited
   }
 
-  const admit = (packet: PublishPacket, payload: Buffer, { topic, source }: KnownTopic): Promise<void> => {
-    const { qos, retain = false, properties } = packet
-    try {
-      access.publish(source, { topic, qos, bytes: payload.length })
-    } catch (error) {
-      observe.record('message.refused', { code: codeOf(error, 'NOT_AUTHORIZED'), clientId: source.clientId, topic, detail: textOf(error) })
-      return Promise.reject(error)
+  /** Calls back once: when Ingest has the message, or at once when it may not be taken. */
+  const admit = (packet: PublishPacket, payload: Buffer, known: KnownTopic, done: () => void, failed: (error: unknown) => void) => {
+    const { qos, retain = false, properties: sent } = packet
+    const { topic, source } = known
+    const { tenant } = source
+    const who = session()
+    const properties = sent && toProperties(sent)
+    const asked = { topic, payloadBytes: payload.length, qos, retain }
+    const refused = who.publish(
+      tenant === undefined && !properties
+        ? asked
+        : { ...asked, ...(tenant === undefined ? {} : { tenant }), ...(properties ? { properties } : {}) },
+    )
+    if (refused) {
+      const { code, message, details } = refused
+      const { clientId, transport } = source
+      observe.record('message.refused', { code, clientId, transport, topic, detail: message, ...details })
+      return failed(refused)
     }
     const head = { id: ids(), topic, payload, qos: qos === 0 ? 0 : 1, retain, receivedAt: clock.now(), source, hops: 0 } as const
-    return ingest(properties === undefined ? head : { ...head, properties: toProperties(properties) })
+    ingest(properties ? { ...head, properties } : head).then(
+      () => {
+        if (qos !== 0) who.acknowledged()
+        done()
+      },
+      (error) => {
+        if (qos !== 0) who.acknowledged()
+        failed(error)
+      },
+    )
   }
 
   return {
@@ -109,7 +127,10 @@ export function createInlet(options: InletOptions): Inlet {
       if (known.invalid || isAwaited(known)) return false
       const payload = payloadOf(packet)
       const turn = line.enter(qos === 0 ? 0 : messageId, payload.length)
-      admit(packet, payload, known).then(
+      admit(
+        packet,
+        payload,
+        known,
         () => line.acknowledge(turn),
         (error) => line.settle(turn, () => onRefused(packet, error)),
       )
@@ -118,7 +139,10 @@ export function createInlet(options: InletOptions): Inlet {
     authorize(packet, done) {
       const payload = payloadOf(packet)
       const turn = line.enter(0, payload.length)
-      admit(packet, payload, topics.get(packet.topic) ?? learn(packet.topic)).then(
+      admit(
+        packet,
+        payload,
+        topics.get(packet.topic) ?? learn(packet.topic),
         () => line.settle(turn, done),
         (error) => line.settle(turn, () => done(error)),
       )

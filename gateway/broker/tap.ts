@@ -21,8 +21,14 @@ export interface Tap {
   handOver(packet: PublishPacket): void
 }
 
-/** Offers `take` every PUBLISH of a connected client; those it does not take, and all else, go to aedes. */
-export function tap(client: TapClient, take: (packet: PublishPacket) => boolean): Tap {
+/** A SUBSCRIBE, as far as anybody but aedes must know it. */
+export interface SubscribePacket {
+  readonly cmd: 'subscribe'
+  readonly subscriptions: readonly { readonly topic: string; readonly qos: number }[]
+}
+
+/** Offers `take` every PUBLISH of a connected client; those it does not take, and all else, go to aedes. `see` is shown every SUBSCRIBE first. */
+export function tap(client: TapClient, take: (packet: PublishPacket) => boolean, see: (packet: SubscribePacket) => void): Tap {
   const { _parser: parser } = client
   const [listener, ...more] = parser.listeners('packet')
   if (!listener || more.length > 0 || client._keepaliveInterval === undefined) throw new Error('this version of aedes cannot be tapped')
@@ -30,7 +36,8 @@ export function tap(client: TapClient, take: (packet: PublishPacket) => boolean)
     listener.call(parser, packet)
   }
   parser.removeListener('packet', listener as () => void)
-  parser.on('packet', (packet: PublishPacket | { readonly cmd: '' }) => {
+  parser.on('packet', (packet: PublishPacket | SubscribePacket | { readonly cmd: '' }) => {
+    if (packet.cmd === 'subscribe') see(packet)
     const mayTake = packet.cmd === 'publish' && client.connackSent && client.connected && !client.closed
     if (!mayTake || !take(packet)) return handOver(packet)
     keepAlive(client)

@@ -7,7 +7,14 @@ import type { Port } from '../listen/door.ts'
 export interface GatewayFlags {
   readonly host?: string
   readonly mqttPort?: Port
+  readonly mqttsPort?: Port
   readonly mqttWsPort?: Port
+  readonly mqttWssPort?: Port
+  readonly httpPort?: Port
+  readonly httpsPort?: Port
+  readonly websocketPort?: Port
+  readonly websocketsPort?: Port
+  readonly certs?: string
   readonly adminPort?: Port
   readonly awsEndpoint?: string
   readonly awsPort?: number
@@ -20,7 +27,14 @@ export function addGatewayFlags(command: Command): Command {
   return command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--mqtt-port <port>', 'MQTT (default: 1883; 0 = any free, off = none)', toPort)
+    .option('--mqtts-port <port>', 'MQTT over TLS (default: 8883 with --certs, else off)', toPort)
     .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083)', toPort)
+    .option('--mqtt-wss-port <port>', 'the same over TLS (default: 8084 with --certs, else off)', toPort)
+    .option('--http-port <port>', 'HTTP, POST /topics/<topic>?qos= (default: 8081)', toPort)
+    .option('--https-port <port>', 'the same over TLS (default: 8443 with --certs, else off)', toPort)
+    .option('--websocket-port <port>', 'WebSocket, JSON frames (default: 8082)', toPort)
+    .option('--websockets-port <port>', 'the same over TLS (default: off)', toPort)
+    .option('--certs <dir>', 'a folder that `weir certs mint` wrote: opens the TLS doors to the devices in it')
     .option('--admin-port <port>', 'admin HTTP: health, metrics, ledger (default: 8080)', toPort)
     .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
     .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
@@ -31,11 +45,16 @@ export function addGatewayFlags(command: Command): Command {
 
 /** The config file's values with the flags on top. */
 export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): GatewayConfigInput {
-  const { host, mqttPort, mqttWsPort, adminPort, awsEndpoint, awsPort, dataDir, rules, logLevel } = flags
+  const { host, certs, awsEndpoint, awsPort, dataDir, rules, logLevel } = flags
+  const ports = {
+    ...{ mqtt: flags.mqttPort, mqtts: flags.mqttsPort, mqttWs: flags.mqttWsPort, mqttWss: flags.mqttWssPort },
+    ...{ http: flags.httpPort, https: flags.httpsPort, websocket: flags.websocketPort, websockets: flags.websocketsPort },
+    admin: flags.adminPort,
+  }
   return {
     ...file,
-    ...given({ host, dataDir }),
-    listen: { ...file.listen, ...given({ mqtt: mqttPort, mqttWs: mqttWsPort, admin: adminPort }) },
+    ...given({ host, dataDir, certs }),
+    listen: { ...file.listen, ...given(ports) },
     aws: { ...file.aws, ...given({ endpoint: awsEndpoint }) },
     local: { ...file.local, ...given({ port: awsPort }) },
     rules: { ...file.rules, ...given({ dir: rules }) },

@@ -1,12 +1,16 @@
 // The admin port: health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
-import { type FastifyInstance, fastify } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 
 export interface AdminSources {
+  /** Bare, and answering for errors by itself. */
+  readonly server: FastifyInstance
   readonly ready: () => boolean
   readonly health: () => { readonly status: 'ok' | 'degraded'; readonly reasons: readonly string[] }
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** `GET /api/<name>`: whatever the function gives, as JSON. */
   readonly api: Readonly<Record<string, () => unknown>>
+  /** Routes that other rooms bring. */
+  readonly plugins?: readonly FastifyPluginAsync[]
   /** Calls back for every event until the returned function is called. */
   readonly events: (listener: (event: string, fields: object) => void) => () => void
 }
@@ -14,9 +18,7 @@ export interface AdminSources {
 /** Events a slow reader may have unread before its stream is ended. */
 const maxUnreadBytes = 256 * 1024
 
-export function createAdmin({ ready, health, metrics, api, events }: AdminSources): FastifyInstance {
-  const server = fastify({ logger: false, forceCloseConnections: true })
-
+export function createAdmin({ server, ready, health, metrics, api, events, plugins = [] }: AdminSources): FastifyInstance {
   server.get('/healthz', () => health())
   server.get('/readyz', (_request, reply) => reply.code(ready() ? 200 : 503).send({ ready: ready() }))
   server.get('/metrics', async (_request, reply) => {
@@ -36,10 +38,6 @@ export function createAdmin({ ready, health, metrics, api, events }: AdminSource
     request.raw.on('close', stop)
   })
 
-  // Whatever went wrong inside stays inside.
-  server.setErrorHandler((_error, _request, reply) =>
-    reply.code(500).type('application/problem+json').send({ title: 'internal error', status: 500 }),
-  )
-  server.setNotFoundHandler((_request, reply) => reply.code(404).type('application/problem+json').send({ title: 'not found', status: 404 }))
+  for (const plugin of plugins) server.register(plugin)
   return server
 }

@@ -1,19 +1,32 @@
 // What an HTTP request says about who sends it.
 import type { IncomingMessage } from 'node:http'
-import { isIPv4 } from 'node:net'
+import { isIPv4, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Credentials } from '../access/identity.ts'
 
 export type RequestCredentials = Omit<Credentials, 'clientId'>
 
-export function credentialsOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): RequestCredentials {
+export function credentialsOf({
+  socket,
+  headers,
+}: {
+  readonly socket: Socket
+  readonly headers: IncomingMessage['headers']
+}): RequestCredentials {
   const sourceIp = plainAddress(socket.remoteAddress)
   return {
     ...certificateOf(socket as TLSSocket),
     ...authorizationOf(headers.authorization),
     ...(sourceIp === undefined ? {} : { sourceIp }),
-    loopback: isLoopback(sourceIp) && isLoopback(plainAddress(socket.localAddress)) && !isForeign(headers),
+    // Whoever takes the trouble of TLS is to say who they are.
+    loopback:
+      !(socket as TLSSocket).encrypted && isLoopback(sourceIp) && isLoopback(plainAddress(socket.localAddress)) && !isForeign(headers),
   }
+}
+
+/** The same of a connection that speaks no HTTP. */
+export function callerOf(socket: Socket): RequestCredentials {
+  return credentialsOf({ socket, headers: {} })
 }
 
 /** Only a certificate that the handshake verified counts. */

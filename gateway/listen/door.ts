@@ -1,8 +1,9 @@
 // What every door has in common: a socket that listens, a port that may be taken, and connections to close at the end.
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import type { Observe } from '../observe/observe.ts'
 
 export const portSchema = z.union([z.number().int().min(0).max(65_535), z.literal('off')])
 export type Port = z.infer<typeof portSchema>
@@ -53,6 +54,31 @@ export async function closeServer(server: Server, connections: Iterable<{ destro
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   for (const connection of connections) connection.destroy()
   await closed
+}
+
+/** A server of sockets as a door. A TLS handshake that fails ends that connection, and is told. */
+export function toDoor(server: Server, address: Address, observe: Observe): Door {
+  const sockets = new Set<Socket>()
+  watchConnections(server, sockets, observe)
+  return { start: () => listenOn(server, address), stop: () => closeServer(server, sockets) }
+}
+
+/** A TLS server tells of the plain connection first, and so also of those that never speak. */
+function watchConnections(server: Server, sockets: Set<Socket>, observe: Observe): void {
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  watchHandshakes(server, observe)
+}
+
+/** A handshake that fails is told, without what the other side claimed to be. */
+export function watchHandshakes(server: Server, observe: Observe): void {
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    observe.record('client.refused', { code: 'TLS_FAILED', detail: error.code ?? 'handshake', sourceIp: socket.remoteAddress })
+    socket.destroy()
+  })
 }
 
 /** A fastify server as a door. */

@@ -1,22 +1,16 @@
 // `POST /topics/<topic>?qos=1`: publishing over HTTP as to AWS IoT Core's HTTPS endpoint.
+import type { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.ts'
 import type { MqttProperties } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { credentialsOf, type RequestCredentials } from './credentials.ts'
 import { createProblems } from './problem.ts'
-
-export interface HttpPublish {
-  readonly topic: string
-  readonly payload: Uint8Array
-  readonly qos: 0 | 1
-  readonly retain: boolean
-  readonly properties?: MqttProperties
-}
+import type { Publication } from './publisher.ts'
 
 export interface HttpIngestOptions {
   /** Resolves once the message is durable; only then is it answered with 200. Throws GatewayErrors, whose codes become the answer. */
-  readonly publish: (publish: HttpPublish, credentials: RequestCredentials) => Promise<void>
+  readonly publish: (publication: Publication, credentials: RequestCredentials, socket: Socket) => Promise<void>
   readonly observe: Observe
   readonly uuid: () => string
   readonly maxPayloadBytes: number
@@ -46,7 +40,7 @@ export function createHttpIngest({ publish, observe, uuid, maxPayloadBytes }: Ht
     server.removeAllContentTypeParsers()
     server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     server.post('/topics/*', { bodyLimit: maxPayloadBytes }, async (request, reply) => {
-      await publish(toPublish(request), credentialsOf(request.raw))
+      await publish(toPublish(request), credentialsOf(request.raw), request.raw.socket)
       const traceId = uuid()
       return reply.header('x-amzn-requestid', traceId).header('cache-control', 'no-store').send({ message: 'OK', traceId })
     })
@@ -61,7 +55,7 @@ export function createHttpIngest({ publish, observe, uuid, maxPayloadBytes }: Ht
   }
 }
 
-function toPublish({ raw, query, headers, body }: FastifyRequest): HttpPublish {
+function toPublish({ raw, query, headers, body }: FastifyRequest): Publication {
   const asked = query as Readonly<Record<string, unknown>>
   const properties = propertiesOf(asked, headers)
   return {

@@ -82,7 +82,8 @@ function startGateway(config: GatewayConfigInput, pack?: object): Promise<Server
   const whole: GatewayConfigInput = {
     ...config,
     dataDir: dir,
-    listen: { mqtt: 0, mqttWs: 'off', admin: 0 },
+    listen: { mqtt: 0, mqttWs: 'off', http: 'off', websocket: 'off', admin: 0 },
+    access: { limits: 'none' },
     local: { port: 0 },
     rules: { dir: rules },
     log: { level: 'info' },

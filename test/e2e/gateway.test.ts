@@ -48,7 +48,7 @@ test('the first line of the log says that it is ready, with the ports', async ()
   child.kill('SIGTERM')
   const [first] = (await finished).stdout.split('\n')
   expect(JSON.parse(first!)).toMatchObject({ event: 'gateway.ready', ports })
-  expect(Object.keys(ports).sort()).toEqual(['admin', 'aws', 'mqtt', 'mqttWs'])
+  expect(Object.keys(ports).sort()).toEqual(['admin', 'aws', 'http', 'mqtt', 'mqttWs', 'websocket'])
 })
 
 test('a reading arrives with its tenant, its site and its own values', async () => {

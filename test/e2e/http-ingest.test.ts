@@ -13,7 +13,8 @@ import { createArns } from '../../gateway/access/arn.ts'
 import { createAuthorizer } from '../../gateway/access/authorizer.ts'
 import { createIdentities } from '../../gateway/access/identity.ts'
 import { loadThings, type Things } from '../../gateway/access/things.ts'
-import { createHttpIngest, type HttpPublish } from '../../gateway/listen/ingest-http.ts'
+import { createHttpIngest } from '../../gateway/listen/ingest-http.ts'
+import type { Publication } from '../../gateway/listen/publisher.ts'
 import { createSpyObserve } from '../helpers/spy-observe.ts'
 
 const arns = createArns({ region: 'us-east-1', accountId: '123456789012' })
@@ -24,7 +25,7 @@ let folder: string
 let things: Things
 let port: number
 let now = Date.now()
-const accepted: (HttpPublish & { readonly tenant?: string | undefined })[] = []
+const accepted: (Publication & { readonly tenant?: string | undefined })[] = []
 const observe = createSpyObserve()
 const read = (name: string) => readFile(join(folder, name))
 

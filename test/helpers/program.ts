@@ -68,7 +68,9 @@ function spawnWeir(args: readonly string[], options: SpawnOptions = {}): Running
   }
 }
 
-export const anyPorts = ['--mqtt-port', '0', '--mqtt-ws-port', '0', '--admin-port', '0', '--aws-port', '0'] as const
+const portFlags = ['--mqtt-port', '--mqtt-ws-port', '--http-port', '--websocket-port', '--admin-port', '--aws-port']
+
+export const anyPorts: readonly string[] = portFlags.flatMap((flag) => [flag, '0'])
 
 /** A gateway process that is ready, and its ports. */
 export async function aGatewayProcess(

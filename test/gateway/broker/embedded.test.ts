@@ -3,7 +3,6 @@ import { connect as connectSocket } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { accessSchema, createAccess } from '../../../gateway/access/access.ts'
 import type { Broker } from '../../../gateway/broker/broker.ts'
 import { createEmbeddedBroker } from '../../../gateway/broker/embedded.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
@@ -12,6 +11,7 @@ import { createMqttDoor, createMqttWsDoor } from '../../../gateway/listen/mqtt.t
 import { createIds, type Message } from '../../../gateway/message.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
+import { createTestAccess, noRates } from '../../helpers/access.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { aDevice, closed } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
@@ -33,13 +33,13 @@ beforeEach(async () => {
       ingested.push(message)
       return ingest(message)
     },
-    access: createAccess(accessSchema.parse({})),
+    access: createTestAccess(noRates, observe),
     observe,
     clock: systemClock,
     ids: createIds(systemClock.now, createRandom(1)),
   })
   await broker.start()
-  const at = { host: '127.0.0.1', port: 0, flag: '--mqtt-port', broker }
+  const at = { host: '127.0.0.1', port: 0, flag: '--mqtt-port', broker, observe }
   doors = [createMqttDoor(at), createMqttWsDoor(at)]
   ;[port, wsPort] = (await Promise.all(doors.map((door) => door.start()))) as [number, number]
 })
@@ -121,7 +121,7 @@ describe.each([
   test('a refused subscription is answered with a failure code', async () => {
     const device = await aDevice(port, { protocolVersion })
     await expect(device.subscribeAsync('$SYS/#')).rejects.toThrow()
-    expect(observe.of('client.failed')).toMatchObject([{ code: 'NOT_AUTHORIZED' }])
+    expect(observe.of('client.failed')).toMatchObject([{ code: 'TOPIC_INVALID', topic: '$SYS/#' }])
     await device.endAsync()
   })
 })
@@ -229,7 +229,7 @@ test.each([
 })
 
 test('a taken port is told with the flag that changes it', async () => {
-  const second = createMqttDoor({ host: '127.0.0.1', port, flag: '--mqtt-port', broker })
+  const second = createMqttDoor({ host: '127.0.0.1', port, flag: '--mqtt-port', broker, observe })
   await expect(second.start()).rejects.toMatchObject({
     code: 'PORT_IN_USE',
     message: `port ${port} is in use: choose another with --mqtt-port (0 = any free, off = none)`,

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import { fastify, type InjectOptions } from 'fastify'
 import { describe, expect, test, vi } from 'vitest'
 import { GatewayError } from '../../../gateway/errors.ts'
-import { createHttpIngest, type HttpPublish } from '../../../gateway/listen/ingest-http.ts'
+import { createHttpIngest } from '../../../gateway/listen/ingest-http.ts'
+import type { Publication } from '../../../gateway/listen/publisher.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const id = '00000000-0000-4000-8000-000000000001'
 
-function setUp(publish: (publish: HttpPublish) => Promise<void> = async () => undefined) {
+function setUp(publish: (publish: Publication) => Promise<void> = async () => undefined) {
   const observe = createSpyObserve()
   const published = vi.fn(publish)
   const server = fastify({ logger: false })

@@ -1,0 +1,223 @@
+// The raw WebSocket door, in the manner of API Gateway's WebSocket APIs: JSON frames in, an answer for each that has an id.
+import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { z } from 'zod'
+import type { Clock } from '../../lib/clock.ts'
+import type { Access, Session } from '../access/access.ts'
+import { codes, GatewayError, textOf } from '../errors.ts'
+import type { Observe } from '../observe/observe.ts'
+import { credentialsOf } from './credentials.ts'
+import { type Address, type Door, toDoor } from './door.ts'
+import { problemCode, toProblem } from './problem.ts'
+import type { Publication, Publisher } from './publisher.ts'
+import { type TlsFiles, toTlsOptions } from './tls.ts'
+
+/*
+   $connect     GET /?token=<name>.<secret>     or header Authorization, or the device's certificate
+   ▶ {"action":"publish","topic":"a/b","payload":{"x":1},"qos":1,"id":"7"}
+   ◀ {"id":"7","statusCode":200}                            when it is durable
+   ◀ {"id":"7","statusCode":403,"error":"NOT_AUTHORIZED","message":"…","instance":"urn:uuid:…"}
+   ▶ {"action":"ping","id":"8"}
+   ◀ {"id":"8","statusCode":200,"action":"pong"}
+*/
+export interface WebSocketDoorOptions extends Address {
+  readonly access: Access
+  readonly publish: Publisher
+  readonly observe: Observe
+  readonly clock: Pick<Clock, 'monotonic' | 'every'>
+  readonly uuid: () => string
+  readonly tls?: TlsFiles
+  readonly limits?: WebSocketLimits
+}
+
+export interface WebSocketLimits {
+  /** A connection on which nothing arrives is closed with 1001. */
+  readonly idleMs: number
+  /** A connection is closed with 1001 at this age. */
+  readonly lifeMs: number
+  /** Control pings that find out whether anybody is there. They are no activity. */
+  readonly pingMs: number
+  readonly maxFrameBytes: number
+}
+
+/** [API Gateway quotas, WebSocket APIs]: ten minutes, two hours, 128 KB. */
+const quotas: WebSocketLimits = { idleMs: 600_000, lifeMs: 7_200_000, pingMs: 30_000, maxFrameBytes: 131_072 }
+
+const handshakeTimeoutMs = 10_000
+/** Publishes of a connection that wait for the disk before more is read from it. */
+const maxOpen = 1_000
+
+const frameSchema = z.discriminatedUnion('action', [
+  z.object({
+    action: z.literal('publish'),
+    topic: z.string(),
+    payload: z.unknown().optional(),
+    encoding: z.literal('base64').optional(),
+    qos: z.literal([0, 1]).default(1),
+    retain: z.boolean().default(false),
+    id: z.union([z.string().max(128), z.number()]).optional(),
+  }),
+  z.object({ action: z.literal('ping'), id: z.union([z.string().max(128), z.number()]).optional() }),
+])
+
+type Frame = z.infer<typeof frameSchema>
+type PublishFrame = Extract<Frame, { action: 'publish' }>
+
+interface Line {
+  readonly socket: WebSocket
+  readonly since: number
+  heardAt: number
+  /** Pings sent since the last sign of life. */
+  unanswered: number
+}
+
+export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
+  const { access, publish, observe, clock, uuid, tls, limits = quotas, ...address } = options
+  const transport = 'websocket'
+  const server = tls ? createTlsServer(toTlsOptions(tls)) : createServer()
+  server.headersTimeout = handshakeTimeoutMs
+  server.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end())
+  const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.maxFrameBytes })
+  const lines = new Set<Line>()
+
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    connect(request).then(
+      (session) => webSockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, session)),
+      (error) => refuseUpgrade(socket, error),
+    )
+  })
+
+  const connect = (request: IncomingMessage): Promise<Session> => {
+    const token = tokenOf(request)
+    return access.enter({ transport, ...credentialsOf(request), ...(token === undefined ? {} : { token }) })
+  }
+
+  const refuseUpgrade = (socket: Duplex, error: unknown) => {
+    const { code, id } = told(error)
+    const body = JSON.stringify(toProblem(code, id))
+    const { status } = codes[code]
+    socket.end(
+      `HTTP/1.1 ${status} ${status === 401 ? 'Unauthorized' : 'Refused'}\r\ncontent-type: application/problem+json\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    )
+  }
+
+  /** What a client hears of an error, and its number in the log. */
+  const told = (error: unknown) => {
+    const code = problemCode(error)
+    const id = uuid()
+    observe.record('request.refused', { code, instance: id, transport, detail: textOf(error) })
+    return { code, id }
+  }
+
+  const serve = (socket: WebSocket, session: Session) => {
+    const now = clock.monotonic()
+    const line: Line = { socket, since: now, heardAt: now, unanswered: 0 }
+    lines.add(line)
+    let open = 0
+    const answer = (body: object) => {
+      if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(body))
+    }
+    const settle = (by: 1 | -1) => {
+      open += by
+      if (open >= maxOpen) socket.pause()
+      else if (socket.isPaused && open <= maxOpen / 2) socket.resume()
+    }
+    const handle = async (text: string) => {
+      let id: unknown
+      try {
+        const value = parseJson(text)
+        id = (value as { readonly id?: unknown } | null)?.id
+        const frame = toFrame(value)
+        if (frame.action === 'ping') return answer({ ...named(id), statusCode: 200, action: 'pong' })
+        settle(1)
+        await publish(session, toPublication(frame)).finally(() => settle(-1))
+        if (id !== undefined) answer({ ...named(id), statusCode: 200 })
+      } catch (error) {
+        const { code, id: instance } = told(error)
+        const { status, detail, instance: urn } = toProblem(code, instance)
+        answer({ ...named(id), statusCode: status, error: code, message: detail, instance: urn })
+      }
+    }
+    socket.on('message', (data, isBinary) => {
+      line.heardAt = clock.monotonic()
+      line.unanswered = 0
+      // API Gateway has text frames only.
+      void handle(isBinary ? '' : data.toString())
+    })
+    socket.on('pong', () => {
+      line.unanswered = 0
+    })
+    socket.on('error', (error) => observe.record('client.failed', { code: 'PROTOCOL', transport, detail: error.message }))
+    socket.once('close', () => lines.delete(line))
+  }
+
+  const check = () => {
+    const now = clock.monotonic()
+    for (const line of lines) {
+      const { socket, since, heardAt } = line
+      if (line.unanswered > 2) socket.terminate()
+      else if (now - since >= limits.lifeMs || now - heardAt >= limits.idleMs) socket.close(1001, 'Going away')
+      else {
+        line.unanswered++
+        socket.ping()
+      }
+    }
+  }
+
+  const door = toDoor(server, address, observe)
+  let stopChecks = () => {}
+  return {
+    start() {
+      stopChecks = clock.every(limits.pingMs, check)
+      return door.start()
+    },
+    stop() {
+      stopChecks()
+      return door.stop()
+    },
+  }
+}
+
+/** Browsers cannot set headers on a WebSocket, so a token may be in the query. */
+function tokenOf({ url = '' }: IncomingMessage): string | undefined {
+  return new URLSearchParams(url.split('?', 2)[1] ?? '').get('token') ?? undefined
+}
+
+const named = (id: unknown) => (typeof id === 'string' || typeof id === 'number' ? { id } : {})
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new GatewayError('REQUEST_INVALID', 'a frame must be a JSON text')
+  }
+}
+
+function toFrame(value: unknown): Frame {
+  const { data, error } = frameSchema.safeParse(value)
+  if (error)
+    throw new GatewayError(
+      'REQUEST_INVALID',
+      `the frame does not fit: ${error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')}`,
+    )
+  return data
+}
+
+/** Text is the payload as it is, base64 is bytes, any other JSON is its text. */
+function toPublication({ topic, payload, encoding, qos, retain }: PublishFrame): Publication {
+  return { topic, qos, retain, payload: toBytes(payload, encoding) }
+}
+
+function toBytes(payload: unknown, encoding: 'base64' | undefined): Buffer {
+  if (encoding === 'base64') {
+    if (typeof payload !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload))
+      throw new GatewayError('REQUEST_INVALID', 'payload must be base64')
+    return Buffer.from(payload, 'base64')
+  }
+  if (payload === undefined) return Buffer.alloc(0)
+  return Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))
+}
