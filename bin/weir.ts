@@ -79,6 +79,12 @@ function quietExit(command: Command): Command {
   return command
 }
 
+// A reader such as `head` may have seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exit.done)
+  throw error
+})
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {
