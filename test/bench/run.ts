@@ -6,8 +6,17 @@ import { actions } from './actions.ts'
 import type { Bench, Row } from './bench.ts'
 import { gateway } from './gateway.ts'
 
+/** Prints lines of its own: nanoseconds beside JSON.parse and JSONata are another kind of row. */
+const rules: Bench = {
+  summary: 'AWS IoT SQL on one core, and the topic tree',
+  async run() {
+    await import('./rules.bench.ts')
+    return []
+  },
+}
+
 /** A new bench is a file that exports a Bench, and a line here. */
-const benches = { gateway, actions } as const satisfies Record<string, Bench>
+const benches = { gateway, actions, rules } as const satisfies Record<string, Bench>
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
