@@ -1,11 +1,12 @@
 // `weir up`: embedded queues, gateway, a demo fleet and its consumers in one terminal, and an account of every message at the end.
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
 import { parseScenario } from '../device-sim/scenario.ts'
+import { toCount } from '../gateway/cli/arguments.ts'
 import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from '../gateway/cli/flags.ts'
-import { signalled } from '../gateway/cli/gateway.ts'
 import { createFileLog } from '../gateway/cli/log.ts'
+import { signalled } from '../gateway/cli/signals.ts'
 import { type GatewayConfigInput, parseConfig } from '../gateway/config.ts'
 import { type Gateway, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
@@ -129,10 +130,4 @@ async function settle(gateway: Gateway, report: FleetReport): Promise<Account> {
     if (settled || clock.monotonic() > until) return result
     await clock.sleep(100)
   }
-}
-
-function toCount(text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('a whole number above zero')
-  return count
 }

@@ -79,7 +79,6 @@ export const thingsSchema = z
 
 export type ThingsFile = z.infer<typeof thingsSchema>
 /** What a writer of the file may leave out. */
-export type ThingsFileInput = z.input<typeof thingsSchema>
 export type Thing = ThingsFile['things'][number]
 export type Login = ThingsFile['users'][number]
 

@@ -14,6 +14,7 @@ import { invalidConfig } from '../errors.ts'
 import { createLog } from '../observe/log.ts'
 import { createObserve } from '../observe/observe.ts'
 import { toMs, toUrl } from './arguments.ts'
+import { signalled } from './signals.ts'
 
 const examples = `
 Examples:
@@ -81,18 +82,10 @@ function endpointOf(endpoint: string): { readonly endpoint?: string } {
   return { endpoint: endpoint === 'embedded' ? 'http://127.0.0.1:4566' : endpoint }
 }
 
-/** Resolves at the first SIGINT or SIGTERM, or after the time; a second signal ends the process. */
+/** Resolves when somebody asks for it, or after the time. */
 async function stopAsked(duration: number | undefined): Promise<void> {
-  const asked = Promise.withResolvers<void>()
+  if (duration === undefined) return void (await signalled())
   const timer = new AbortController()
-  const onSignal = () => {
-    process.once('SIGINT', () => process.exit(130))
-    process.once('SIGTERM', () => process.exit(130))
-    asked.resolve()
-  }
-  process.once('SIGINT', onSignal)
-  process.once('SIGTERM', onSignal)
-  if (duration !== undefined) clock.sleep(duration, timer.signal).then(asked.resolve, () => undefined)
-  await asked.promise
+  await Promise.race([signalled(), clock.sleep(duration, timer.signal).catch(() => undefined)])
   timer.abort()
 }

@@ -5,6 +5,7 @@ import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
+import { signalled } from './signals.ts'
 
 const examples = `
 Examples:
@@ -38,18 +39,4 @@ async function run(flags: Flags): Promise<void> {
   await signalled()
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
-}
-
-/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
-export function signalled(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let seen = false
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (seen) process.exit(130)
-      seen = true
-      resolve(signal)
-    }
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
-  })
 }

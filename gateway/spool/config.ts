@@ -4,5 +4,3 @@ import { directSpoolSchema } from './direct.ts'
 import { fileSpoolSchema } from './file.ts'
 
 export const spoolSchema = z.discriminatedUnion('kind', [fileSpoolSchema, directSpoolSchema])
-
-export type SpoolConfig = z.infer<typeof spoolSchema>
