@@ -24,6 +24,10 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'what an AWS IoT policy allows, and which statement says so',
     load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
   },
+  doctor: {
+    summary: 'rules, policies, queues and quotas, held against what AWS accepts',
+    load: async () => (await import('../gateway/cli/doctor.ts')).doctorCommand(),
+  },
   command: { summary: 'ask a device, print its answer', load: async () => (await import('../gateway/cli/command.ts')).commandCommand() },
   certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
   consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
