@@ -9,7 +9,7 @@ export interface Load {
   readonly payloadBytes: number
   /** Topic filters each device holds. */
   readonly subscriptions: number
-  /** Rules in the account, and how many of them look at one message. */
+  /** Rules in the account, 0 where nobody knows, and how many of them look at one message. */
   readonly rules: number
   readonly rulesPerMessage: number
   readonly keepAliveSeconds: number
@@ -46,6 +46,9 @@ interface AccountQuota {
 
 export const messagesPerSecond = ({ devices, intervalMs }: Load): number => (devices * 1_000) / intervalMs
 
+/** In batches of ten, 300 calls a second [AWS SQS quotas]. */
+export const fifoMessagesPerSecond = 3_000
+
 const everywhere = (limit: number) => ({ large: limit, small: limit })
 
 /** [AWS IoT Core endpoints and quotas; AWS SQS quotas] */
@@ -74,7 +77,14 @@ const table = {
     adjustable: true,
     used: (load) => messagesPerSecond(load) * load.rulesPerMessage,
   },
-  rules: { means: 'rules', unit: 'rules', per: 'account', limits: everywhere(1_000), adjustable: true, used: ({ rules }) => rules },
+  rules: {
+    means: 'rules',
+    unit: 'rules',
+    per: 'account',
+    limits: everywhere(1_000),
+    adjustable: true,
+    used: ({ rules }) => rules || undefined,
+  },
   subscriptions: {
     means: 'topic filters held by all devices',
     unit: 'filters',
@@ -127,9 +137,9 @@ const table = {
     means: 'messages through a FIFO queue in batches, without high-throughput mode',
     unit: '1/s',
     per: 'queue',
-    limits: everywhere(3_000),
+    limits: everywhere(fifoMessagesPerSecond),
     adjustable: false,
-    used: (load) => (load.queue === 'fifo' ? Math.max(messagesPerSecond(load), load.capacityPerSecond) : undefined),
+    used: (load) => (load.queue === 'fifo' ? messagesPerSecond(load) : undefined),
   },
 } as const satisfies Readonly<Record<string, AccountQuota>>
 
