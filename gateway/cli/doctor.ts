@@ -1,10 +1,12 @@
 // `weir doctor`: rules, policies, queues, configuration and quotas held against what AWS accepts, without an account.
 import { Command, Option } from 'commander'
+import { type Deployed, readDeployed } from '../doctor/deployed.ts'
 import { type Estate, readEstate } from '../doctor/estate.ts'
 import { countsOf, examine } from '../doctor/index.ts'
 import { findingsText } from '../doctor/report.ts'
 import { type Load, ordinaryLoad } from '../plan/quotas.ts'
-import { toCount, toMs, toWhole } from './arguments.ts'
+import { toCount, toMs, toUrl, toWhole } from './arguments.ts'
+import { reachAws } from './reach.ts'
 
 const examples = `
 Examples:
@@ -13,6 +15,7 @@ Examples:
   $ weir doctor --config gateway.json --json
   $ weir doctor --devices 80000 --interval 3s         does this fleet fit the quotas of an account
   $ weir doctor --template cdk.out/Weir.template.json the synthesized stack as well
+  $ weir doctor --deployed --region eu-west-1         and what is at AWS now
 
 Without --resources, the file resources.json next to the rules is taken; without --policies, the folder policies there.
 Exit code 1: there are errors; 0: none, whatever else was found; 2: wrong usage. Every finding is explained in docs/doctor.md.`
@@ -29,6 +32,10 @@ interface Flags {
   readonly subscriptions: number
   readonly keepAlive: number
   readonly regionSize: 'large' | 'small'
+  readonly deployed?: true
+  readonly region: string
+  readonly awsEndpoint: string
+  readonly iotEndpoint?: string
   readonly json?: true
 }
 
@@ -46,6 +53,14 @@ export function doctorCommand(): Command {
     .option('--subscriptions <n>', 'topic filters of one device', toWhole, ordinaryLoad.subscriptions)
     .option('--keep-alive <seconds>', 'keep-alive the devices ask for', toWhole, ordinaryLoad.keepAliveSeconds)
     .addOption(new Option('--region-size <size>', 'smaller Regions have smaller quotas').choices(['large', 'small']).default('large'))
+    .option('--deployed', 'compare with what is at AWS, with the credentials of the environment; nothing is changed')
+    .option('--region <region>', 'of --deployed', 'us-east-1')
+    .addOption(new Option('--aws-endpoint <where>', 'SQS and SNS of --deployed: a URL, or `aws`').argParser(toEndpoint).default('aws'))
+    .option(
+      '--iot-endpoint <url>',
+      'control plane of AWS IoT for --deployed (default: the one of the Region; none with an --aws-endpoint)',
+      toUrl,
+    )
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
     .action(run)
@@ -55,14 +70,37 @@ async function run(flags: Flags): Promise<void> {
   const { json, rules, policies, resources, config, template, regionSize: region } = flags
   const fleet = fleetOf(flags)
   const named = { rules, policies, resources, config, template, fleet }
-  const estate = await readEstate({ ...given(named), region })
+  const files = await readEstate({ ...given(named), region })
+  const estate = flags.deployed ? { ...files, deployed: await askAws(files, flags) } : files
   const findings = examine(estate)
   const counts = countsOf(findings)
   const text = json
-    ? JSON.stringify({ ok: counts.errors === 0, ...counts, findings })
+    ? JSON.stringify({ ok: counts.errors === 0, ...counts, findings, notCompared: notCompared(estate) })
     : findingsText({ findings, looked: lookedAt(estate) }, process.stdout.isTTY)
   process.stdout.write(`${text}\n`)
+  if (!json) for (const what of notCompared(estate)) process.stdout.write(`Not compared with AWS: ${what}.\n`)
   if (counts.errors > 0) process.exitCode = 1
+}
+
+const toEndpoint = (text: string) => (text === 'aws' ? text : toUrl(text))
+
+async function askAws(estate: Estate, { region, awsEndpoint, iotEndpoint }: Flags): Promise<Deployed> {
+  const isAws = awsEndpoint === 'aws'
+  const control = iotEndpoint ?? (isAws ? `https://iot.${region}.amazonaws.com` : undefined)
+  const aws = reachAws({ awsEndpoint, region, accountId: '000000000000' })
+  try {
+    const where = isAws ? `AWS ${region}` : awsEndpoint
+    return await readDeployed(estate, { aws, region, where, ...(control !== undefined && { iotEndpoint: control }) })
+  } finally {
+    aws.stop()
+  }
+}
+
+/** What a comparison leaves out, said plainly. */
+function notCompared({ deployed }: Estate): readonly string[] {
+  if (!deployed) return []
+  const always = ['actions of rules, roles, policies, things and functions']
+  return deployed.rules ? always : ['rules, as no control plane of AWS IoT was named', ...always]
 }
 
 /** How many rules look at one message is not known: at least one of those there are. */

@@ -14,6 +14,7 @@ import { type RuleFile, ruleFileSchema } from '../rules/rule-file.ts'
 import { externalNames, type Resolvers } from '../rules/sql/resolvers.ts'
 import { compileStatement, type Statement } from '../rules/sql/statement.ts'
 import { matches } from '../rules/topic/filter.ts'
+import type { Deployed } from './deployed.ts'
 import { type QueueFacts, queuesOf, type TopicFacts, topicsOf } from './queues.ts'
 import { readTemplate, type TemplateRule } from './template.ts'
 
@@ -50,6 +51,8 @@ export interface Estate {
   readonly config?: { readonly path: string; readonly raw: unknown; readonly config: GatewayConfig }
   readonly things?: { readonly path: string; readonly file: ThingsFile }
   readonly templateRules: readonly TemplateRule[]
+  /** What AWS answered, when it was asked. */
+  readonly deployed?: Deployed
   /** Every file that was read, parsed as JSON: for what can hide anywhere. */
   readonly documents: readonly { readonly path: string; readonly json: unknown }[]
   readonly fleet?: Load

@@ -3,6 +3,7 @@ import type { Check, CheckTable, Finding } from './check.ts'
 import { severities } from './check.ts'
 import { actionChecks } from './checks/actions.ts'
 import { configChecks } from './checks/config.ts'
+import { deployedChecks } from './checks/deployed.ts'
 import { fleetChecks } from './checks/fleet.ts'
 import { policyChecks } from './checks/policies.ts'
 import { queueChecks } from './checks/queues.ts'
@@ -27,6 +28,7 @@ export const families = {
   Secrets: secretChecks,
   'The fleet': fleetChecks,
   'The template': templateChecks,
+  'What is deployed': deployedChecks,
 } as const satisfies Readonly<Record<string, CheckTable>>
 
 export const checks: ReadonlyMap<string, Check> = new Map(Object.values(families).flatMap((family: CheckTable) => Object.entries(family)))

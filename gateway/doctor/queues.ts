@@ -26,24 +26,42 @@ export interface TopicFacts {
   readonly queues: readonly string[]
 }
 
-/** What ensureResources gives a dead-letter queue: the longest there is. */
+/** What ensureResources gives a dead-letter queue that nobody describes: the longest there is. */
 const deadLetterRetentionSeconds = 1_209_600
 export const sqsMessageBytes = 1_048_576
 
+interface Described {
+  readonly retentionSeconds: number
+  readonly visibilityTimeoutSeconds: number
+  readonly maxReceiveCount: number
+  readonly contentBasedDeduplication?: boolean
+  /** `false`: none. */
+  readonly deadLetterQueue?: string | false | undefined
+}
+
 export function queuesOf(file: string, { queues }: Resources): readonly QueueFacts[] {
-  return Object.entries(queues).map(([name, { retentionSeconds, visibilityTimeoutSeconds, maxReceiveCount }]) => ({
-    file,
-    field: `queues.${name}`,
-    name,
-    fifo: name.endsWith('.fifo'),
-    retentionSeconds,
-    visibilityTimeoutSeconds,
-    maximumMessageSize: sqsMessageBytes,
-    redrive: { deadLetterQueue: deadLetterNameOf(name), maxReceiveCount, retentionSeconds: deadLetterRetentionSeconds },
-    isDeadLetterQueue: false,
-  }))
+  const described = Object.entries<Described>(queues)
+  const deadLettersOf = (name: string, { deadLetterQueue = deadLetterNameOf(name) }: Described) => deadLetterQueue
+  return described.map(([name, config]) => {
+    const deadLetterQueue = deadLettersOf(name, config)
+    const retentionSeconds = (deadLetterQueue !== false && queues[deadLetterQueue]?.retentionSeconds) || deadLetterRetentionSeconds
+    return {
+      file,
+      field: `queues.${name}`,
+      name,
+      fifo: name.endsWith('.fifo'),
+      retentionSeconds: config.retentionSeconds,
+      visibilityTimeoutSeconds: config.visibilityTimeoutSeconds,
+      maximumMessageSize: sqsMessageBytes,
+      contentBasedDeduplication: config.contentBasedDeduplication ?? false,
+      ...(deadLetterQueue !== false && { redrive: { deadLetterQueue, maxReceiveCount: config.maxReceiveCount, retentionSeconds } }),
+      isDeadLetterQueue: described.some(([other, otherConfig]) => other !== name && deadLettersOf(other, otherConfig) === name),
+    }
+  })
 }
 
 export function topicsOf(file: string, { topics }: Resources): readonly TopicFacts[] {
-  return Object.entries(topics).map(([name, { queues }]) => ({ file, field: `topics.${name}`, name, queues }))
+  const nameOf = (subscription: string | { readonly queue: string }) =>
+    typeof subscription === 'string' ? subscription : subscription.queue
+  return Object.entries(topics).map(([name, { queues }]) => ({ file, field: `topics.${name}`, name, queues: queues.map(nameOf) }))
 }

@@ -110,9 +110,10 @@ export const configChecks = {
     },
   },
   'visibility-timeout': {
-    severity: 'warning',
-    means: `a handler timeout above a sixth of the queue's visibility timeout: a Lambda function with it sees messages twice, and over the whole of it is refused`,
-    fix: 'set visibilityTimeoutSeconds of the queue to six times the handler timeout; consumers of the gateway prolong it themselves',
+    severity: 'note',
+    means:
+      "a handler timeout above a sixth of its queue's visibility timeout: a Lambda function with it sees messages twice, and AWS refuses one with more than the whole",
+    fix: 'the stack of weir raises the visibility timeout by itself; for a function of your own, set it to six times the timeout',
     *find(estate) {
       const raw = (estate.config?.raw as { readonly consumers?: readonly { readonly handlerTimeout?: string }[] } | undefined)?.consumers
       for (const { consumer, index, file, queue } of consumersIn(estate)) {

@@ -7,8 +7,12 @@ import type { QueueFacts } from '../queues.ts'
 
 const place = ({ file, field }: { readonly file: string; readonly field: string }) => ({ file, field })
 const days = (seconds: number) => `${Math.round((seconds / 86_400) * 10) / 10} days`
-/** Of the resources and of the template. */
-const all = ({ queues, templateQueues }: Estate) => [...queues, ...templateQueues]
+/** Of the resources, of the template, and at AWS. */
+const all = ({ queues, templateQueues, deployed }: Estate) => [
+  ...queues,
+  ...templateQueues,
+  ...[...(deployed?.queues.values() ?? [])].filter((queue) => queue !== undefined),
+]
 const sources = (estate: Estate) => all(estate).filter(({ isDeadLetterQueue }) => !isDeadLetterQueue)
 
 /** Below it, one slow deploy of a consumer fills the dead-letter queue [AWS sqs-dead-letter-queues; Lambda asks for 5]. */
@@ -88,7 +92,8 @@ export const queueChecks = {
       if (estate.problems.some(({ kind }) => kind === 'rule' || kind === 'sql' || kind === 'json')) return
       const used = usedQueues(estate)
       for (const queue of estate.queues) {
-        if (!used.some((pattern) => pattern.test(queue.name))) yield { ...place(queue), text: `nothing here sends to ${queue.name}` }
+        if (!queue.isDeadLetterQueue && !used.some((pattern) => pattern.test(queue.name)))
+          yield { ...place(queue), text: `nothing here sends to ${queue.name}` }
       }
     },
   },

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { policyFor } from '../../../device-sim/certs.ts'
-import { readEstate } from '../../../gateway/doctor/estate.ts'
+import type { Deployed } from '../../../gateway/doctor/deployed.ts'
+import { type Estate, readEstate } from '../../../gateway/doctor/estate.ts'
 import { checks, countsOf, examine } from '../../../gateway/doctor/index.ts'
 import { ordinaryLoad } from '../../../gateway/plan/quotas.ts'
 import { type Fault, faults, healthy } from './faults.ts'
@@ -13,7 +14,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 let estates = 0
 
-async function examined({ files = {}, fleet, template }: Omit<Fault, 'id'>) {
+async function examined({ files = {}, fleet, template, deployed }: Omit<Fault, 'id'>) {
   const dir = join(root, String(estates++))
   for (const [name, content] of Object.entries({ ...healthy, ...files })) {
     const path = join(dir, name)
@@ -26,11 +27,25 @@ async function examined({ files = {}, fleet, template }: Omit<Fault, 'id'>) {
     ...(fleet && { fleet: { ...ordinaryLoad, devices: 1, intervalMs: 60_000, ...fleet } }),
     ...(template && { template: join(dir, 'template.json') }),
   })
-  return { dir, findings: examine(estate) }
+  return { dir, findings: examine(deployed ? { ...estate, deployed: deployedAs(estate, deployed) } : estate) }
+}
+
+/** Exactly what the files say, but for what is given. */
+function deployedAs({ queues, topics, rules }: Estate, given: NonNullable<Fault['deployed']>): Deployed {
+  const instead = <T>(name: string, value: T, others: Readonly<Record<string, object | null>> = {}) => {
+    const other = others[name]
+    return [name, other === null ? undefined : Array.isArray(other) ? other : other ? { ...value, ...other } : value] as const
+  }
+  return {
+    where: 'AWS',
+    queues: new Map(queues.map((queue) => instead(queue.name, { ...queue, file: 'AWS' }, given.queues))) as Deployed['queues'],
+    topics: new Map(topics.map(({ name, queues }) => instead(name, queues, given.topics))) as Deployed['topics'],
+    rules: new Map(rules.map(({ file }) => instead(file.name, file, given.rules))) as NonNullable<Deployed['rules']>,
+  }
 }
 
 test('a healthy estate has nothing to find', async () => {
-  expect((await examined({ fleet: {}, template: true })).findings).toEqual([])
+  expect((await examined({ fleet: {}, template: true, deployed: {} })).findings).toEqual([])
 })
 
 test.each(faults.map((fault, index) => ({ ...fault, name: `${index + 1} ${fault.id}` })))(

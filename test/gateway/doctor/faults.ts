@@ -12,6 +12,12 @@ export interface Fault {
     readonly keepAliveSeconds?: number
   }
   readonly template?: true
+  /** What AWS has instead of what the files say; null: nothing of that name. */
+  readonly deployed?: {
+    readonly queues?: Readonly<Record<string, object | null>>
+    readonly topics?: Readonly<Record<string, readonly string[] | null>>
+    readonly rules?: Readonly<Record<string, object | null>>
+  }
 }
 
 const sql = "SELECT *, topic(2) AS tenant FROM 'dt/+/telemetry'"
@@ -261,4 +267,16 @@ export const faults: readonly Fault[] = [
   },
   { id: 'template-sql-differs', ...template({ Rule: templateRule({ Sql: "SELECT * FROM 'x'" }) }) },
   { id: 'template-error-action-missing', ...template({ Rule: templateRule({ ErrorAction: undefined }) }) },
+
+  // what is deployed
+  { id: 'deployed-queue-missing', deployed: { queues: { alerts: null } } },
+  { id: 'deployed-queue-differs', deployed: { queues: { telemetry: { retentionSeconds: 60 } } } },
+  { id: 'deployed-queue-differs', deployed: { queues: { telemetry: { visibilityTimeoutSeconds: 5 } } } },
+  { id: 'queue-without-dlq', deployed: { queues: { telemetry: { redrive: undefined } } } },
+  { id: 'deployed-topic-missing', deployed: { topics: { alerts: null } } },
+  { id: 'deployed-subscription-missing', deployed: { topics: { alerts: [] } } },
+  { id: 'deployed-rule-missing', deployed: { rules: { telemetry: null } } },
+  { id: 'deployed-rule-differs', deployed: { rules: { telemetry: { sql: "SELECT * FROM 'x'" } } } },
+  { id: 'deployed-rule-differs', deployed: { rules: { telemetry: { awsIotSqlVersion: undefined } } } },
+  { id: 'deployed-rule-differs', deployed: { rules: { telemetry: { ruleDisabled: true } } } },
 ]
