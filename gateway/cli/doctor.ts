@@ -109,11 +109,14 @@ function fleetOf({ devices, interval, payload, subscriptions, keepAlive }: Flags
   return { ...ordinaryLoad, devices, intervalMs: interval, payloadBytes: payload, subscriptions, keepAliveSeconds: keepAlive }
 }
 
-function lookedAt({ rules, policies, queues, templateQueues, topics, config, fleet }: Estate): string {
+function lookedAt({ rules, problems, policies, queues, templateQueues, topics, config, fleet }: Estate): string {
   const many = (count: number, one: string, several = `${one}s`) => (count === 0 ? [] : [`${count} ${count === 1 ? one : several}`])
+  const ruleFiles = new Set(
+    [...rules, ...problems.filter(({ kind }) => kind === 'rule' || kind === 'sql')].map((rule) => ('path' in rule ? rule.path : rule.file)),
+  )
   return (
     [
-      ...many(rules.length, 'rule'),
+      ...many(ruleFiles.size, 'rule'),
       ...many(policies.length, 'policy', 'policies'),
       ...many(queues.length + templateQueues.length, 'queue'),
       ...many(topics.length, 'topic'),

@@ -21,28 +21,33 @@ const isBare = (target: string) => !target.startsWith('arn:') && !/^https?:/.tes
 
 export const actionChecks = {
   'local-only-action': {
-    severity: 'warning',
-    means: 'an action that AWS does not have; deploying leaves it out or refuses it',
-    fix: 'keep it for local work only',
+    severity: 'note',
+    means: 'an action that AWS does not have under this name; the stack maps `log` to CloudWatch Logs',
+    fix: 'nothing to do, unless it is deployed by other means than the stack',
     *find(estate) {
       for (const action of actionsIn(estate)) {
         if (action.at !== 'errorAction' && localOnlyIn(action.entry).includes(action.name))
-          yield { file: action.rule.path, field: `${action.at}.${action.name}`, text: `the action ${action.name} exists only here` }
+          yield { file: action.rule.path, field: `${action.at}.${action.name}`, text: `AWS has no action ${action.name}` }
       }
     },
   },
   'local-only': {
     severity: 'note',
-    means: "a parameter that AWS's action does not have; deploying maps it, through a function that sends with it, or refuses it",
-    fix: 'nothing to do here; read what the stack makes of it in docs/aws.md',
+    means: "a parameter that AWS's action does not have, and that the stack puts a function in the place of",
+    fix: 'nothing to do; docs/aws.md says what becomes of it',
     *find(estate) {
-      for (const action of actionsIn(estate)) {
-        for (const param of localOnlyIn(action.entry)) {
-          // A FIFO queue cannot be without: what there is to say of it, fifo-target says.
-          const isGroupOfFifo = param === 'sqs.groupId' && action.entry.sqs?.queueUrl.endsWith('.fifo')
-          if (param !== action.name && !isGroupOfFifo)
-            yield { file: action.rule.path, field: `${action.at}.${param}`, text: `${param} goes beyond the rule action of AWS` }
-        }
+      for (const { file, field, param } of localParams(estate)) {
+        if (mapped.has(param)) yield { file, field, text: `${param} goes beyond the rule action of AWS` }
+      }
+    },
+  },
+  'local-only-refused': {
+    severity: 'warning',
+    means: 'a parameter that works here and that the stack refuses, as AWS has nothing for it',
+    fix: 'leave it out where the rule is to be deployed',
+    *find(estate) {
+      for (const { file, field, param } of localParams(estate)) {
+        if (!mapped.has(param)) yield { file, field, text: `${param} cannot be deployed` }
       }
     },
   },
@@ -193,6 +198,18 @@ type SnsAction = PlacedAction & { readonly entry: { readonly sns: NonNullable<Pl
 
 const sqsActions = (estate: Estate) => actionsIn(estate).filter((action): action is SqsAction => action.entry.sqs !== undefined)
 const snsActions = (estate: Estate) => actionsIn(estate).filter((action): action is SnsAction => action.entry.sns !== undefined)
+
+/** A message group is what the stack's own function sends with. */
+const mapped: ReadonlySet<string> = new Set(['sqs.groupId'])
+
+/** What a FIFO queue cannot be without, fifo-target tells of. */
+function localParams(estate: Estate): readonly { readonly file: string; readonly field: string; readonly param: string }[] {
+  return actionsIn(estate).flatMap(({ rule, entry, name, at }) =>
+    localOnlyIn(entry)
+      .filter((param) => param !== name && !(param === 'sqs.groupId' && entry.sqs?.queueUrl.endsWith('.fifo')))
+      .map((param) => ({ file: rule.path, field: `${at}.${param}`, param })),
+  )
+}
 
 /** A lone `*` passes bytes through as they came. */
 function mayBeBytes({ rule }: PlacedAction): boolean {

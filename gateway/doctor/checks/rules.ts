@@ -57,8 +57,8 @@ export const ruleChecks = {
     },
   },
   'error-action-missing': {
-    severity: 'warning',
-    means: 'a rule without an error action: what an action could not deliver is gone on AWS',
+    severity: 'error',
+    means: 'a rule without an error action: what an action could not deliver is gone on AWS, so the stack refuses it',
     fix: 'add "errorAction": { "sqs": { "queueUrl": "rule-errors" } }',
     *find({ rules }) {
       for (const { path, file } of rules) {
@@ -68,13 +68,13 @@ export const ruleChecks = {
     },
   },
   'error-action-local': {
-    severity: 'error',
-    means: 'an error action that AWS does not have: failures there would be lost',
+    severity: 'warning',
+    means: 'an error action that only writes a log: failures can be read there, and nobody can replay them',
     fix: 'send failures to an SQS queue',
     *find({ rules }) {
       for (const { path, file } of rules) {
         if (file.errorAction && localOnlyIn(file.errorAction).includes(actionNameOf(file.errorAction)))
-          yield { file: path, field: 'errorAction', text: `the action ${actionNameOf(file.errorAction)} exists only here` }
+          yield { file: path, field: 'errorAction', text: `failures go to ${actionNameOf(file.errorAction)} only` }
       }
     },
   },

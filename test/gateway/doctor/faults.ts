@@ -148,7 +148,7 @@ export const faults: readonly Fault[] = [
   // actions
   { id: 'local-only-action', files: also({ log: {} }) },
   { id: 'local-only', files: { 'rules/telemetry.json': rule({ actions: [{ sqs: { queueUrl: 'telemetry', groupId: '${topic(2)}' } }] }) } },
-  { id: 'local-only', files: { 'rules/telemetry.json': rule({ actions: [{ sqs: { queueUrl: 'telemetry', pack: {} } }] }) } },
+  { id: 'local-only-refused', files: { 'rules/telemetry.json': rule({ actions: [{ sqs: { queueUrl: 'telemetry', pack: {} } }] }) } },
   { id: 'fifo-target', files: { ...also({ sqs: { queueUrl: 'doors.fifo', groupId: 'g' } }), ...resources({ 'doors.fifo': {} }) } },
   { id: 'queue-unknown', files: also({ sqs: { queueUrl: 'telemetri' } }) },
   { id: 'queue-unknown', files: also({ sqs: { queueUrl: 'shard-${topic(2)}' } }) },
