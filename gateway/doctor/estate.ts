@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import { parseOrProblems } from '../../lib/problems.ts'
 import { type PolicyDocument, policyDocumentSchema } from '../access/policy-document.ts'
 import { type ThingsFile, thingsSchema } from '../access/things.ts'
-import { configSchema, type GatewayConfig, rulesDirOf, thingsPathOf } from '../config.ts'
+import { configSchema, type GatewayConfig, readConfig, rulesDirOf, thingsPathOf } from '../config.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type Resources, resourcesSchema } from '../local/resources.ts'
 import type { Load } from '../plan/quotas.ts'
@@ -16,9 +16,9 @@ import { compileStatement, type Statement } from '../rules/sql/statement.ts'
 import { matches } from '../rules/topic/filter.ts'
 import type { Deployed } from './deployed.ts'
 import { type QueueFacts, queuesOf, type TopicFacts, topicsOf } from './queues.ts'
-import { readTemplate, type TemplateRule } from './template.ts'
+import { readTemplate, type TemplateRule, templateSchema } from './template.ts'
 
-export type Kind = 'json' | 'rule' | 'sql' | 'policy' | 'resources' | 'config' | 'things' | 'template'
+export type Kind = 'json' | 'rule' | 'sql' | 'policy' | 'resources' | 'environment' | 'config' | 'things' | 'template'
 
 /** What kept a file from being understood. */
 export interface Problem {
@@ -83,7 +83,8 @@ export async function readEstate(paths: EstatePaths): Promise<Estate> {
   const policiesDir = paths.policies ?? neighbour(rulesDir, 'policies')
   const policies = [...(policiesDir === undefined ? [] : await readPolicies(policiesDir, reader)), ...(things?.policies ?? [])]
   const resources = await readResources(paths.resources, config, rulesDir, reader)
-  const template = paths.template === undefined ? undefined : readTemplate(paths.template, await reader.json(paths.template))
+  const synthesized = paths.template === undefined ? undefined : await reader.parsed('template', paths.template, templateSchema)
+  const template = synthesized && readTemplate(paths.template!, synthesized)
   return {
     problems: reader.problems,
     documents: reader.documents,
@@ -219,8 +220,19 @@ async function readPolicies(dir: string, reader: Reader): Promise<Estate['polici
 
 async function readConfigFile(path: string, reader: Reader): Promise<Estate['config']> {
   const raw = await reader.json(path)
-  const config = raw === undefined ? undefined : reader.checked('config', path, configSchema, raw)
+  const filled = raw === undefined ? undefined : fromEnvironment(path, reader)
+  const config = filled === undefined ? undefined : reader.checked('config', path, configSchema, filled)
   return config && { path, raw, config }
+}
+
+function fromEnvironment(path: string, reader: Reader): unknown {
+  try {
+    return readConfig(path)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    reader.report('environment', path, { text: error.message.replace(`${path}: `, '') })
+    return undefined
+  }
 }
 
 /** The registry that the configuration names, and the policies in it. */

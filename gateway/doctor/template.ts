@@ -1,4 +1,5 @@
 // A synthesized CloudFormation template as far as the doctor reads it: its queues, and its topic rules to compare with the rule files.
+import { z } from 'zod'
 import { type QueueFacts, sqsMessageBytes } from './queues.ts'
 
 export interface TemplateRule {
@@ -9,21 +10,19 @@ export interface TemplateRule {
   readonly hasErrorAction: boolean
 }
 
-interface Resource {
-  readonly Type?: string
-  readonly Properties?: Readonly<Record<string, unknown>>
-}
+export const templateSchema = z.object({
+  Resources: z.record(z.string(), z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) })),
+})
 
+type Template = z.infer<typeof templateSchema>
 type Entry = readonly [id: string, properties: Readonly<Record<string, unknown>>]
 
-/** Anything that is not a template has no resources, and says so. */
 export function readTemplate(
   file: string,
-  json: unknown,
+  { Resources }: Template,
 ): { readonly queues: readonly QueueFacts[]; readonly rules: readonly TemplateRule[] } {
-  const resources = (json as { readonly Resources?: Readonly<Record<string, Resource>> } | undefined)?.Resources ?? {}
   const of = (type: string) =>
-    Object.entries(resources).flatMap(([id, { Type, Properties = {} }]): Entry[] => (Type === type ? [[id, Properties]] : []))
+    Object.entries(Resources).flatMap(([id, { Type, Properties }]): Entry[] => (Type === type ? [[id, Properties]] : []))
   const queues = of('AWS::SQS::Queue')
   return {
     queues: queues.map((entry) => queueOf(file, entry, queues)),
@@ -31,9 +30,11 @@ export function readTemplate(
   }
 }
 
+type RedrivePolicy = { readonly deadLetterTargetArn?: unknown; readonly maxReceiveCount?: unknown } | null | undefined
+
 function queueOf(file: string, [id, properties]: Entry, all: readonly Entry[]): QueueFacts {
-  const { QueueName, FifoQueue, RedrivePolicy } = properties
-  const policy = RedrivePolicy as { readonly deadLetterTargetArn?: unknown; readonly maxReceiveCount?: number } | undefined
+  const { QueueName, FifoQueue, RedrivePolicy: redrive } = properties
+  const policy = redrive as RedrivePolicy
   const target = logicalIdIn(policy?.deadLetterTargetArn)
   const deadLetters = all.find(([other]) => other === target)
   return {
@@ -52,7 +53,7 @@ function queueOf(file: string, [id, properties]: Entry, all: readonly Entry[]): 
         ...(deadLetters && { retentionSeconds: number(deadLetters[1].MessageRetentionPeriod, 345_600) }),
       },
     }),
-    isDeadLetterQueue: all.some(([, { RedrivePolicy: other }]) => logicalIdIn((other as typeof policy)?.deadLetterTargetArn) === id),
+    isDeadLetterQueue: all.some(([, { RedrivePolicy: other }]) => logicalIdIn((other as RedrivePolicy)?.deadLetterTargetArn) === id),
   }
 }
 
@@ -64,8 +65,9 @@ function ruleOf(file: string, [id, { RuleName, TopicRulePayload }]: Entry): Temp
 
 /** `{ "Fn::GetAtt": ["Id", "Arn"] }` or `"Id.Arn"`. */
 function logicalIdIn(value: unknown): string | undefined {
-  const attribute = (value as { readonly 'Fn::GetAtt'?: string | readonly string[] } | undefined)?.['Fn::GetAtt']
-  return typeof attribute === 'string' ? attribute.split('.')[0] : attribute?.[0]
+  const attribute = (value as { readonly 'Fn::GetAtt'?: unknown } | undefined | null)?.['Fn::GetAtt']
+  const [id] = Array.isArray(attribute) ? attribute : typeof attribute === 'string' ? attribute.split('.') : []
+  return typeof id === 'string' ? id : undefined
 }
 
 const isTrue = (value: unknown) => value === true || value === 'true'

@@ -1,8 +1,10 @@
 // What the schemas and the SQL compiler refuse, sorted by the field it is about, so that each mistake has a name of its own.
-import type { Check } from '../check.ts'
+import type { Check, Severity } from '../check.ts'
 import type { Kind, Problem } from '../estate.ts'
 
 interface Row extends Omit<Check, 'find' | 'severity'> {
+  /** An error where left out. */
+  readonly severity?: Severity
   readonly kind: Kind
   /** Fields, or texts, that it is about; absent: all that is left of its kind. */
   readonly field?: RegExp
@@ -100,6 +102,13 @@ const rows = {
   },
   'resources-shape': { kind: 'resources', means: 'a resources file that does not fit', fix: 'see infra/resources.json' },
   'things-shape': { kind: 'things', means: 'a registry that does not fit', fix: 'mend the field the sentence names' },
+  'template-shape': { kind: 'template', means: 'no CloudFormation template', fix: 'name the file that npm run synth wrote, in cdk.out' },
+  'environment-missing': {
+    kind: 'environment',
+    severity: 'warning',
+    means: 'a configuration that names an environment variable which is not set here, so that nothing else of it was checked',
+    fix: 'set it, to any value of the right form',
+  },
   'config-shape': { kind: 'config', means: 'a configuration the gateway refuses', fix: 'see docs/config.md' },
 } as const satisfies Readonly<Record<string, Row>>
 
@@ -114,8 +123,8 @@ const nameOf = (problem: Problem): Name | undefined =>
   })
 
 const toCheck = (name: Name): Check => {
-  const { means, fix } = rows[name]
-  return { severity: 'error', means, fix, find: ({ problems }) => problems.filter((problem) => nameOf(problem) === name) }
+  const { severity = 'error', means, fix }: Row = rows[name]
+  return { severity, means, fix, find: ({ problems }) => problems.filter((problem) => nameOf(problem) === name) }
 }
 
 export const shapeChecks = Object.fromEntries(names.map((name) => [name, toCheck(name)])) as Readonly<Record<Name, Check>>

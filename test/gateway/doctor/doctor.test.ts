@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { policyFor } from '../../../device-sim/certs.ts'
 import type { Deployed } from '../../../gateway/doctor/deployed.ts'
@@ -27,7 +28,9 @@ async function examined({ files = {}, fleet, template, deployed }: Omit<Fault, '
     ...(fleet && { fleet: { ...ordinaryLoad, devices: 1, intervalMs: 60_000, ...fleet } }),
     ...(template && { template: join(dir, 'template.json') }),
   })
-  return { dir, findings: examine(deployed ? { ...estate, deployed: deployedAs(estate, deployed) } : estate) }
+  const findings = examine(deployed ? { ...estate, deployed: deployedAs(estate, deployed) } : estate)
+  rmSync(dir, { recursive: true })
+  return { dir, findings }
 }
 
 /** Exactly what the files say, but for what is given. */
@@ -104,6 +107,28 @@ test('what one file has wrong does not hide what another has', async () => {
   })
   expect(findings.map(({ id }) => id).sort()).toEqual(['not-json', 'policy-shape', 'sql-invalid'])
 })
+
+test('whatever a file holds, the answer is findings and never a crash', async () => {
+  const names = Object.keys(healthy)
+  const files = fc.dictionary(fc.constantFrom(...names), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1 })
+  // Nearly right is harder than random: one place in a good file becomes anything.
+  const nearly = fc
+    .tuple(fc.constantFrom(...names), fc.nat(), fc.jsonValue({ maxDepth: 2 }))
+    .map(([name, at, value]) => ({ [name]: replaced(healthy[name], at, value) }))
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(files, nearly), async (files) => {
+      const { findings } = await examined({ files, fleet: {}, template: true })
+      expect(findings.every(({ text }) => text.length > 0)).toBe(true)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+/** The same with the nth value in it, counted through, replaced. */
+function replaced(json: unknown, at: number, value: unknown): unknown {
+  let left = at % JSON.stringify(json).split(':').length
+  return JSON.parse(JSON.stringify(json), (_, inner) => (left-- === 0 ? value : inner))
+}
 
 test('the rules that come with the program have no errors', async () => {
   const findings = examine(await readEstate({}))

@@ -110,6 +110,8 @@ export const faults: readonly Fault[] = [
     id: 'things-shape',
     files: { ...config({ access: { things: '{dir}/things.json' } }), 'things.json': { things: [{ thingName: 'a b' }] } },
   },
+  { id: 'environment-missing', files: config({ host: '${WEIR_TEST_NOT_SET}' }) },
+  { id: 'template-shape', template: true, files: { 'template.json': { resources: {} } } },
   { id: 'config-shape', files: config({ hots: '127.0.0.1' }) },
 
   // rules
