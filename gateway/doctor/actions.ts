@@ -29,15 +29,3 @@ export function textsOf({ entry, name, at }: PlacedAction): readonly { readonly 
   }
   return visit(entry[name], `${at}.${name}`)
 }
-
-/** A text with templates as a pattern of what it may become. */
-export function patternOf(template: string): RegExp {
-  const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(
-    `^${template
-      .split(/\$\{.*?\}/s)
-      .map(literal)
-      .join('.*')}$`,
-    's',
-  )
-}

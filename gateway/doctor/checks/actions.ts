@@ -3,9 +3,10 @@ import { localOnlyIn } from '../../actions/index.ts'
 import { isTemplate } from '../../actions/params.ts'
 import { textOf } from '../../errors.ts'
 import { compileTemplate } from '../../rules/sql/template.ts'
-import { actionsIn, type PlacedAction, patternOf, textsOf } from '../actions.ts'
+import { actionsIn, type PlacedAction, textsOf } from '../actions.ts'
 import type { CheckTable, Found } from '../check.ts'
 import type { Estate } from '../estate.ts'
+import { patternOf } from '../templates.ts'
 
 const roleArn = /^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/
 const topicArn = /^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/

@@ -1,9 +1,10 @@
 // What is wrong with queues and topics: where failures go, how long things are kept, and who reads them.
 import { quotas } from '../../access/quotas.ts'
-import { actionsIn, patternOf } from '../actions.ts'
+import { actionsIn } from '../actions.ts'
 import type { CheckTable } from '../check.ts'
 import { bareName, type Estate } from '../estate.ts'
 import type { QueueFacts } from '../queues.ts'
+import { patternOf } from '../templates.ts'
 
 const place = ({ file, field }: { readonly file: string; readonly field: string }) => ({ file, field })
 const days = (seconds: number) => `${Math.round((seconds / 86_400) * 10) / 10} days`

@@ -2,10 +2,10 @@
 import { quotas } from '../../access/quotas.ts'
 import { topicProblem } from '../../access/topics.ts'
 import { isTemplate } from '../../actions/params.ts'
-import { matches } from '../../rules/topic/filter.ts'
 import { actionsIn, type PlacedAction } from '../actions.ts'
 import type { CheckTable } from '../check.ts'
 import type { CheckedRule, Estate } from '../estate.ts'
+import { fixedParts, mayMatch } from '../templates.ts'
 
 const bounds = { topicBytes: quotas.topicBytes.value, topicSlashes: quotas.topicSlashes.value }
 const jobs = /^\$\$aws\/things\/[^/]+\/jobs(\/|$)/
@@ -38,7 +38,7 @@ export const republishChecks = {
     *find(estate) {
       for (const action of republishing(estate)) {
         // A template counts for nothing: only its levels are known.
-        const topic = samplesOf(action.topic)[0]!
+        const topic = fixedParts(action.topic).join('x')
         const problem = topic.startsWith('$') ? undefined : topicProblem(topic, bounds)
         if (problem) yield { ...place(action), text: `${action.topic}: ${problem}` }
       }
@@ -62,7 +62,8 @@ export const republishChecks = {
 function* loops(estate: Estate, guarded: boolean) {
   const enabled = estate.rules.filter(({ file }) => !file.ruleDisabled)
   const actions = republishing({ rules: enabled })
-  const feeds = (from: Republish, to: CheckedRule) => samplesOf(from.topic).some((sample) => matches(to.statement.filter ?? '', sample))
+  const feeds = ({ topic }: Republish, { statement: { filter } }: CheckedRule) =>
+    filter !== undefined && mayMatch(topic.replace(/^\$\$/, '$'), filter)
   const isSure = (action: Republish) => action.rule.statement.tree.select.where === undefined && !isTemplate(action.topic)
   const circleOf = (start: CheckedRule, allowed: (action: Republish) => boolean) => {
     const seen = new Set<CheckedRule>()
@@ -86,10 +87,4 @@ function* loops(estate: Estate, guarded: boolean) {
     if (!reaches || certain === guarded) continue
     yield { ...place(action), text: `what ${action.rule.file.name} publishes on ${action.topic} comes back to it` }
   }
-}
-
-/** Topics that a text with templates may become: a template is one level here, and any text at all. */
-function samplesOf(topic: string): readonly string[] {
-  const unescaped = topic.replace(/^\$\$/, '$')
-  return [unescaped.replaceAll(/\$\{.*?\}/gs, 'x')]
 }

@@ -175,6 +175,7 @@ export const faults: readonly Fault[] = [
   { id: 'republish-topic', files: also({ republish: { topic: 'out/+/x' } }) },
   { id: 'republish-topic', files: also({ republish: { topic: 'a/b/c/d/e/f/g/h/${topic(2)}' } }) },
   { id: 'republish-loop', files: also({ republish: { topic: 'dt/x/telemetry' } }) },
+  { id: 'republish-loop-possible', files: also({ republish: { topic: '${topic()}' } }) },
   { id: 'republish-loop-possible', files: also({ republish: { topic: 'dt/${topic(2)}/telemetry' } }) },
 
   // queues and topics
