@@ -5,6 +5,7 @@ import { actionChecks } from './checks/actions.ts'
 import { configChecks } from './checks/config.ts'
 import { deployedChecks } from './checks/deployed.ts'
 import { fleetChecks } from './checks/fleet.ts'
+import { groupChecks } from './checks/groups.ts'
 import { policyChecks } from './checks/policies.ts'
 import { queueChecks } from './checks/queues.ts'
 import { republishChecks } from './checks/republish.ts'
@@ -20,7 +21,7 @@ export const families = {
   'Files that cannot be read': shapeChecks,
   Rules: ruleChecks,
   Statements: sqlChecks,
-  Actions: actionChecks,
+  Actions: { ...actionChecks, ...groupChecks },
   Republish: republishChecks,
   'Queues and topics': queueChecks,
   'Policies and things': policyChecks,

@@ -1,6 +1,18 @@
 // Texts with substitution templates, before any message has come: what is fixed in them, and what they may become.
-import { GatewayError } from '../errors.ts'
+import { GatewayError, textOf } from '../errors.ts'
 import { parseTemplateExpression } from '../rules/sql/parse.ts'
+import { compileTemplate } from '../rules/sql/template.ts'
+import type { CheckedRule } from './estate.ts'
+
+/** Why a text with templates does not compile in its rule; undefined when it does. */
+export function templateProblem(text: string, { statement }: Pick<CheckedRule, 'statement'>): string | undefined {
+  try {
+    compileTemplate(text, { statement })
+    return undefined
+  } catch (error) {
+    return textOf(error)
+  }
+}
 
 /** What stands around the templates: `a-${x}-b` is `['a-', '-b']`. One that does not parse takes the rest with it. */
 export function fixedParts(text: string): readonly string[] {

@@ -1,12 +1,11 @@
 // What is wrong with the actions of rules: targets that are not there, parameters AWS does not have, roles and templates that are none.
 import { localOnlyIn } from '../../actions/index.ts'
 import { isTemplate } from '../../actions/params.ts'
-import { textOf } from '../../errors.ts'
-import { compileTemplate } from '../../rules/sql/template.ts'
 import { actionsIn, type PlacedAction, textsOf } from '../actions.ts'
 import type { CheckTable, Found } from '../check.ts'
 import type { Estate } from '../estate.ts'
-import { patternOf } from '../templates.ts'
+import { patternOf, templateProblem } from '../templates.ts'
+import { groupProblem } from './groups.ts'
 
 const roleArn = /^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/
 const topicArn = /^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/
@@ -37,8 +36,9 @@ export const actionChecks = {
     means: "a parameter that AWS's action does not have, and that the stack puts a function in the place of",
     fix: 'nothing to do; docs/aws.md says what becomes of it',
     *find(estate) {
-      for (const { file, field, param } of localParams(estate)) {
-        if (mapped.has(param)) yield { file, field, text: `${param} goes beyond the rule action of AWS` }
+      for (const { file, field, param, action } of localParams(estate)) {
+        if (mapped.has(param) && groupProblem(action) === undefined)
+          yield { file, field, text: `${param} goes beyond the rule action of AWS` }
       }
     },
   },
@@ -145,7 +145,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of actionsIn(estate)) {
         for (const { field, text } of textsOf(action)) {
-          const problem = field.endsWith('.roleArn') || !isTemplate(text) ? undefined : templateProblem(text, action)
+          const problem = field.endsWith('.roleArn') || !isTemplate(text) ? undefined : templateProblem(text, action.rule)
           if (problem) yield { file: action.rule.path, field, text: problem }
         }
       }
@@ -203,12 +203,19 @@ const snsActions = (estate: Estate) => actionsIn(estate).filter((action): action
 /** A message group is what the stack's own function sends with. */
 const mapped: ReadonlySet<string> = new Set(['sqs.groupId'])
 
+interface LocalParam {
+  readonly action: PlacedAction
+  readonly file: string
+  readonly field: string
+  readonly param: string
+}
+
 /** What a FIFO queue cannot be without, fifo-target tells of. */
-function localParams(estate: Estate): readonly { readonly file: string; readonly field: string; readonly param: string }[] {
-  return actionsIn(estate).flatMap(({ rule, entry, name, at }) =>
-    localOnlyIn(entry)
-      .filter((param) => param !== name && !(param === 'sqs.groupId' && entry.sqs?.queueUrl.endsWith('.fifo')))
-      .map((param) => ({ file: rule.path, field: `${at}.${param}`, param })),
+function localParams(estate: Estate): readonly LocalParam[] {
+  return actionsIn(estate).flatMap((action) =>
+    localOnlyIn(action.entry)
+      .filter((param) => param !== action.name && !(param === 'sqs.groupId' && action.entry.sqs?.queueUrl.endsWith('.fifo')))
+      .map((param) => ({ action, file: action.rule.path, field: `${action.at}.${param}`, param })),
   )
 }
 
@@ -216,13 +223,4 @@ function localParams(estate: Estate): readonly { readonly file: string; readonly
 function mayBeBytes({ rule }: PlacedAction): boolean {
   const { items } = rule.statement.tree.select
   return items.length === 1 && items[0]!.expression.kind === 'star' && items[0]!.alias === undefined
-}
-
-function templateProblem(text: string, { rule }: PlacedAction): string | undefined {
-  try {
-    compileTemplate(text, { statement: rule.statement })
-    return undefined
-  } catch (error) {
-    return textOf(error)
-  }
 }

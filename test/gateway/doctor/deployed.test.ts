@@ -59,6 +59,7 @@ test('what was made from the files is what the files say; a change by hand is fo
       { ...queue, retentionSeconds: 3_600 },
       { ...queue, name: 'doors' },
     ],
+    topics: [{ file: 'resources.json', field: 'topics.alerts', name: 'alerts', queues: ['alerts'] }],
   }
   for (const { file } of estate.rules) rules[file.name] = file
 

@@ -152,6 +152,17 @@ export const faults: readonly Fault[] = [
   { id: 'local-only', files: { 'rules/telemetry.json': rule({ actions: [{ sqs: { queueUrl: 'telemetry', groupId: '${topic(2)}' } }] }) } },
   { id: 'local-only-refused', files: { 'rules/telemetry.json': rule({ actions: [{ sqs: { queueUrl: 'telemetry', pack: {} } }] }) } },
   { id: 'fifo-target', files: { ...also({ sqs: { queueUrl: 'doors.fifo', groupId: 'g' } }), ...resources({ 'doors.fifo': {} }) } },
+  { id: 'group-not-deployable', files: also({ sqs: { queueUrl: 'telemetry', groupId: '${topic(3)}' } }) },
+  { id: 'group-not-deployable', files: also({ sqs: { queueUrl: 'telemetry', groupId: '${topic(2)}-${topic(3)}' } }) },
+  {
+    id: 'group-not-deployable',
+    files: {
+      'rules/telemetry.json': rule({
+        sql: "SELECT topic(2) AS t, * FROM 'dt/+/x'",
+        actions: [{ sqs: { queueUrl: 'telemetry', groupId: '${topic(2)}' } }],
+      }),
+    },
+  },
   { id: 'queue-unknown', files: also({ sqs: { queueUrl: 'telemetri' } }) },
   { id: 'queue-unknown', files: also({ sqs: { queueUrl: 'shard-${topic(2)}' } }) },
   { id: 'queue-url', files: also({ sqs: { queueUrl: 'http://127.0.0.1:4566/000000000000/telemetry' } }) },
