@@ -7,7 +7,7 @@ import { loadPriceBook } from '../cost/price-book.ts'
 import { parseWorkload } from '../cost/workload.ts'
 import { toCount, toMs, toPerSecond, toWhole } from '../gateway/cli/arguments.ts'
 import { planOf } from '../gateway/plan/plan.ts'
-import { messagesPerSecond, ordinaryLoad, type RegionSize } from '../gateway/plan/quotas.ts'
+import { messagesPerSecond, ordinaryLoad, type RegionSize, usualConnectsPerSecond } from '../gateway/plan/quotas.ts'
 import { parseSize } from '../lib/units.ts'
 import { type Money, type PlanReport, planText } from './plan-text.ts'
 
@@ -60,7 +60,9 @@ export function planCommand(): Command {
     .option('--subscriptions <n>', 'topic filters of one device', toWhole, ordinaryLoad.subscriptions)
     .option('--rules-per-message <n>', 'rules that look at one message', toWhole, ordinaryLoad.rulesPerMessage)
     .addOption(
-      new Option('--connect-rate <rate>', 'CONNECTs after the outage, of the whole fleet').argParser(toPerSecond).default(500, '500/s'),
+      new Option('--connect-rate <rate>', 'CONNECTs after the outage, of the whole fleet')
+        .argParser(toPerSecond)
+        .default(usualConnectsPerSecond, `${usualConnectsPerSecond}/s`),
     )
     .option('--spool <size>', 'spool.maxBytes of the gateway, to be held against the outage', toSize)
     .addOption(duration('--retention', 'how long the queues keep a message', 4 * 86_400_000, '4d'))

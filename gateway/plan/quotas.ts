@@ -46,6 +46,9 @@ interface AccountQuota {
 
 export const messagesPerSecond = ({ devices, intervalMs }: Load): number => (devices * 1_000) / intervalMs
 
+/** CONNECTs a second to count on: newer accounts are given more in large Regions, older ones may not be. */
+export const usualConnectsPerSecond = 500
+
 /** In batches of ten, 300 calls a second [AWS SQS quotas]. */
 export const fifoMessagesPerSecond = 3_000
 

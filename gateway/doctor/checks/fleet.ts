@@ -1,6 +1,7 @@
 // Whether the fleet that is planned fits the quotas of an account.
+import { formatDuration } from '../../../lib/units.ts'
 import { quotas } from '../../access/quotas.ts'
-import { type Margin, marginsOf } from '../../plan/quotas.ts'
+import { type Margin, marginsOf, usualConnectsPerSecond } from '../../plan/quotas.ts'
 import type { CheckTable } from '../check.ts'
 import type { Estate } from '../estate.ts'
 
@@ -35,6 +36,15 @@ export const fleetChecks = {
       margins(estate)
         .filter(({ share }) => share > tight && share <= 1)
         .map(found),
+  },
+  'fleet-reconnect': {
+    severity: 'note',
+    means: `a fleet that is not connected again within a minute of an outage, at ${usualConnectsPerSecond} CONNECTs a second`,
+    fix: 'let devices wait a random time before they connect again, longer with each try; weir plan says how long it takes',
+    *find({ fleet }) {
+      const seconds = (fleet?.devices ?? 0) / usualConnectsPerSecond
+      if (seconds > 60) yield { file, field: 'devices', text: `connecting all of them again takes ${formatDuration(seconds * 1_000)}` }
+    },
   },
   'fleet-keep-alive': {
     severity: 'warning',

@@ -272,6 +272,7 @@ export const faults: readonly Fault[] = [
   { id: 'fleet-over-quota', fleet: { devices: 10, payloadBytes: 200_000 } },
   { id: 'fleet-over-quota', fleet: { devices: 10, intervalMs: 5, payloadBytes: 10 } },
   { id: 'fleet-headroom', fleet: { devices: 10, payloadBytes: 120_000 } },
+  { id: 'fleet-reconnect', fleet: { devices: 40_000 } },
   { id: 'fleet-keep-alive', fleet: { devices: 10, keepAliveSeconds: 10 } },
 
   // the template
