@@ -2,9 +2,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { GatewayError } from '../errors.ts'
 
-/** A target that has not answered a call by then is taken for away, though its connection stands. */
-export const callTimeoutMs = 10_000
-
 export interface BatchLimits {
   readonly maxEntries: number
   /** Of all entries of a call together. */

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
-import { type Batcher, type BatchLimits, callTimeoutMs, createBatcher } from './batch.ts'
+import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
@@ -92,7 +92,7 @@ function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<Sq
     async send(entries) {
       const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new SendMessageBatchCommand({ QueueUrl: url, Entries })
-      const { Failed = [] } = await aws.sqs.send(command, { requestTimeout: callTimeoutMs }).catch((error) => {
+      const { Failed = [] } = await aws.sqsSender.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
       const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
