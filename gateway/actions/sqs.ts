@@ -46,7 +46,7 @@ const params = z
   })
 
 /** [AWS sqs-quotas] 10 entries, 1 MiB of bodies and attributes together. */
-const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 10, eager: true }
+const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 5, eager: true }
 
 export const sqs = {
   summary: 'Send the result to an SQS queue.',
