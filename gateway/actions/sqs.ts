@@ -59,15 +59,23 @@ export const sqs = {
     const batchers = createBatchers<SqsEntry>()
     const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, batcherOf, deps)
+    const add = (delivery: Delivery, signal: AbortSignal): Promise<void> => {
+      const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
+      const body = write(delivery.body)
+      const group = groupOf?.(delivery)
+      if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
+      const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+      return batcherOf(url).add(entry, checkedSize(entry, url), signal)
+    }
     return {
       action: 'sqs',
-      async deliver(delivery, signal) {
-        const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
-        const body = write(delivery.body)
-        const group = groupOf?.(delivery)
-        if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
-        const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
-        await batcherOf(url).add(entry, checkedSize(entry, url), signal)
+      // Not async: the batcher's promise is the caller's, and each one in between is work per message.
+      deliver(delivery, signal) {
+        try {
+          return add(delivery, signal)
+        } catch (error) {
+          return Promise.reject(error)
+        }
       },
       async stop() {
         await packs?.drained()
