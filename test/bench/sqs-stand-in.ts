@@ -14,23 +14,24 @@ interface Entry {
   readonly MessageAttributes?: Readonly<Record<string, Attribute>>
 }
 
+const scratch = Buffer.alloc(1_048_576)
+
 /** The digest of attributes: by name, each of name, type and value behind its length, and a 1 for "text" [AWS sqs-message-metadata]. */
 function md5OfAttributes(attributes: Readonly<Record<string, Attribute>>): string {
-  const parts: Buffer[] = []
+  let at = 0
   const add = (text: string) => {
-    const bytes = Buffer.alloc(4 + Buffer.byteLength(text))
-    bytes.writeUInt32BE(bytes.length - 4)
-    bytes.write(text, 4)
-    parts.push(bytes)
+    const length = scratch.write(text, at + 4)
+    scratch.writeUInt32BE(length, at)
+    at += 4 + length
   }
   for (const name of Object.keys(attributes).sort()) {
     const { DataType, StringValue } = attributes[name]!
     add(name)
     add(DataType)
-    parts.push(Buffer.from([1]))
+    scratch[at++] = 1
     add(StringValue)
   }
-  return hash('md5', Buffer.concat(parts))
+  return hash('md5', scratch.subarray(0, at))
 }
 
 let received = 0
