@@ -6,6 +6,7 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { z } from 'zod'
+import { addShortcut } from './aws-shortcut.ts'
 
 export const awsSchema = z.strictObject({
   endpoint: z
@@ -22,6 +23,8 @@ export const awsSchema = z.strictObject({
 
 export interface Aws {
   readonly sqs: SQSClient
+  /** For SendMessageBatch alone, which it sends with a fraction of the work and gives up after ten seconds. */
+  readonly sqsSender: SQSClient
   readonly sns: SNSClient
   /** A bare name becomes the URL of that queue; a URL stays as it is. */
   queueUrl(nameOrUrl: string): string
@@ -55,9 +58,11 @@ const emulated = (endpoint: string, region: string, service: 'sqs' | 'sns') => {
         return request
       },
     },
-    cacheMiddleware: true,
   }
 }
+
+/** Of a delivery: a target that has not answered by then is taken for away, though its connection stands. */
+const deliveryTimeoutMs = 10_000
 
 /** Steps of every call that serve logs and statistics nobody here reads. */
 const idleSteps = ['loggerMiddleware', 'getUserAgentMiddleware', 'recursionDetectionMiddleware']
@@ -70,27 +75,33 @@ function lean<C extends SQSClient | SNSClient>(client: C): C {
 
 export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64 }: AwsOptions): Aws {
   const agent = { keepAlive: true, maxSockets }
-  const requestHandler = new NodeHttpHandler({
-    httpAgent: new HttpAgent(agent),
-    httpsAgent: new HttpsAgent(agent),
-    connectionTimeout: 2_000,
-    requestTimeout: requestTimeoutMs,
-    throwOnRequestTimeout: true, // else it only prints a warning, and waits for ever
-  })
+  const agents = { httpAgent: new HttpAgent(agent), httpsAgent: new HttpsAgent(agent) }
+  const handler = (requestTimeout: number) =>
+    new NodeHttpHandler({
+      ...agents,
+      connectionTimeout: 2_000,
+      requestTimeout,
+      throwOnRequestTimeout: true, // else it only prints a warning, and waits for ever
+    })
+  const brief = handler(Math.min(requestTimeoutMs, deliveryTimeoutMs))
   const local = (service: 'sqs' | 'sns') => (endpoint === undefined ? {} : emulated(endpoint, region, service))
   // Retries are made in one place only, by the caller, who knows the budget.
-  const config = { region, requestHandler, maxAttempts: 1 }
+  const config = { region, maxAttempts: 1, cacheMiddleware: true }
   // TCP and TLS have checksums of their own, and hashing every body again is a tenth of what a call costs.
-  const sqs = lean(new SQSClient({ ...config, ...local('sqs'), md5: false, useQueueUrlAsEndpoint: endpoint === undefined }))
-  const sns = lean(new SNSClient({ ...config, ...local('sns') }))
+  const sqsConfig = { ...config, ...local('sqs'), md5: false as const, useQueueUrlAsEndpoint: endpoint === undefined }
+  const sqs = lean(new SQSClient({ ...sqsConfig, requestHandler: handler(requestTimeoutMs) }))
+  const sqsSender = addShortcut(lean(new SQSClient({ ...sqsConfig, requestHandler: brief })))
+  const sns = lean(new SNSClient({ ...config, ...local('sns'), requestHandler: brief }))
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
   return {
     sqs,
+    sqsSender,
     sns,
     queueUrl: (name) => (/^https?:\/\//.test(name) ? name : `${queueBase}/${accountId}/${name}`),
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:${region}:${accountId}:${name}`),
     stop() {
       sqs.destroy()
+      sqsSender.destroy()
       sns.destroy()
     },
   }

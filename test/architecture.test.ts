@@ -8,7 +8,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   lib: ['lib', 'zod', 'node:'],
   'gateway/message.ts': [],
   'gateway/errors.ts': [],
-  'gateway/aws.ts': ['@aws-sdk/client-sqs', '@aws-sdk/client-sns', '@smithy/node-http-handler', 'zod', 'node:'],
+  'gateway/aws-shortcut.ts': ['@aws-sdk/client-sqs'],
+  'gateway/aws.ts': ['gateway/aws-shortcut.ts', '@aws-sdk/client-sqs', '@aws-sdk/client-sns', '@smithy/node-http-handler', 'zod', 'node:'],
   'gateway/observe': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'pino', 'prom-client', 'node:'],
   'gateway/access': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'zod', 'node:'],
   'gateway/listen': [

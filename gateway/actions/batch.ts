@@ -2,9 +2,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { GatewayError } from '../errors.ts'
 
-/** A target that has not answered a call by then is taken for away, though its connection stands. */
-export const callTimeoutMs = 10_000
-
 export interface BatchLimits {
   readonly maxEntries: number
   /** Of all entries of a call together. */
@@ -13,7 +10,7 @@ export interface BatchLimits {
   readonly maxCalls: number
   /** How long an entry waits for company at most. */
   readonly lingerMs: number
-  /** true: with no call in flight an entry does not wait at all, so a lonely one loses no time. false: it always waits, which saves calls. */
+  /** true: with no call in flight an entry waits only while that pays, so a lonely one loses no time. false: it always waits. */
   readonly eager: boolean
 }
 
@@ -41,9 +38,12 @@ interface Waiting<E> {
 }
 
 /*
-   add ─▶ waiting ──┬─ a call's worth is there and a slot is free ───────▶ send now
-                    ├─ eager, no call in flight: at the end of this turn ──▶ send
-                    └─ else when a call ends (eager), or after lingerMs ───▶ send
+   add ─▶ waiting ──┬─ a call's worth is there and a slot is free ───────────────▶ send now
+                    ├─ eager, no call in flight, and lingering does not pay ─────▶ send at the end of this turn, or when a call ends
+                    └─ else when the oldest has waited for lingerMs ─────────────▶ send
+
+   Lingering pays when the last batch had company: entries that came while others waited or a call was in flight. In a steady stream that is
+   so, and calls are as full as lingerMs allows. Senders that wait for their answers have none, and after one try nobody waits for it.
 */
 export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const { maxEntries, maxBytes, maxCalls, lingerMs, eager, clock } = options
@@ -54,17 +54,29 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   let allowed = maxCalls
   let turnScheduled = false
   let lingering = false
+  /** When the oldest of those that wait came. */
+  let since = 0
+  /** Some have waited for longer than the turn they came in. */
+  let gathering = false
+  let company = false
+  let pays = false
   let onIdle: (() => void)[] = []
 
   const idle = () => calls === 0 && waiting.length === 0
   const full = () => waiting.length >= maxEntries || waitingBytes >= maxBytes
 
-  const flush = (partial: boolean) => {
-    while (waiting.length > 0 && calls < allowed && (full() || partial || (eager && calls === 0))) {
+  const due = () => onIdle.length > 0 || clock.monotonic() - since >= lingerMs
+  const alone = () => eager && !pays && calls === 0
+
+  const flush = () => {
+    while (waiting.length > 0 && calls < allowed && (full() || alone() || due())) {
+      pays = company
+      company = false
       const batch = take()
       if (batch.length > 0) void launch(batch)
     }
-    if (waiting.length > 0 && calls < allowed) void linger()
+    gathering = waiting.length > 0
+    if (gathering && calls < allowed) void linger()
     if (onIdle.length > 0 && idle()) {
       for (const resolve of onIdle) resolve()
       onIdle = []
@@ -74,9 +86,9 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const linger = async () => {
     if (lingering) return
     lingering = true
-    await clock.sleep(lingerMs)
+    await clock.sleep(Math.max(1, Math.ceil(since + lingerMs - clock.monotonic())))
     lingering = false
-    flush(true)
+    flush()
   }
 
   const take = (): Waiting<E>[] => {
@@ -90,6 +102,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     }
     const batch = count === waiting.length ? waiting : waiting.splice(0, count)
     if (batch === waiting) waiting = []
+    else since = clock.monotonic()
     waitingBytes -= bytes
     return batch.filter(isWanted)
   }
@@ -102,7 +115,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     } finally {
       release()
       calls--
-      flush(false)
+      flush()
     }
   }
 
@@ -127,14 +140,16 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   return {
     add(entry, bytes, signal) {
       return new Promise((resolve, reject) => {
+        if (waiting.length === 0) since = clock.monotonic()
+        if (gathering || calls > 0) company = true
         waiting.push({ entry, bytes, signal, resolve, reject })
         waitingBytes += bytes
-        if (full()) flush(false)
+        if (full()) flush()
         else if (!turnScheduled) {
           turnScheduled = true
           setImmediate(() => {
             turnScheduled = false
-            flush(false)
+            flush()
           })
         }
       })
@@ -145,7 +160,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     drained: () =>
       new Promise((resolve) => {
         onIdle.push(resolve)
-        flush(true)
+        flush()
       }),
   }
 }

@@ -52,10 +52,10 @@ export function createPacks(
     })
 
   return {
-    async add(url, group, key, body, signal) {
+    add(url, group, key, body, signal) {
       const bytes = Buffer.byteLength(body)
       const packer = packers.of(group === undefined ? url : `${url} ${group}`, () => createPacker(url, group))
-      await packer.add({ key, body, bytes }, packedSize(key, bytes), signal)
+      return packer.add({ key, body, bytes }, packedSize(key, bytes), signal)
     },
     drained: packers.drained,
   }

@@ -57,7 +57,7 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
   const deliver = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
     for (let attempt = 0; ; attempt++) {
       const waiting = breakers.size === 0 ? undefined : breakers.get(targetOf(delivery))
-      const probe = waiting?.open ? await waiting.admit(signal) : false
+      const probe = waiting?.open ? await waiting.admit(signal).catch(leave) : false
       try {
         await sink.deliver(delivery, signal)
         return settle(delivery)
@@ -65,24 +65,26 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
         const target = targetOf(delivery)
         if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
           breakers.get(target)?.left(probe)
-          throw withTarget(error, action, target)
+          throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : withTarget(error, action, target)
         }
         const breaker = breakerOf(target, delivery, error.code)
         breaker.failed(probe)
         observe.record('action.retried', { rule: delivery.rule, action, code: error.code, target, detail: textOf(error) })
-        await pause(breaker, attempt, signal)
+        await pause(breaker, attempt, signal).catch(leave)
       }
     }
   }
 
   return {
     action,
-    deliver: (delivery, signal) =>
-      deliver(delivery, signal).catch((error) => {
-        throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : error
-      }),
+    deliver,
     ...(sink.stop && { stop: () => sink.stop!() }),
   }
+}
+
+/** Waits end early only because the signal aborted. */
+function leave(): never {
+  throw abandoned()
 }
 
 /** Whoever reads the failure wants to know where the delivery was to go, also when the body was at fault. */

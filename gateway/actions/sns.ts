@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
-import { type Batcher, type BatchLimits, callTimeoutMs, createBatcher } from './batch.ts'
+import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { localOnly, roleArn } from './params.ts'
 import { toText } from './text.ts'
@@ -68,7 +68,7 @@ function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<En
     async send(entries) {
       const PublishBatchRequestEntries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new PublishBatchCommand({ TopicArn: arn, PublishBatchRequestEntries })
-      const { Failed = [] } = await aws.sns.send(command, { requestTimeout: callTimeoutMs }).catch((error) => {
+      const { Failed = [] } = await aws.sns.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
       const outcomes: (GatewayError | undefined)[] = new Array(entries.length)

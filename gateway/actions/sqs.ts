@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
-import { type Batcher, type BatchLimits, callTimeoutMs, createBatcher } from './batch.ts'
+import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
@@ -46,7 +46,7 @@ const params = z
   })
 
 /** [AWS sqs-quotas] 10 entries, 1 MiB of bodies and attributes together. */
-const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 10, eager: true }
+const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 5, eager: true }
 
 export const sqs = {
   summary: 'Send the result to an SQS queue.',
@@ -59,15 +59,23 @@ export const sqs = {
     const batchers = createBatchers<SqsEntry>()
     const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, batcherOf, deps)
+    const add = (delivery: Delivery, signal: AbortSignal): Promise<void> => {
+      const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
+      const body = write(delivery.body)
+      const group = groupOf?.(delivery)
+      if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
+      const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+      return batcherOf(url).add(entry, checkedSize(entry, url), signal)
+    }
     return {
       action: 'sqs',
-      async deliver(delivery, signal) {
-        const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
-        const body = write(delivery.body)
-        const group = groupOf?.(delivery)
-        if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
-        const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
-        await batcherOf(url).add(entry, checkedSize(entry, url), signal)
+      // Not async: the batcher's promise is the caller's, and each one in between is work per message.
+      deliver(delivery, signal) {
+        try {
+          return add(delivery, signal)
+        } catch (error) {
+          return Promise.reject(error)
+        }
       },
       async stop() {
         await packs?.drained()
@@ -92,7 +100,7 @@ function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<Sq
     async send(entries) {
       const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new SendMessageBatchCommand({ QueueUrl: url, Entries })
-      const { Failed = [] } = await aws.sqs.send(command, { requestTimeout: callTimeoutMs }).catch((error) => {
+      const { Failed = [] } = await aws.sqsSender.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
       const outcomes: (GatewayError | undefined)[] = new Array(entries.length)

@@ -1,9 +1,6 @@
 // How many bodies a second reach SQS through the sqs action, beside the plain AWS SDK doing the same.
-// fauxqs runs in a process of its own, in memory; CPU is that of this process alone, so ratios hold on a busy machine too.
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+// SQS is the stand-in, in a process of its own; CPU is that of this process alone, so ratios hold on a busy machine too.
 import { CreateQueueCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { startFauxqs } from 'fauxqs'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
 import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws.ts'
@@ -11,6 +8,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createDelivery, plainTemplate } from '../helpers/delivery.ts'
 import { type Bench, type Row, ratioOf, round } from './bench.ts'
+import { startSqs } from './gateway.ts'
 
 const body = JSON.stringify({
   device: 'freezer-1',
@@ -23,22 +21,11 @@ const body = JSON.stringify({
 })
 const { signal } = new AbortController()
 
-if (process.send) {
-  const { port } = await startFauxqs({ port: 0, logger: false })
-  process.send(port)
-  process.on('disconnect', () => process.exit())
-}
-
 export const actions: Bench = {
   summary: 'bodies into SQS: the sqs action beside the plain SDK',
   async run({ quick, only }) {
-    const child = fork(fileURLToPath(import.meta.url))
-    try {
-      const port = await new Promise<number>((resolve) => child.once('message', resolve as (port: unknown) => void))
-      return await compare(`http://127.0.0.1:${port}`, quick ? 0.2 : 1, only)
-    } finally {
-      child.disconnect()
-    }
+    await using server = await startSqs()
+    return await compare(`http://127.0.0.1:${server.ports.sqs}`, quick ? 0.2 : 1, only)
   },
 }
 

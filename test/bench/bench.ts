@@ -8,6 +8,8 @@ export interface Row {
   readonly 'p99 ms'?: number
   /** User and system time of the process under test; hardly moved by what else the machine does. */
   readonly 'CPU µs/message'?: number
+  /** The share of the thread that runs JavaScript: its inverse is the most that two idle cores could reach. */
+  readonly 'main thread'?: number
   /** Messages per second as a multiple of the peer's, in the same run. */
   readonly ratio?: string
 }

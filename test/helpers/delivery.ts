@@ -48,7 +48,8 @@ type Send<Input> = (command: { readonly input: Input }) => Promise<unknown>
 /** SQS and SNS as one function each, which sees the command and answers or throws. */
 export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; readonly sns?: Send<SnsCall> }): Aws {
   return {
-    sqs: { send: sqs ?? unexpected } as unknown as Aws['sqs'],
+    sqs: { send: unexpected } as unknown as Aws['sqs'],
+    sqsSender: { send: sqs ?? unexpected } as unknown as Aws['sqsSender'],
     sns: { send: sns ?? unexpected } as unknown as Aws['sns'],
     queueUrl: (name) => (name.startsWith('http') ? name : `http://127.0.0.1/000000000000/${name}`),
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:us-east-1:000000000000:${name}`),

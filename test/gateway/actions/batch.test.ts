@@ -63,6 +63,77 @@ describe('when a call leaves', () => {
     expect(sent()).toEqual(['a', 'bc'])
   })
 
+  test('after company a partial call lingers: until it is full, or for as long as the oldest may wait', async () => {
+    const { add, sent, calls, clock } = setUp()
+    const inTurn = async (entry: string) => {
+      add(entry)
+      await settled()
+      await clock.advance(2)
+    }
+    await inTurn('a')
+    await inTurn('b') // in company of the call with a
+    calls[0]?.answer()
+    await settled()
+    calls[1]?.answer()
+    expect(sent()).toEqual(['a', 'b'])
+    for (const entry of 'cde') await inTurn(entry)
+    calls[2]?.answer()
+    expect(sent()).toEqual(['a', 'b', 'cde'])
+    for (const entry of 'fg') await inTurn(entry)
+    await clock.advance(5)
+    expect(sent()).toEqual(['a', 'b', 'cde'])
+    await clock.advance(1)
+    expect(sent()).toEqual(['a', 'b', 'cde', 'fg'])
+  })
+
+  test('and without company no more, after one wait in vain', async () => {
+    const { add, sent, calls, clock } = setUp()
+    for (const entry of 'ab') {
+      add(entry)
+      await settled()
+    }
+    for (const index of [0, 1]) {
+      calls[index]?.answer()
+      await settled()
+    }
+    const waits = { c: 10, d: 0, e: 0 }
+    for (const [entry, waitMs] of Object.entries(waits)) {
+      add(entry)
+      await settled()
+      expect(sent().includes(entry)).toBe(waitMs === 0)
+      await clock.advance(waitMs)
+      expect(sent().at(-1)).toBe(entry)
+      calls.at(-1)?.answer()
+      await settled()
+    }
+  })
+
+  test('the wait is counted from the oldest that waits, not from one that has gone', async () => {
+    const { add, sent, clock } = setUp({ eager: false })
+    add('a')
+    await settled()
+    await clock.advance(8)
+    for (const entry of 'bc') add(entry)
+    add('d')
+    await settled()
+    await clock.advance(9)
+    expect(sent()).toEqual(['abc'])
+    await clock.advance(1)
+    expect(sent()).toEqual(['abc', 'd'])
+  })
+
+  test('a sender that waits for every answer never waits for company', async () => {
+    const { add, sent, calls, clock } = setUp()
+    for (const [turn, entry] of [...'abcde'].entries()) {
+      add(entry)
+      await settled()
+      expect(sent()).toHaveLength(turn + 1)
+      calls[turn]?.answer()
+      await settled()
+    }
+    expect(clock.waiting).toBe(0)
+  })
+
   test('a slow call holds nobody up for longer than the linger', async () => {
     const { add, sent, clock } = setUp()
     add('a')
