@@ -90,6 +90,19 @@ test('every call is signed for its own body', async () => {
   expect(new Set(calls.map(({ headers }) => headers.authorization)).size).toBe(3)
 })
 
+test('credentials that run out are asked for again', async () => {
+  const { calls, endpoint } = await aServer()
+  let asked = 0
+  const credentials = async () => ({ accessKeyId: `AKID${++asked}`, secretAccessKey, expiration: new Date(Date.now() + 1_000) })
+  const client = addShortcut(
+    new SQSClient({ endpoint, region: 'eu-west-1', credentials, maxAttempts: 1, md5: false, cacheMiddleware: true }),
+  )
+  onTestFinished(() => client.destroy())
+  for (let i = 0; i < 3; i++) await send(client, endpoint)
+  const keys = calls.map(({ headers }) => /Credential=(\w+)\//.exec(headers.authorization ?? '')?.[1])
+  expect(new Set(keys).size).toBe(3)
+})
+
 test('errors keep their names and their status', async () => {
   const missing = { __type: 'com.amazonaws.sqs#QueueDoesNotExist', message: 'there is none' }
   const query = { 'x-amzn-query-error': 'AWS.SimpleQueueService.NonExistentQueue;Sender' }
