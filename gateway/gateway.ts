@@ -6,7 +6,7 @@ import { systemClock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
 import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
-import { loadThings, noThings } from './access/things.ts'
+import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
@@ -36,7 +36,7 @@ import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
-import { createRegistry } from './observe/prometheus.ts'
+import { createRegistry as createPrometheus } from './observe/prometheus.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
 import { createDispatch } from './rules/dispatch.ts'
 import { readRules } from './rules/load.ts'
@@ -143,8 +143,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const queues = watchQueues(aws, resources, consumers)
 
   const ids = createIds(clock.now, random)
-  const things = thingsPath === undefined ? noThings : await loadThings(thingsPath)
-  const access = createAccess(config.access, { clock, observe, arns: createArns(config.aws), things: () => things })
+  const registry = await createRegistry(thingsPath, { observe, clock, signal: stopping.signal })
+  const access = createAccess(config.access, {
+    ...{ clock, observe, arns: createArns(config.aws) },
+    ...{ things: registry.current, listen: registry.listen },
+  })
   const isRouted = (topic: string) => rules.current().match(topic).length > 0
   const commands = createCommands(config.commands, {
     publish,
@@ -164,12 +167,12 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   stops.unshift(() => broker.stop())
 
   let ready = false
-  const registry = createRegistry(observe.metrics, ledger)
+  const prometheus = createPrometheus(observe.metrics, ledger)
   const admin = createAdmin({
     server: createServer({ observe, uuid: randomUUID }),
     ready: () => ready,
     health,
-    metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
     api: {
       ledger,
       queues,

@@ -9,9 +9,10 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/message.ts': [],
   'gateway/errors.ts': [],
   'gateway/mask.ts': [],
+  'gateway/watch.ts': ['lib', 'node:'],
   'gateway/aws.ts': ['@aws-sdk/client-sqs', '@aws-sdk/client-sns', '@smithy/node-http-handler', 'zod', 'node:'],
   'gateway/observe': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'pino', 'prom-client', 'node:'],
-  'gateway/access': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'zod', 'node:'],
+  'gateway/access': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'gateway/watch.ts', 'zod', 'node:'],
   'gateway/listen': [
     'lib',
     'gateway/message.ts',
@@ -50,6 +51,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/rules/topic': [],
   'gateway/rules': [
     'lib',
+    'gateway/watch.ts',
     'gateway/message.ts',
     'gateway/errors.ts',
     'gateway/observe',

@@ -83,6 +83,10 @@ export type Thing = ThingsFile['things'][number]
 export type Login = ThingsFile['users'][number]
 
 export interface Things {
+  /** How many things there are. */
+  readonly count: number
+  /** Files that policies were read from. */
+  readonly policyFiles: readonly string[]
   thing(name: string): Thing | undefined
   /** Things a principal is attached to. */
   thingsOf(principal: string): readonly Thing[]
@@ -95,7 +99,11 @@ export interface Things {
 }
 
 /** An index over a file whose policies are all documents. */
-export function createThings(file: ThingsFile, documents: Readonly<Record<string, PolicyDocument>>): Things {
+export function createThings(
+  file: ThingsFile,
+  documents: Readonly<Record<string, PolicyDocument>>,
+  policyFiles: readonly string[] = [],
+): Things {
   const things = new Map(file.things.map((entry) => [entry.thingName, entry]))
   const certificates = new Map(file.certificates.map((entry) => [entry.certificateId, entry]))
   const users = new Map(file.users.map((entry) => [entry.name, entry]))
@@ -112,6 +120,8 @@ export function createThings(file: ThingsFile, documents: Readonly<Record<string
   // A fleet has many certificates and few sets of policies.
   const compiled = new Map<string, Policies>()
   return {
+    count: things.size,
+    policyFiles,
     thing: (name) => things.get(name),
     thingsOf,
     certificateStatus: (id) => certificates.get(id)?.status ?? (byPrincipal.has(id) ? 'ACTIVE' : undefined),
@@ -134,14 +144,16 @@ export const noThings: Things = createThings(thingsSchema.parse({}), {})
 /** Reads the file and the policies it names, relative to it. Throws CONFIG_INVALID with every problem, one a line. */
 export async function loadThings(path: string): Promise<Things> {
   const file = parseAs(thingsSchema, await readJson(path), path, invalidConfig)
+  const policyFiles: string[] = []
   const documents = await Promise.all(
     Object.entries(file.policies).map(async ([name, policy]) => {
       if (typeof policy !== 'string') return [name, parsePolicyDocument(policy, `${path}: policies.${name}`)] as const
       const policyPath = resolve(dirname(path), policy)
+      policyFiles.push(policyPath)
       return [name, parsePolicyDocument(await readJson(policyPath), policyPath)] as const
     }),
   )
-  return createThings(file, Object.fromEntries(documents))
+  return createThings(file, Object.fromEntries(documents), policyFiles)
 }
 
 async function readJson(path: string): Promise<unknown> {

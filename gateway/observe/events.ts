@@ -26,6 +26,18 @@ export const events = {
     labels: ['code'],
     means: 'a subscriber may not receive a message, or receives too many',
   },
+  'client.revoked': {
+    level: 'warn',
+    metric: 'clients_revoked_total',
+    labels: ['transport'],
+    means: 'a connection was cut: its certificate, user or token no longer stands',
+  },
+  'registry.loaded': { level: 'info', means: 'things and policies are in use' },
+  'registry.rejected': {
+    level: 'error',
+    metric: 'registries_rejected_total',
+    means: 'the new things.json or a policy is broken; the old ones stay',
+  },
   'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
   'limit.exceeded': {
     level: 'none',
