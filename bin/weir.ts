@@ -25,7 +25,7 @@ const commands: Readonly<Record<string, Row>> = {
     load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
   },
   command: { summary: 'ask a device, print its answer', load: async () => (await import('../gateway/cli/command.ts')).commandCommand() },
-  certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
+  certs: { summary: 'a local CA, device certificates, hashes of passwords', load: loadCerts },
   consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
   backlog: {
     summary: 'depth, age, rates and drain time per queue',
@@ -50,6 +50,15 @@ async function loadFleet(): Promise<Command> {
     import('../gateway/cli/follow-queues.ts'),
   ])
   return fleetCommand({ followQueue: followQueues })
+}
+
+/** Certificates are the fleet's; how secrets are kept is the gateway's. */
+async function loadCerts(): Promise<Command> {
+  const [{ certsCommand }, { hashSecretCommand }] = await Promise.all([
+    import('../device-sim/cli/certs.ts'),
+    import('../gateway/cli/hash-secret.ts'),
+  ])
+  return certsCommand().addCommand(hashSecretCommand())
 }
 
 const exit = { done: 0, failed: 1, usage: 2 } as const

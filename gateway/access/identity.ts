@@ -9,7 +9,10 @@ import { createVerifier, type Verifier } from './secrets.ts'
 import type { Login, Thing, Things } from './things.ts'
 
 export const identitySchema = z.strictObject({
-  things: z.string().optional().describe('path of things.json: things, certificates, users, tokens and their policies'),
+  things: z
+    .string()
+    .optional()
+    .describe('path of things.json: things, certificates, users, tokens and their policies; read anew when it changes'),
   anonymous: z
     .enum(['loopback', 'off'])
     .default('loopback')

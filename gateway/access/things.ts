@@ -31,7 +31,7 @@ const thing = z
     path: ['attributes'],
   })
 
-const login = z.strictObject({
+export const loginSchema = z.strictObject({
   name: z.string().regex(/^(?![0-9a-f]{64}$)[\w@-]{1,128}$/, 'expected 1 to 128 letters, digits or @ - _, and no certificate id'),
   hash: z.string().regex(hashPattern, 'expected a hash that begins with $scrypt$ln=14,r=8,p=1$').describe('never the secret itself'),
   tenant: tenant.optional(),
@@ -55,8 +55,8 @@ export const thingsSchema = z
       .default([])
       .describe('certificates with a status or policies of their own'),
     things: z.array(thing).default([]),
-    users: z.array(login).default([]).describe('name and password, for development'),
-    tokens: z.array(login).default([]).describe('bearer tokens <name>.<secret>; the hash is of the secret'),
+    users: z.array(loginSchema).default([]).describe('name and password, for development'),
+    tokens: z.array(loginSchema).default([]).describe('bearer tokens <name>.<secret>; the hash is of the secret'),
   })
   .superRefine((file, context) => {
     const report = (path: readonly PropertyKey[], message: string) => context.addIssue({ code: 'custom', path: [...path], message })
