@@ -14,7 +14,8 @@ Examples:
   $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
   $ weir gateway | weir logs --level warn               read the log
 
-The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the ports.
+The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the
+ports, at every --log-level.
 SIGTERM or Ctrl-C delivers what was accepted, then ends; a second one ends at once.`
 
 interface Flags extends GatewayFlags {
