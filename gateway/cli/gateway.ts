@@ -36,8 +36,10 @@ async function run(flags: Flags): Promise<void> {
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
+  // Who reads that it is ready may stop it at once.
+  const stop = signalled()
   const gateway = await startGateway({ config, directory, log })
-  await signalled()
+  await stop
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
 }
