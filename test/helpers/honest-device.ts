@@ -9,7 +9,7 @@ process.on('message', () => {
   const ordered = times.toSorted((a, b) => a - b)
   const at = (share: number) => ordered[Math.min(ordered.length - 1, Math.floor(ordered.length * share))] ?? 0
   times = []
-  process.send!({ count: ordered.length, p50: at(0.5), p99: at(0.99), max: at(1) })
+  process.send!({ count: ordered.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) })
 })
 process.on('disconnect', () => process.exit())
 client.on('close', () => process.exit(1))
