@@ -50,7 +50,10 @@ test('two thousand half-open connections and slow requests do not stop a device'
     for (const socket of slow.slice(0, 100)) socket.write('a')
     times.push(await publish())
   }
-  expect(times.toSorted((a, b) => a - b)[45]).toBeLessThan(1_000)
+  const ordered = times.toSorted((a, b) => a - b)
+  const [p50, p95, max] = [ordered[25]!, ordered[47]!, ordered[49]!].map((ms) => ms.toFixed(1))
+  console.log(`beside 2,000 half-open connections and 100 slow requests: 50 publishes, p50 ${p50}, p95 ${p95}, max ${max} ms`)
+  expect(ordered[45]).toBeLessThan(1_000)
   const posted = await fetch(`http://127.0.0.1:${ports.http}/topics/dt%2Fa?qos=1`, { method: 'POST', body: '{}' })
   expect(posted.status).toBe(200)
   const second = await aDevice(ports.mqtt!, { clientId: 'also-honest' })
