@@ -12,7 +12,7 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'everything at once: queues, gateway, a demo fleet and its consumers',
     load: async () => (await import('./up.ts')).upCommand(),
   },
-  gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
+  gateway: { summary: 'the gateway alone', load: loadGateway },
   fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
   cost: {
     summary: 'what a fleet costs over each transport, and where the answer turns',
@@ -41,6 +41,12 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'one stream through a standard and a FIFO queue',
     load: async () => (await import('../gateway/cli/ordering.ts')).orderingCommand(),
   },
+}
+
+/** The gateway knows no prices: who may import both puts the two together. */
+async function loadGateway(): Promise<Command> {
+  const [{ gatewayCommand }, { createMonthlyDollars }] = await Promise.all([import('../gateway/cli/gateway.ts'), import('./monthly.ts')])
+  return gatewayCommand({ createMonthlyDollars })
 }
 
 /** The fleet knows no queues: who may import both puts the two together. */

@@ -19,6 +19,7 @@ import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
 import type { Handler } from './consume/queue.ts'
 import { createSqsQueue } from './consume/sqs-queue.ts'
+import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
 import { textOf } from './errors.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
@@ -60,6 +61,8 @@ export interface GatewayOptions {
   readonly log?: Log
   /** By queue name: what to do with its items instead of what the config says. */
   readonly handlers?: Readonly<Record<string, Handler>>
+  /** For the dashboard: dollars of a month at these rates. */
+  readonly monthlyDollars?: (rates: Rates) => number
 }
 
 export interface Gateway {
@@ -166,6 +169,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   await broker.start()
   stops.unshift(() => broker.stop())
 
+  const rulesNow = () =>
+    rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) }))
+  const tenantsNow = () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() }))
+  const consumersNow = () => consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
+
   let ready = false
   const prometheus = createPrometheus(observe.metrics, ledger)
   const admin = createAdmin({
@@ -173,12 +181,10 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
-    api: {
-      ledger,
-      queues,
-      rules: () =>
-        rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) })),
-      tenants: () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() })),
+    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow },
+    river: {
+      ...{ metrics: observe.metrics, queues, clock, monthlyDollars: options.monthlyDollars },
+      parts: { ledger, rules: rulesNow, tenants: tenantsNow, consumers: consumersNow },
     },
     events: (listener) => observe.listen(listener),
     plugins: [createCommandsHttp({ ask: commands.ask, find: commands.find, observe, uuid: randomUUID })],
