@@ -24,6 +24,14 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'what an AWS IoT policy allows, and which statement says so',
     load: async () => (await import('../gateway/cli/policy.ts')).policyCommand(),
   },
+  doctor: {
+    summary: 'rules, policies, queues and quotas, held against what AWS accepts',
+    load: async () => (await import('../gateway/cli/doctor.ts')).doctorCommand(),
+  },
+  plan: {
+    summary: 'what a fleet and an outage ask of disk, time, quotas and money',
+    load: async () => (await import('./plan.ts')).planCommand(),
+  },
   command: { summary: 'ask a device, print its answer', load: async () => (await import('../gateway/cli/command.ts')).commandCommand() },
   certs: { summary: 'a local CA, device certificates, hashes of passwords', load: loadCerts },
   consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },

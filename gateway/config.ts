@@ -113,7 +113,7 @@ export function resourcesOf({ resources = bundled('resources.json') }: GatewayCo
   return parseAs(resourcesSchema, readJson(resources), resources, invalidConfig)
 }
 
-export function rulesDirOf({ rules }: GatewayConfig): string {
+export function rulesDirOf({ rules }: Pick<GatewayConfig, 'rules'>): string {
   return rules.dir ?? bundled('rules')
 }
 

@@ -4,11 +4,28 @@ import { nearest } from './nearest.ts'
 
 type Schema = z.ZodType
 
+export interface Problem {
+  /** `actions[0].sqs.queueUrl`; empty for the whole. */
+  readonly field: string
+  /** A sentence that names the field. */
+  readonly text: string
+}
+
 /** The value as the schema reads it. Else throws what `refuse` makes of the problems: one sentence a line, each beginning with `where`. */
 export function parseAs<T extends Schema>(schema: T, value: unknown, where: string, refuse: (problems: string) => Error): z.output<T> {
+  const parsed = parseOrProblems(schema, value)
+  if ('value' in parsed) return parsed.value
+  throw refuse(parsed.problems.map(({ text }) => `${where}: ${text}`).join('\n'))
+}
+
+/** The same without throwing, for whoever wants to go on after a problem. */
+export function parseOrProblems<T extends Schema>(
+  schema: T,
+  value: unknown,
+): { readonly value: z.output<T> } | { readonly problems: readonly Problem[] } {
   const { success, data, error } = schema.safeParse(value)
-  if (success) return data
-  throw refuse(error.issues.map((issue) => `${where}: ${explain(issue, schema, value)}`).join('\n'))
+  if (success) return { value: data }
+  return { problems: error.issues.map((issue) => ({ field: pathText(issue.path), text: explain(issue, schema, value) })) }
 }
 
 /** `['actions', 0, 'sqs']` becomes `actions[0].sqs`. */

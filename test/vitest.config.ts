@@ -1,7 +1,7 @@
 // The kinds of test run: unit (parts), e2e (whole programs on real sockets), proofs (programs that are killed, starved and cut off).
 import { defineConfig } from 'vitest/config'
 
-const unit = ['test/*.test.ts', 'test/{lib,gateway,device-sim,cost,infra,contract,cases}/**/*.test.ts']
+const unit = ['test/*.test.ts', 'test/{bin,lib,gateway,device-sim,cost,infra,contract,cases}/**/*.test.ts']
 
 export default defineConfig({
   test: {

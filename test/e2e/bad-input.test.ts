@@ -62,6 +62,13 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
   ['certificates that are not there', () => gateway('--certs', '/nowhere'), /tls\.cert: \/nowhere\/server\.pem cannot be read/],
   ['an unknown flag', () => gateway('--mqt-port', '1'), /unknown option '--mqt-port'/],
   ['an unknown command', () => runWeir(['gatewya']), /unknown command 'gatewya'/],
+  ['a plan without a fleet', () => runWeir(['plan', '--interval', '1m']), /required option '--devices <n>' not specified/],
+  [
+    'a plan for a Region without prices',
+    () => runWeir(['plan', '--devices', '1', '--interval', '1m', '--region', 'mars']),
+    /region "mars"/,
+  ],
+  ['a doctor without rules to look at', () => runWeir(['doctor', '--rules', '/nowhere']), /\/nowhere: cannot be read as a directory/],
   ['a log that is not there', () => runWeir(['logs', '/nowhere/weir.log']), /\/nowhere\/weir\.log/],
 ]
 

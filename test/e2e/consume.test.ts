@@ -176,7 +176,8 @@ test('a config that does not fit is told in one sentence', async () => {
   expect(err).toContain('nowhere.mjs cannot be loaded')
 })
 
-test('a rate holds in real time with four receivers', async () => {
+// Only the upper bound: how much slower a loaded machine is says nothing about the limiter; its own test holds both with a manual clock.
+test('four receivers together never exceed the rate', async () => {
   sqs.createQueue('paced')
   await queueOf('paced').send(many(400))
   const config = await configFile('paced', { queue: 'paced', handler: { kind: 'log' }, rate: '50/s', receivers: 4 })
@@ -189,9 +190,7 @@ test('a rate holds in real time with four receivers', async () => {
   while (at.length < 300) await clock.sleep(20)
   child.kill('SIGTERM')
   await outputOf(child)
-  const perSecond = (250 * 1_000) / (at[299]! - at[49]!)
-  expect(perSecond).toBeGreaterThan(47.5)
-  expect(perSecond).toBeLessThan(52.5)
+  expect((250 * 1_000) / (at[299]! - at[49]!)).toBeLessThan(52.5)
 })
 
 test('backlog tells depth and growth as seen from outside', async () => {

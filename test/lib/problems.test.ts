@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { parseAs } from '../../lib/problems.ts'
+import { parseAs, parseOrProblems } from '../../lib/problems.ts'
 
 const schema = z.strictObject({
   listen: z.strictObject({ mqtt: z.number().default(1883), host: z.string().optional() }).default({ mqtt: 1883 }),
@@ -45,3 +45,9 @@ test('all problems are told together, one a line', () => {
 })
 
 test('what fits comes back with its defaults', () => expect(parse({})).toEqual({ listen: { mqtt: 1883 } }))
+
+test('the same without throwing: the value, or each problem with its field', () => {
+  const schema = z.strictObject({ port: z.number(), host: z.string() })
+  expect(parseOrProblems(schema, { port: 1, host: 'h' })).toEqual({ value: { port: 1, host: 'h' } })
+  expect(parseOrProblems(schema, { port: 'x', host: 2 })).toMatchObject({ problems: [{ field: 'port' }, { field: 'host' }] })
+})

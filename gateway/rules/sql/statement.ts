@@ -53,6 +53,8 @@ export interface Inspection {
   readonly values: Readonly<Record<string, Value>>
 }
 
+export const filterTooDeep = 'topics in AWS IoT Core have at most 7 slashes, so this FROM never matches there'
+
 /** Throws SQL_INVALID: one sentence with line and column, what was expected, and the likely spelling. */
 export function compileStatement(sql: string, options: StatementOptions = {}): Statement {
   const version = options.version ?? '2016-03-23'
@@ -64,8 +66,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     if (reason !== undefined) refuse(sql, tree.filter.pos, reason)
   }
   const warnings: string[] = []
-  if (tree.filter && tree.filter.text.split('/').length > 8)
-    warnings.push('topics in AWS IoT Core have at most 7 slashes, so this FROM never matches there')
+  if (tree.filter && tree.filter.text.split('/').length > 8) warnings.push(filterTooDeep)
   const context = createContext(sql, version, options, warnings)
   const variables = compileVariables(tree, context)
   const select = compileSelect(tree.select, { ...context, variables })

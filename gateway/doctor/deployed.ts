@@ -1,0 +1,141 @@
+// What is at AWS, asked with the caller's credentials: queues and topics through their clients, rules through signed GETs. Only reads.
+import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns'
+import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs'
+import type { Aws } from '../aws.ts'
+import { GatewayError } from '../errors.ts'
+import { bareName, type Estate } from './estate.ts'
+import { type QueueFacts, sqsMessageBytes } from './queues.ts'
+
+/** The part of GetTopicRule's answer that is compared. */
+export interface DeployedRule {
+  readonly sql: string
+  readonly awsIotSqlVersion?: string
+  readonly ruleDisabled?: boolean
+}
+
+/** undefined where AWS has none of that name. */
+export interface Deployed {
+  /** `AWS us-east-1`. */
+  readonly where: string
+  readonly queues: ReadonlyMap<string, QueueFacts | undefined>
+  /** Names of the queues that subscribe. */
+  readonly topics: ReadonlyMap<string, readonly string[] | undefined>
+  /** Absent: nobody said where the control plane is, so rules were not compared. */
+  readonly rules?: ReadonlyMap<string, DeployedRule | undefined>
+}
+
+export interface DeployedOptions {
+  readonly aws: Aws
+  readonly region: string
+  /** Of the control plane: `https://iot.us-east-1.amazonaws.com`. Absent: rules are left out. */
+  readonly iotEndpoint?: string
+  readonly where: string
+}
+
+/** Asks for everything the estate names. Rejects with QUEUE_UNREACHABLE where AWS does not answer or does not let the caller. */
+export async function readDeployed(estate: Estate, options: DeployedOptions): Promise<Deployed> {
+  const queues = await asked(
+    estate.queues.map(({ name }) => name),
+    (name) => queueAt(name, options),
+  )
+  const account = [...queues.values()].find((queue) => queue !== undefined)?.account
+  const topics = await asked(
+    estate.topics.map(({ name }) => name),
+    (name) => subscribersOf(name, account, options),
+  )
+  const facts = new Map([...queues].map(([name, found]) => [name, found?.facts] as const))
+  if (options.iotEndpoint === undefined) return { where: options.where, queues: facts, topics }
+  const get = await signedGet(options, options.iotEndpoint)
+  const rules = await asked(
+    estate.rules.map(({ file }) => file.name),
+    async (name) => {
+      const answer = (await get(`/rules/${name}`)) as { readonly rule?: DeployedRule } | undefined
+      return answer?.rule
+    },
+  )
+  return { where: options.where, queues: facts, topics, rules }
+}
+
+/** One after the other: an account allows few of these calls a second. */
+async function asked<T>(names: readonly string[], ask: (name: string) => Promise<T>): Promise<ReadonlyMap<string, T>> {
+  const answers = new Map<string, T>()
+  for (const name of names) answers.set(name, await ask(name))
+  return answers
+}
+
+async function queueAt(name: string, { aws, where }: DeployedOptions): Promise<{ facts: QueueFacts; account: string } | undefined> {
+  const attributes = await attributesOf(name, aws)
+  if (attributes === undefined) return undefined
+  const policy = attributes.RedrivePolicy === undefined ? undefined : JSON.parse(attributes.RedrivePolicy)
+  const deadLetterQueue = policy && bareName(policy.deadLetterTargetArn)
+  const deadLetters = deadLetterQueue && (await attributesOf(deadLetterQueue, aws))
+  const facts: QueueFacts = {
+    file: where,
+    field: name,
+    name,
+    fifo: attributes.FifoQueue === 'true',
+    retentionSeconds: Number(attributes.MessageRetentionPeriod ?? 345_600),
+    visibilityTimeoutSeconds: Number(attributes.VisibilityTimeout ?? 30),
+    maximumMessageSize: Number(attributes.MaximumMessageSize ?? sqsMessageBytes),
+    contentBasedDeduplication: attributes.ContentBasedDeduplication === 'true',
+    isDeadLetterQueue: false,
+    ...(policy && {
+      redrive: {
+        deadLetterQueue,
+        maxReceiveCount: Number(policy.maxReceiveCount),
+        ...(deadLetters && { retentionSeconds: Number(deadLetters.MessageRetentionPeriod) }),
+      },
+    }),
+  }
+  return { facts, account: attributes.QueueArn?.split(':')[4] ?? '' }
+}
+
+async function attributesOf(name: string, { sqs }: Aws): Promise<Readonly<Record<string, string>> | undefined> {
+  try {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }))
+    const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
+    return Attributes
+  } catch (error) {
+    return unlessMissing(error, /QueueDoesNotExist|NonExistentQueue/)
+  }
+}
+
+/** A topic is only found by its ARN, and so by the account of a queue. */
+async function subscribersOf(
+  name: string,
+  account: string | undefined,
+  { aws, region }: DeployedOptions,
+): Promise<readonly string[] | undefined> {
+  const TopicArn = account ? `arn:aws:sns:${region}:${account}:${name}` : aws.topicArn(name)
+  try {
+    await aws.sns.send(new GetTopicAttributesCommand({ TopicArn }))
+    const { Subscriptions = [] } = await aws.sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }))
+    return Subscriptions.flatMap(({ Protocol, Endpoint }) => (Protocol === 'sqs' && Endpoint ? [bareName(Endpoint)] : []))
+  } catch (error) {
+    return unlessMissing(error, /NotFound/)
+  }
+}
+
+function unlessMissing(error: unknown, missing: RegExp): undefined {
+  const { name = '' } = error as { readonly name?: string }
+  if (missing.test(name)) return undefined
+  const hint = /Credential/.test(name) ? 'no credentials were found; set AWS_PROFILE, or log in' : name || String(error)
+  throw new GatewayError('QUEUE_UNREACHABLE', `AWS cannot be asked: ${hint}`, { cause: error })
+}
+
+/** GET with the credentials that the SQS client finds and the signer it brings; undefined for 404. */
+async function signedGet({ aws, region }: DeployedOptions, endpoint: string): Promise<(path: string) => Promise<unknown>> {
+  const { protocol, hostname, port, host } = new URL(endpoint)
+  return async (path) => {
+    const signer = await aws.sqs.config.signer({ name: 'sigv4', signingName: 'sqs', signingRegion: region, properties: {} })
+    const request = { method: 'GET', protocol, hostname, ...(port && { port: Number(port) }), path, headers: { host }, query: {} }
+    const { headers } = await signer.sign({ ...request, headers: { ...request.headers } }, { signingService: 'iot', signingRegion: region })
+    const { host: _, ...sent } = headers // fetch writes it
+    const response = await fetch(new URL(path, endpoint), { headers: sent, signal: AbortSignal.timeout(10_000) }).catch((cause) => {
+      throw new GatewayError('QUEUE_UNREACHABLE', `no control plane of AWS IoT answers at ${endpoint}`, { cause })
+    })
+    if (response.status === 404) return undefined
+    if (!response.ok) throw new GatewayError('QUEUE_UNREACHABLE', `AWS IoT answered ${response.status} to GET ${path}`)
+    return response.json()
+  }
+}

@@ -1,0 +1,67 @@
+// What the doctor wants to know of a queue or a topic, wherever it is described: resources, a template, or AWS itself.
+import { deadLetterNameOf } from '../aws.ts'
+import type { Resources } from '../local/resources.ts'
+
+export interface QueueFacts {
+  readonly file: string
+  readonly field: string
+  readonly name: string
+  readonly fifo: boolean
+  readonly retentionSeconds: number
+  readonly visibilityTimeoutSeconds: number
+  /** Bytes of one message. */
+  readonly maximumMessageSize: number
+  readonly contentBasedDeduplication?: boolean
+  /** Where failures go; absent: nowhere. */
+  readonly redrive?: { readonly deadLetterQueue: string; readonly maxReceiveCount: number; readonly retentionSeconds?: number }
+  /** Some other queue's failures come here. */
+  readonly isDeadLetterQueue: boolean
+}
+
+export interface TopicFacts {
+  readonly file: string
+  readonly field: string
+  readonly name: string
+  /** Names of the queues that subscribe. */
+  readonly queues: readonly string[]
+}
+
+/** What ensureResources gives a dead-letter queue that nobody describes: the longest there is. */
+const deadLetterRetentionSeconds = 1_209_600
+export const sqsMessageBytes = 1_048_576
+
+interface Described {
+  readonly retentionSeconds: number
+  readonly visibilityTimeoutSeconds: number
+  readonly maxReceiveCount: number
+  readonly contentBasedDeduplication?: boolean
+  /** `false`: none. */
+  readonly deadLetterQueue?: string | false | undefined
+}
+
+export function queuesOf(file: string, { queues }: Resources): readonly QueueFacts[] {
+  const described = Object.entries<Described>(queues)
+  const deadLettersOf = (name: string, { deadLetterQueue = deadLetterNameOf(name) }: Described) => deadLetterQueue
+  return described.map(([name, config]) => {
+    const deadLetterQueue = deadLettersOf(name, config)
+    const retentionSeconds = (deadLetterQueue !== false && queues[deadLetterQueue]?.retentionSeconds) || deadLetterRetentionSeconds
+    return {
+      file,
+      field: `queues.${name}`,
+      name,
+      fifo: name.endsWith('.fifo'),
+      retentionSeconds: config.retentionSeconds,
+      visibilityTimeoutSeconds: config.visibilityTimeoutSeconds,
+      maximumMessageSize: sqsMessageBytes,
+      contentBasedDeduplication: config.contentBasedDeduplication ?? false,
+      ...(deadLetterQueue !== false && { redrive: { deadLetterQueue, maxReceiveCount: config.maxReceiveCount, retentionSeconds } }),
+      isDeadLetterQueue: described.some(([other, otherConfig]) => other !== name && deadLettersOf(other, otherConfig) === name),
+    }
+  })
+}
+
+export function topicsOf(file: string, { topics }: Resources): readonly TopicFacts[] {
+  const nameOf = (subscription: string | { readonly queue: string }) =>
+    typeof subscription === 'string' ? subscription : subscription.queue
+  return Object.entries(topics).map(([name, { queues }]) => ({ file, field: `topics.${name}`, name, queues: queues.map(nameOf) }))
+}
