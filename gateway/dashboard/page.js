@@ -94,7 +94,7 @@ function rules({ rules, deliveries, failures }) {
         failures.filter(({ rule }) => rule === name),
         ({ value }) => value,
       )
-      const more = [actions.length > 0 ? `→ ${[...new Set(actions)].join(', ')}` : '', filter, failed > 0 ? `${count(failed)} failed` : '']
+      const more = [failed > 0 ? `${count(failed)} failed` : '', actions.length > 0 ? `→ ${[...new Set(actions)].join(', ')}` : '', filter]
       return { name, value: perSecond(per), more: more.filter(Boolean).join(' · '), share: per / most, state: failed > 0 ? 'warn' : '' }
     }),
     'no rules',
