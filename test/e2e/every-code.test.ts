@@ -83,7 +83,7 @@ async function mqttPackets({ plain }: Gateways, code: ErrorCode, packets: readon
   const device = await aRawDevice(plain.ports.mqtt!, { clientId: `raw-${code}`, protocolVersion: 5 })
   device.send(...packets)
   const answered = ({ cmd }: { readonly cmd: string }) => cmd === 'disconnect' || cmd === 'suback'
-  await expect.poll(() => device.received.some(answered), { timeout: 5_000 }).toBe(true)
+  await expect.poll(() => device.received.some(answered), { timeout: 20_000, message: code }).toBe(true)
   await plain.line(`"code":"${code}"`)
   device.socket.destroy()
   return `${code} ${JSON.stringify(device.received.filter(answered))}`
