@@ -16,7 +16,7 @@ export function welcome({ ports, host, logFile, devices, everySeconds, seed }: W
     ['MQTT', ports.mqtt !== undefined && `mqtt://${host}:${ports.mqtt}`],
     ['MQTT over WebSocket', ports.mqttWs !== undefined && `ws://${host}:${ports.mqttWs}/mqtt`],
     ['SQS and SNS', ports.aws !== undefined && `http://127.0.0.1:${ports.aws}`],
-    ['Admin', ports.admin !== undefined && `http://${host}:${ports.admin}/api/ledger · /metrics · /healthz`],
+    ['Dashboard', ports.admin !== undefined && `http://${host}:${ports.admin}/ · also /api/ledger · /metrics · /healthz`],
     ['Log', `${logFile} · read it with: weir logs --follow`],
     ['Fleet', `${devices} freezers in 4 tenants, one reading each ${everySeconds} s, a minute of freezer life in a second · seed ${seed}`],
   ]

@@ -12,6 +12,7 @@ import { type Gateway, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
 import { type Account, account, accountText } from './account.ts'
+import { createMonthlyDollars } from './monthly.ts'
 import { alertLine, createLiveLines, welcome } from './screen.ts'
 
 const examples = `
@@ -57,6 +58,7 @@ async function run(flags: Flags): Promise<void> {
   const gateway = await startGateway({
     config,
     log,
+    monthlyDollars: createMonthlyDollars(),
     handlers: {
       telemetry: async () => {},
       'door-events.fifo': async () => {},

@@ -12,7 +12,7 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'everything at once: queues, gateway, a demo fleet and its consumers',
     load: async () => (await import('./up.ts')).upCommand(),
   },
-  gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
+  gateway: { summary: 'the gateway alone', load: loadGateway },
   fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
   cost: {
     summary: 'what a fleet costs over each transport, and where the answer turns',
@@ -33,7 +33,7 @@ const commands: Readonly<Record<string, Row>> = {
     load: async () => (await import('./plan.ts')).planCommand(),
   },
   command: { summary: 'ask a device, print its answer', load: async () => (await import('../gateway/cli/command.ts')).commandCommand() },
-  certs: { summary: 'a local CA and device certificates', load: async () => (await import('../device-sim/cli/certs.ts')).certsCommand() },
+  certs: { summary: 'a local CA, device certificates, hashes of passwords', load: loadCerts },
   consume: { summary: 'consumers alone', load: async () => (await import('../gateway/cli/consume.ts')).consumeCommand() },
   backlog: {
     summary: 'depth, age, rates and drain time per queue',
@@ -51,6 +51,12 @@ const commands: Readonly<Record<string, Row>> = {
   },
 }
 
+/** The gateway knows no prices: who may import both puts the two together. */
+async function loadGateway(): Promise<Command> {
+  const [{ gatewayCommand }, { createMonthlyDollars }] = await Promise.all([import('../gateway/cli/gateway.ts'), import('./monthly.ts')])
+  return gatewayCommand({ createMonthlyDollars })
+}
+
 /** The fleet knows no queues: who may import both puts the two together. */
 async function loadFleet(): Promise<Command> {
   const [{ fleetCommand }, { followQueues }] = await Promise.all([
@@ -58,6 +64,15 @@ async function loadFleet(): Promise<Command> {
     import('../gateway/cli/follow-queues.ts'),
   ])
   return fleetCommand({ followQueue: followQueues })
+}
+
+/** Certificates are the fleet's; how secrets are kept is the gateway's. */
+async function loadCerts(): Promise<Command> {
+  const [{ certsCommand }, { hashSecretCommand }] = await Promise.all([
+    import('../device-sim/cli/certs.ts'),
+    import('../gateway/cli/hash-secret.ts'),
+  ])
+  return certsCommand().addCommand(hashSecretCommand())
 }
 
 const exit = { done: 0, failed: 1, usage: 2 } as const

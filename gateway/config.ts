@@ -60,7 +60,10 @@ export const configSchema = z.strictObject({
   consumers: z.array(consumerSchema).default([]).describe('what this process takes from queues'),
   log: z
     .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('the least important level written'),
+      level: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('the least important level written; gateway.ready is written at every level'),
     })
     .prefault({})
     .describe('the log'),

@@ -22,15 +22,15 @@ ${rows.join('\n')}
 }
 
 export function toEventsPage(): string {
-  const rows = Object.entries<EventKind>(events).map(([event, { level, means, metric, labels = [] }]) => {
+  const rows = Object.entries<EventKind>(events).map(([event, { level, always, means, metric, labels = [] }]) => {
     const counter = metric === undefined ? '' : `\`weir_${metric}\`${labels.length > 0 ? ` by ${labels.join(', ')}` : ''}`
-    return `| \`${event}\` | ${level === 'none' ? 'not logged' : level} | ${means} | ${counter} |`
+    return `| \`${event}\` | ${level === 'none' ? 'not logged' : level}${always ? ', always' : ''} | ${means} | ${counter} |`
   })
   return `${generated('gateway/observe/events.ts')}
 # Events
 
 One line of the log is one event, as JSON with the name first: \`{"level":"warn","time":"…","event":"action.failed","rule":"telemetry",…}\`. The same row gives the
-Prometheus counter at \`/metrics\` and the live view at \`/api/events\`. Repeating warnings are thinned out; a line then says how many were \`suppressed\`. Payloads are never logged.
+Prometheus counter at \`/metrics\` and the live view at \`/api/events\`. What says \`always\` is written at every level, \`silent\` included, because programs wait for it. Repeating warnings are thinned out; a line then says how many were \`suppressed\`. Payloads are never logged.
 
 | Event | Level | Means | Counter |
 |---|---|---|---|

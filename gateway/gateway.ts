@@ -6,7 +6,7 @@ import { systemClock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
 import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
-import { loadThings, noThings } from './access/things.ts'
+import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
@@ -19,6 +19,7 @@ import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
 import type { Handler } from './consume/queue.ts'
 import { createSqsQueue } from './consume/sqs-queue.ts'
+import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
 import { textOf } from './errors.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
@@ -36,7 +37,7 @@ import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
-import { createRegistry } from './observe/prometheus.ts'
+import { createRegistry as createPrometheus } from './observe/prometheus.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
 import { createDispatch } from './rules/dispatch.ts'
 import { readRules } from './rules/load.ts'
@@ -60,6 +61,8 @@ export interface GatewayOptions {
   readonly log?: Log
   /** By queue name: what to do with its items instead of what the config says. */
   readonly handlers?: Readonly<Record<string, Handler>>
+  /** For the dashboard: dollars of a month at these rates. */
+  readonly monthlyDollars?: (rates: Rates) => number
 }
 
 export interface Gateway {
@@ -143,8 +146,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const queues = watchQueues(aws, resources, consumers)
 
   const ids = createIds(clock.now, random)
-  const things = thingsPath === undefined ? noThings : await loadThings(thingsPath)
-  const access = createAccess(config.access, { clock, observe, arns: createArns(config.aws), things: () => things })
+  const registry = await createRegistry(thingsPath, { observe, clock, signal: stopping.signal })
+  const access = createAccess(config.access, {
+    ...{ clock, observe, arns: createArns(config.aws) },
+    ...{ things: registry.current, listen: registry.listen },
+  })
   const isRouted = (topic: string) => rules.current().match(topic).length > 0
   const commands = createCommands(config.commands, {
     publish,
@@ -163,19 +169,22 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   await broker.start()
   stops.unshift(() => broker.stop())
 
+  const rulesNow = () =>
+    rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) }))
+  const tenantsNow = () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() }))
+  const consumersNow = () => consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
+
   let ready = false
-  const registry = createRegistry(observe.metrics, ledger)
+  const prometheus = createPrometheus(observe.metrics, ledger)
   const admin = createAdmin({
     server: createServer({ observe, uuid: randomUUID }),
     ready: () => ready,
     health,
-    metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-    api: {
-      ledger,
-      queues,
-      rules: () =>
-        rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) })),
-      tenants: () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() })),
+    metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
+    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow },
+    river: {
+      ...{ metrics: observe.metrics, queues, clock, monthlyDollars: options.monthlyDollars },
+      parts: { ledger, rules: rulesNow, tenants: tenantsNow, consumers: consumersNow },
     },
     events: (listener) => observe.listen(listener),
     plugins: [createCommandsHttp({ ask: commands.ask, find: commands.find, observe, uuid: randomUUID })],

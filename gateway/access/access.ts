@@ -1,11 +1,11 @@
 // Who may do what, and how much. Every door and the broker ask here before anything else happens.
 import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
-import type { GatewayError } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import type { Source, Transport } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Arns } from './arn.ts'
-import { type Authorizer, createAuthorizer, type Will } from './authorizer.ts'
+import { createAuthorizer, type Will } from './authorizer.ts'
 import { type Credentials, createIdentities, type Identity, identitySchema } from './identity.ts'
 import { type ConnectionLimits, createLimits, type Limits, type PublishAsked } from './limits.ts'
 import { limitsSchema } from './quotas.ts'
@@ -56,6 +56,8 @@ export interface Session {
   unsubscribe(filters: readonly string[]): void
   /** Asked at each delivery; what is refused is dropped without a word. */
   receive(topic: string, payloadBytes: number): GatewayError | undefined
+  /** Why the connection may not go on after a change of the registry: NOT_AUTHENTICATED. Who must say so asks after each change. */
+  revoked(): GatewayError | undefined
 }
 
 export interface Access {
@@ -65,6 +67,8 @@ export interface Access {
   /** A connection that only publishes and has no client id of its own, such as HTTP. */
   enter(caller: Caller): Promise<Session>
   thing(name: string): ReturnType<Things['thing']>
+  /** Called when the registry has changed, until the returned function is called. */
+  onChange(listener: () => void): () => void
 }
 
 export interface AccessDeps {
@@ -73,6 +77,7 @@ export interface AccessDeps {
   readonly arns: Arns
   /** Asked at each connect, so that a registry read anew counts at once. */
   readonly things?: () => Things
+  readonly listen?: (listener: () => void) => () => void
   readonly verifier?: Verifier
 }
 
@@ -80,7 +85,8 @@ export interface AccessDeps {
 const connectAttempts = 3
 const connectWaitMs = 1_000
 
-export function createAccess(config: AccessConfig, { clock, observe, arns, things = () => noThings, verifier }: AccessDeps): Access {
+export function createAccess(config: AccessConfig, deps: AccessDeps): Access {
+  const { clock, observe, arns, things = () => noThings, listen = () => () => undefined, verifier } = deps
   const identities = createIdentities({ things, anonymous: config.anonymous, clock, ...(verifier ? { verifier } : {}) })
   const limits = createLimits(config.limits, clock)
 
@@ -112,7 +118,8 @@ export function createAccess(config: AccessConfig, { clock, observe, arns, thing
       identity,
       source,
       counters: limits.connection(),
-      authorizer: createAuthorizer(identity, arns),
+      arns,
+      things,
       tenantTopicLevel: config.tenantTopicLevel,
       named,
     })
@@ -121,6 +128,7 @@ export function createAccess(config: AccessConfig, { clock, observe, arns, thing
   return {
     limits,
     thing: (name) => things().thing(name),
+    onChange: listen,
     async connect(caller, { clientId, persistent, will }) {
       await pace(clientId)
       const identity = await identities.identify({ ...caller, clientId })
@@ -141,20 +149,38 @@ interface SessionParts extends Pick<AccessConfig, 'tenantTopicLevel'> {
   readonly identity: Identity
   readonly source: Source
   readonly counters: ConnectionLimits
-  readonly authorizer: Authorizer
+  readonly arns: Arns
+  readonly things: () => Things
   readonly named: (refused: GatewayError) => GatewayError
 }
 
-function createSession({ identity, source, counters, authorizer, tenantTopicLevel, named }: SessionParts): Session {
+function createSession({ identity, source, counters, arns, things, tenantTopicLevel, named }: SessionParts): Session {
   // Anonymous clients may do everything that the limits allow.
   const free = identity.kind === 'anonymous'
+  let registry = things()
+  let authorizer = createAuthorizer(identity, arns)
+  let gone: GatewayError | undefined
+
+  /** Policies count as they are now; who the connection is must be what it was. */
+  const revoked = (): GatewayError | undefined => {
+    if (free || gone || things() === registry) return gone
+    registry = things()
+    try {
+      const now = identity.renewed()
+      if (now.tenant !== identity.tenant) throw new GatewayError('NOT_AUTHENTICATED', 'the connection belongs to another tenant now')
+      authorizer = createAuthorizer(now, arns)
+    } catch (error) {
+      gone = error as GatewayError
+    }
+    return gone
+  }
   const tenantOf = (topic: string) => source.tenant ?? (tenantTopicLevel === null ? undefined : levelOf(topic, tenantTopicLevel))
   return {
     identity,
     source,
     tenantOf,
     publish(publish) {
-      const denied = free ? undefined : authorizer.publish(publish.topic, publish.retain === true)
+      const denied = free ? undefined : (revoked() ?? authorizer.publish(publish.topic, publish.retain === true))
       if (denied) return denied
       const refused = counters.publish(publish)
       return refused && named(refused)
@@ -164,14 +190,15 @@ function createSession({ identity, source, counters, authorizer, tenantTopicLeve
       const refused = counters.subscribe(filters)
       return refused && named(refused)
     },
-    maySubscribe: (filter) => (free ? undefined : authorizer.subscribe(filter)),
+    maySubscribe: (filter) => (free ? undefined : (revoked() ?? authorizer.subscribe(filter))),
     unsubscribe: (filters) => counters.unsubscribe(filters),
     receive(topic, payloadBytes) {
-      const denied = free ? undefined : authorizer.receive(topic)
+      const denied = free ? undefined : (revoked() ?? authorizer.receive(topic))
       if (denied) return denied
       const refused = counters.deliver(payloadBytes, 0)
       return refused && named(refused)
     },
+    revoked,
   }
 }
 

@@ -19,7 +19,7 @@ export interface Authorizer {
 }
 
 /** Details of a refusal name the action, the decision and the statement; none of it is for the client. */
-export function createAuthorizer({ policies, context }: Identity, arns: Arns): Authorizer {
+export function createAuthorizer({ policies, context }: Pick<Identity, 'policies' | 'context'>, arns: Arns): Authorizer {
   const bound = policies.bind(context)
   const publish = (topic: string, retain: boolean) => {
     const resource = arns.topic(topic)

@@ -9,7 +9,10 @@ import { createVerifier, type Verifier } from './secrets.ts'
 import type { Login, Thing, Things } from './things.ts'
 
 export const identitySchema = z.strictObject({
-  things: z.string().optional().describe('path of things.json: things, certificates, users, tokens and their policies'),
+  things: z
+    .string()
+    .optional()
+    .describe('path of things.json: things, certificates, users, tokens and their policies; read anew when it changes'),
   anonymous: z
     .enum(['loopback', 'off'])
     .default('loopback')
@@ -44,6 +47,8 @@ export interface Identity {
   readonly policies: Policies
   /** For `policies.bind`; a CONNECT adds its attributes and its will. */
   readonly context: PolicyContext
+  /** The same credentials in the registry as it is now. Throws NOT_AUTHENTICATED when they no longer stand. */
+  renewed(): Identity
 }
 
 export interface IdentityOptions {
@@ -62,46 +67,71 @@ export interface Identities {
 const everything = compilePolicies([{ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }])
 
 export function createIdentities({ things, anonymous, clock, verifier = createVerifier() }: IdentityOptions): Identities {
-  const known = (kind: Identity['kind'], principal: string, credentials: Credentials, more: More = {}): Identity => {
+  const known = (principal: string, asked: Asked, proof: Proof): Identity => {
+    const { kind } = proof
     const registry = things()
-    const tenant = more.login?.tenant ?? tenantOf(registry.thingsOf(principal), credentials.clientId)
+    const login = standing(proof, registry, clock)
+    const tenant = login?.tenant ?? tenantOf(registry.thingsOf(principal), asked.clientId)
     return {
       kind,
       principal,
       ...(tenant === undefined ? {} : { tenant }),
-      policies: registry.policiesOf(principal, more.login?.policies),
-      context: contextOf(credentials, { registry, principal, clock, certificate: more.certificate }),
+      policies: registry.policiesOf(principal, login?.policies),
+      context: contextOf(asked, { registry, principal, clock, ...(kind === 'certificate' ? proof : {}) }),
+      renewed: () => known(principal, asked, proof),
     }
   }
   return {
     async identify(credentials) {
-      const { certificate, username, password, token, loopback } = credentials
+      const { certificate, username, password, token, loopback, clientId, sourceIp, domainName } = credentials
+      // Secrets are for now, not to be kept.
+      const asked: Asked = { clientId, sourceIp, domainName }
       if (certificate !== undefined) {
-        const read = checkCertificate(certificate, things(), clock)
-        return known('certificate', read.id, credentials, { certificate: read })
+        const read = readOrRefuse(certificate)
+        return known(read.id, asked, { kind: 'certificate', certificate: read })
       }
       if (token !== undefined) {
         const [name = '', ...secret] = token.split('.')
         const login = await checkLogin(verifier, things().token(name), secret.join('.'))
-        return known('token', login.name, credentials, { login })
+        return known(login.name, asked, { kind: 'token', hash: login.hash, name: login.name })
       }
       if (username !== undefined || password !== undefined) {
         const login = await checkLogin(verifier, things().user(username ?? ''), password ?? '')
-        return known('user', login.name, credentials, { login })
+        return known(login.name, asked, { kind: 'user', hash: login.hash, name: login.name })
       }
       if (anonymous !== 'loopback' || !loopback) throw new GatewayError('NOT_AUTHENTICATED', 'credentials are needed')
-      return { kind: 'anonymous', policies: everything, context: contextOf(credentials, { registry: things(), clock }) }
+      const nobody = (): Identity => ({
+        kind: 'anonymous',
+        policies: everything,
+        context: contextOf(asked, { registry: things(), clock }),
+        renewed: nobody,
+      })
+      return nobody()
     },
   }
 }
 
-interface More {
-  readonly login?: Login
-  readonly certificate?: DeviceCertificate
+/** Of a connection, for as long as it lasts. */
+interface Asked {
+  readonly clientId: string | undefined
+  readonly sourceIp: string | undefined
+  readonly domainName: string | undefined
 }
 
-function checkCertificate(bytes: Uint8Array | string, things: Things, clock: Pick<Clock, 'now'>): DeviceCertificate {
-  const certificate = readOrRefuse(bytes)
+/** What was shown once, and is held against the registry whenever that changes. */
+type Proof =
+  | { readonly kind: 'certificate'; readonly certificate: DeviceCertificate }
+  | { readonly kind: 'user' | 'token'; readonly name: string; readonly hash: string }
+
+/** The login in the registry as it is; none of a certificate. Throws NOT_AUTHENTICATED. */
+function standing(proof: Proof, registry: Things, clock: Pick<Clock, 'now'>): Login | undefined {
+  if (proof.kind === 'certificate') return checkCertificate(proof.certificate, registry, clock)
+  const login = registry[proof.kind](proof.name)
+  if (login?.hash !== proof.hash) throw new GatewayError('NOT_AUTHENTICATED', `the ${proof.kind} is gone or has another secret`)
+  return login
+}
+
+function checkCertificate(certificate: DeviceCertificate, things: Things, clock: Pick<Clock, 'now'>): undefined {
   const refuse = (why: string) =>
     new GatewayError('NOT_AUTHENTICATED', `the certificate ${why}`, { details: { certificateId: certificate.id } })
   const status = things.certificateStatus(certificate.id)
@@ -110,7 +140,6 @@ function checkCertificate(bytes: Uint8Array | string, things: Things, clock: Pic
   const now = clock.now()
   if (now < certificate.notBefore) throw refuse('is not valid yet')
   if (now > certificate.notAfter) throw refuse('has expired')
-  return certificate
 }
 
 function readOrRefuse(bytes: Uint8Array | string): DeviceCertificate {
@@ -147,10 +176,7 @@ interface ContextParts {
  * The thing is the one that the client id names, attached or not: policies ask `IsAttached` [AWS iot thing-policy-variables].
  * Without a client id, as on HTTP, it is the one thing that the principal speaks for, as with AWS's exclusive things.
  */
-function contextOf(
-  { clientId, sourceIp, domainName }: Credentials,
-  { registry, clock, principal, certificate }: ContextParts,
-): PolicyContext {
+function contextOf({ clientId, sourceIp, domainName }: Asked, { registry, clock, principal, certificate }: ContextParts): PolicyContext {
   const thing = clientId === undefined ? only(registry.thingsOf(principal ?? '')) : registry.thing(clientId)
   return {
     clientId,

@@ -45,7 +45,7 @@ const noHash = `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${'A'.repeat(22)}$
 
 const maxWaiting = 64
 const maxRemembered = 1_024
-const maxSecretBytes = 1_024
+export const maxSecretBytes = 1_024
 
 /**
  * scrypt costs tens of milliseconds on a thread that the disk needs too: it runs once at a time, and what matched is

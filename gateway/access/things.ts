@@ -31,7 +31,7 @@ const thing = z
     path: ['attributes'],
   })
 
-const login = z.strictObject({
+export const loginSchema = z.strictObject({
   name: z.string().regex(/^(?![0-9a-f]{64}$)[\w@-]{1,128}$/, 'expected 1 to 128 letters, digits or @ - _, and no certificate id'),
   hash: z.string().regex(hashPattern, 'expected a hash that begins with $scrypt$ln=14,r=8,p=1$').describe('never the secret itself'),
   tenant: tenant.optional(),
@@ -55,8 +55,8 @@ export const thingsSchema = z
       .default([])
       .describe('certificates with a status or policies of their own'),
     things: z.array(thing).default([]),
-    users: z.array(login).default([]).describe('name and password, for development'),
-    tokens: z.array(login).default([]).describe('bearer tokens <name>.<secret>; the hash is of the secret'),
+    users: z.array(loginSchema).default([]).describe('name and password, for development'),
+    tokens: z.array(loginSchema).default([]).describe('bearer tokens <name>.<secret>; the hash is of the secret'),
   })
   .superRefine((file, context) => {
     const report = (path: readonly PropertyKey[], message: string) => context.addIssue({ code: 'custom', path: [...path], message })
@@ -83,6 +83,10 @@ export type Thing = ThingsFile['things'][number]
 export type Login = ThingsFile['users'][number]
 
 export interface Things {
+  /** How many things there are. */
+  readonly count: number
+  /** Files that policies were read from. */
+  readonly policyFiles: readonly string[]
   thing(name: string): Thing | undefined
   /** Things a principal is attached to. */
   thingsOf(principal: string): readonly Thing[]
@@ -95,7 +99,11 @@ export interface Things {
 }
 
 /** An index over a file whose policies are all documents. */
-export function createThings(file: ThingsFile, documents: Readonly<Record<string, PolicyDocument>>): Things {
+export function createThings(
+  file: ThingsFile,
+  documents: Readonly<Record<string, PolicyDocument>>,
+  policyFiles: readonly string[] = [],
+): Things {
   const things = new Map(file.things.map((entry) => [entry.thingName, entry]))
   const certificates = new Map(file.certificates.map((entry) => [entry.certificateId, entry]))
   const users = new Map(file.users.map((entry) => [entry.name, entry]))
@@ -112,6 +120,8 @@ export function createThings(file: ThingsFile, documents: Readonly<Record<string
   // A fleet has many certificates and few sets of policies.
   const compiled = new Map<string, Policies>()
   return {
+    count: things.size,
+    policyFiles,
     thing: (name) => things.get(name),
     thingsOf,
     certificateStatus: (id) => certificates.get(id)?.status ?? (byPrincipal.has(id) ? 'ACTIVE' : undefined),
@@ -134,14 +144,16 @@ export const noThings: Things = createThings(thingsSchema.parse({}), {})
 /** Reads the file and the policies it names, relative to it. Throws CONFIG_INVALID with every problem, one a line. */
 export async function loadThings(path: string): Promise<Things> {
   const file = parseAs(thingsSchema, await readJson(path), path, invalidConfig)
+  const policyFiles: string[] = []
   const documents = await Promise.all(
     Object.entries(file.policies).map(async ([name, policy]) => {
       if (typeof policy !== 'string') return [name, parsePolicyDocument(policy, `${path}: policies.${name}`)] as const
       const policyPath = resolve(dirname(path), policy)
+      policyFiles.push(policyPath)
       return [name, parsePolicyDocument(await readJson(policyPath), policyPath)] as const
     }),
   )
-  return createThings(file, Object.fromEntries(documents))
+  return createThings(file, Object.fromEntries(documents), policyFiles)
 }
 
 async function readJson(path: string): Promise<unknown> {

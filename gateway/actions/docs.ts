@@ -29,7 +29,8 @@ A text parameter that "may be a template" can hold substitution templates such a
 Queues and topics may be called by their bare name.
 
 Whatever the target, a delivery is tried again for as long as that can help; a target that is away is probed now and then while
-everything for it waits in the spool. What was refused for good goes to the rule's \`errorAction\`. \`http\` keeps AWS's own rule instead:
+everything for it waits in the spool. What was refused for good goes to the rule's \`errorAction\`, in AWS's envelope, without
+hosts, paths and ARNs: those are in the log. \`http\` keeps AWS's own rule instead:
 at most three attempts within its timeout.
 `
 

@@ -1,6 +1,7 @@
 // What the error action of a rule receives: AWS's documented envelope, one per rule and message, with every failure in it.
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
+import { masked } from '../mask.ts'
 import type { Message } from '../message.ts'
 import { view } from './text.ts'
 
@@ -26,8 +27,8 @@ export function toErrorEnvelope(rule: string, message: Message, failures: readon
 
 function describe({ action, error }: Failure, topic: string) {
   const target = error instanceof GatewayError && typeof error.details.target === 'string' ? error.details.target : ''
-  // Of an error that is not ours nobody knows what its text gives away.
-  const reason = error instanceof GatewayError ? `${error.code}: ${error.message}` : 'the action failed inside the gateway'
+  // Of an error that is not ours nobody knows what its text gives away; AWS's own names ARNs and accounts.
+  const reason = error instanceof GatewayError ? `${error.code}: ${masked(error.message)}` : 'the action failed inside the gateway'
   const where = target === '' ? '' : `, Resource: ${target}`
   return {
     failedAction: `${action.charAt(0).toUpperCase()}${action.slice(1)}Action`,

@@ -92,10 +92,10 @@ function checked(text: string, prefix: string | undefined): URL {
   return new URL(text)
 }
 
-// Only the host is named: paths and queries of webhooks hold secrets.
-function failed(url: URL, what: string, retryable: boolean, cause?: unknown): GatewayError {
-  const details = { action: 'http', target: url.host }
-  return new GatewayError(retryable ? 'ACTION_FAILED' : 'ACTION_REFUSED', `${url.host} ${what}`, { details, cause })
+// The host is for the log, where the error action's reader has the rule; paths and queries of webhooks hold secrets.
+function failed({ host }: URL, what: string, retryable: boolean, cause?: unknown): GatewayError {
+  const details = { action: 'http', host }
+  return new GatewayError(retryable ? 'ACTION_FAILED' : 'ACTION_REFUSED', `the endpoint ${what}`, { details, cause })
 }
 
 function isWebUrl(text: string): boolean {

@@ -35,6 +35,9 @@ const maxUnreadBytes = 1024 * 1024
 const connectTimeoutMs = 10_000
 const drainTimeoutMs = 2_000
 
+/** [AWS iot mqtt reason codes] */
+const administrativeAction = 0x98
+
 /** Where packets have no limit of their own. */
 const anyPacketBytes = 16 * 1024 * 1024
 
@@ -59,6 +62,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const asked = new WeakMap<object, SubscribePacket>()
   const refusedSubscribes = new WeakMap<SubscribePacket, { readonly error: GatewayError | undefined }>()
   let stopWatch = () => {}
+  let stopListening = () => {}
 
   const sessionOf = (client: Client) => sessions.get(client)!
 
@@ -234,6 +238,19 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   broker.on('clientError', failed)
   broker.on('connectionError', failed)
 
+  /** Those whose certificate or secret no longer stands after a change are cut, and told why in MQTT 5. */
+  const cutRevoked = () => {
+    for (const client of connected) {
+      const session = sessions.get(client)
+      const revoked = session?.revoked()
+      if (!session || !revoked || client.closed) continue
+      const { clientId, transport } = session.source
+      observe.record('client.revoked', { clientId, transport, code: revoked.code, detail: revoked.message, ...revoked.details })
+      endings.set(client, 'AUTH_ERROR')
+      client.disconnect({ reasonCode: administrativeAction })
+    }
+  }
+
   const changed = (what: 'subscribed' | 'unsubscribed', client: Client, filters: readonly string[]) => {
     const connection = connections.get(client)
     if (connection && filters.length > 0) announce(subscriptionsChanged(what, connection, clock.now(), filters))
@@ -253,6 +270,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       const { persistence } = broker as unknown as { persistence: StoredSubscriptions & RetainedMessages }
       watchStored(persistence, subscriptions)
       retainForExactFilters(persistence)
+      stopListening = access.onChange(cutRevoked)
       stopWatch = clock.every(1_000, () => {
         for (const client of connected) if (inlets.get(client)?.full) keepAlive(client as Client & TapClient)
       })
@@ -278,6 +296,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     },
     stop() {
       stopWatch()
+      stopListening()
       return new Promise((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
     },
   }

@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
-import { startGateway } from '../gateway.ts'
+import { type GatewayOptions, startGateway } from '../gateway.ts'
 import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
@@ -14,7 +14,8 @@ Examples:
   $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
   $ weir gateway | weir logs --level warn               read the log
 
-The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the ports.
+The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the
+ports, at every --log-level.
 SIGTERM or Ctrl-C delivers what was accepted, then ends; a second one ends at once.`
 
 interface Flags extends GatewayFlags {
@@ -22,21 +23,29 @@ interface Flags extends GatewayFlags {
   readonly drainTimeout: number
 }
 
-export function gatewayCommand(): Command {
+export interface GatewayCommandDeps {
+  readonly createMonthlyDollars?: () => NonNullable<GatewayOptions['monthlyDollars']>
+}
+
+export function gatewayCommand({ createMonthlyDollars }: GatewayCommandDeps = {}): Command {
   const command = new Command('gateway')
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
     .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
-  return addGatewayFlags(command).addHelpText('after', examples).action(run)
+  return addGatewayFlags(command)
+    .addHelpText('after', examples)
+    .action((flags: Flags) => run(flags, createMonthlyDollars?.()))
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, monthlyDollars: GatewayOptions['monthlyDollars']): Promise<void> {
   const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
-  const gateway = await startGateway({ config, directory, log })
-  await signalled()
+  // Who reads that it is ready may stop it at once.
+  const stop = signalled()
+  const gateway = await startGateway({ config, directory, log, ...(monthlyDollars ? { monthlyDollars } : {}) })
+  await stop
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
 }

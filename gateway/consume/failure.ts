@@ -1,5 +1,6 @@
 // How a handler says "never", and what of a failure an operator may read in a dead-letter queue.
 import { type ErrorCode, GatewayError } from '../errors.ts'
+import { masked } from '../mask.ts'
 
 /**
  * Thrown by a handler: this message cannot succeed, so it goes to the dead-letter queue at once.
@@ -27,20 +28,10 @@ export function isStopping(error: Error | undefined): boolean {
 
 const maxReasonLength = 200
 
-const secrets: readonly RegExp[] = [
-  /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g,
-  /\b(?:bearer|basic)\s+\S+/gi,
-  /\b[\w-]*(?:password|passwd|pwd|secret|token|api[-_]?key|authorization|credential)s?["']?\s*[=:]\s*\S+/gi,
-  /(?<=:\/\/)[^/\s@]+@/g,
-  /\barn:[\w-]+:\S+/g,
-]
-
 /**
  * `CODE: text` for the reason attribute of a dead letter. The text is ours, or what a PermanentFailure said on purpose:
- * its first line, in printable characters SQS carries, bounded, and with what looks like a secret masked.
+ * its first line, in printable characters SQS carries, bounded, and with what is secret or inside masked.
  */
 export function deadReason(code: ErrorCode, said: string): string {
-  const line = said.split(/[\r\n\u2028\u2029]/, 1)[0]!.replace(/[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]/g, '')
-  const masked = secrets.reduce((text, secret) => text.replace(secret, '***'), line)
-  return `${code}: ${masked.slice(0, maxReasonLength).trim() || 'no reason given'}`
+  return `${code}: ${masked(said).slice(0, maxReasonLength).trim() || 'no reason given'}`
 }

@@ -1,5 +1,7 @@
-// The admin port: health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
+// The admin port: the dashboard, health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { addPage } from './page.ts'
+import { addRiver, type RiverSources } from './river.ts'
 
 export interface AdminSources {
   /** Bare, and answering for errors by itself. */
@@ -9,6 +11,7 @@ export interface AdminSources {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** `GET /api/<name>`: whatever the function gives, as JSON. */
   readonly api: Readonly<Record<string, () => unknown>>
+  readonly river: Omit<RiverSources, 'health' | 'events'>
   /** Routes that other rooms bring. */
   readonly plugins?: readonly FastifyPluginAsync[]
   /** Calls back for every event until the returned function is called. */
@@ -18,7 +21,7 @@ export interface AdminSources {
 /** Events a slow reader may have unread before its stream is ended. */
 const maxUnreadBytes = 256 * 1024
 
-export function createAdmin({ server, ready, health, metrics, api, events, plugins = [] }: AdminSources): FastifyInstance {
+export function createAdmin({ server, ready, health, metrics, api, events, river, plugins = [] }: AdminSources): FastifyInstance {
   server.get('/healthz', () => health())
   server.get('/readyz', (_request, reply) => reply.code(ready() ? 200 : 503).send({ ready: ready() }))
   server.get('/metrics', async (_request, reply) => {
@@ -37,6 +40,9 @@ export function createAdmin({ server, ready, health, metrics, api, events, plugi
     })
     request.raw.on('close', stop)
   })
+
+  addPage(server)
+  addRiver(server, { ...river, health, events })
 
   for (const plugin of plugins) server.register(plugin)
   return server

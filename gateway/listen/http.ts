@@ -41,7 +41,7 @@ function createSessions(access: Access, transport: 'http' | 'https') {
     const { token, username, password, loopback } = credentials
     const name = JSON.stringify([token, username, password, loopback])
     const before = known.get(socket)
-    if (before?.name === name) return before.session
+    if (before?.name === name && !before.session.revoked()) return before.session
     const session = await access.enter({ transport, ...credentials })
     known.set(socket, { name, session })
     return session

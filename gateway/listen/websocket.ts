@@ -46,6 +46,8 @@ export interface WebSocketLimits {
 const quotas: WebSocketLimits = { idleMs: 600_000, lifeMs: 7_200_000, pingMs: 30_000, maxFrameBytes: 131_072 }
 
 const handshakeTimeoutMs = 10_000
+/** [RFC 6455 §7.4.1] */
+const policyViolation = 1008
 /** Publishes of a connection that wait for the disk before more is read from it. */
 const maxOpen = 1_000
 
@@ -67,6 +69,7 @@ type PublishFrame = Extract<Frame, { action: 'publish' }>
 
 interface Line {
   readonly socket: WebSocket
+  readonly session: Session
   readonly since: number
   heardAt: number
   /** Pings sent since the last sign of life. */
@@ -115,7 +118,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
 
   const serve = (socket: WebSocket, session: Session) => {
     const now = clock.monotonic()
-    const line: Line = { socket, since: now, heardAt: now, unanswered: 0 }
+    const line: Line = { socket, session, since: now, heardAt: now, unanswered: 0 }
     lines.add(line)
     let open = 0
     const answer = (body: object) => {
@@ -168,15 +171,28 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
     }
   }
 
+  const cutRevoked = () => {
+    for (const { socket, session } of lines) {
+      const revoked = session.revoked()
+      if (!revoked || socket.readyState !== socket.OPEN) continue
+      const { clientId } = session.source
+      observe.record('client.revoked', { clientId, transport, code: revoked.code, detail: revoked.message, ...revoked.details })
+      socket.close(policyViolation, 'Revoked')
+    }
+  }
+
   const door = toDoor(server, address, observe)
   let stopChecks = () => {}
+  let stopListening = () => {}
   return {
     start() {
       stopChecks = clock.every(limits.pingMs, check)
+      stopListening = access.onChange(cutRevoked)
       return door.start()
     },
     stop() {
       stopChecks()
+      stopListening()
       return door.stop()
     },
   }

@@ -7,11 +7,13 @@ export interface EventKind {
   readonly metric?: string
   /** Fields that become labels of the counter: bounded sets only, never ids, topics or client ids. */
   readonly labels?: readonly string[]
+  /** Written at every level of the log: programs wait for it. */
+  readonly always?: true
   readonly means: string
 }
 
 export const events = {
-  'gateway.ready': { level: 'info', means: 'every door is open' },
+  'gateway.ready': { level: 'info', always: true, means: 'every door is open; carries the ports' },
   'gateway.draining': { level: 'info', means: 'doors are closed, what was accepted is being finished' },
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
@@ -25,6 +27,18 @@ export const events = {
     metric: 'deliveries_dropped_total',
     labels: ['code'],
     means: 'a subscriber may not receive a message, or receives too many',
+  },
+  'client.revoked': {
+    level: 'warn',
+    metric: 'clients_revoked_total',
+    labels: ['transport'],
+    means: 'a connection was cut: its certificate, user or token no longer stands',
+  },
+  'registry.loaded': { level: 'info', means: 'things and policies are in use' },
+  'registry.rejected': {
+    level: 'error',
+    metric: 'registries_rejected_total',
+    means: 'the new things.json or a policy is broken; the old ones stay',
   },
   'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
   'limit.exceeded': {

@@ -21,15 +21,13 @@ const burst = 5
 const windowMs = 10_000
 
 export function createLog({ level, destination, clock }: LogOptions): Log {
-  const logger = pino(
-    {
-      level,
-      base: null,
-      timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination,
-  )
+  const form = {
+    base: null,
+    timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+  const logger = pino({ ...form, level }, destination)
+  const always = pino({ ...form, level: 'debug' }, destination)
   const windows = new Map<string, { until: number; lines: number; suppressed: number }>()
 
   const allowed = (event: EventName, { code = '', rule = '', queue = '' }: Fields): { readonly suppressed?: number } | undefined => {
@@ -48,7 +46,9 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
   return {
     write(event, fields) {
       const kind: EventKind = events[event]
-      if (kind.level === 'none' || !logger.isLevelEnabled(kind.level)) return
+      if (kind.level === 'none') return
+      if (kind.always) return always[kind.level]({ event, ...fields })
+      if (!logger.isLevelEnabled(kind.level)) return
       const repeats = kind.level === 'warn' || kind.level === 'error' ? allowed(event, fields) : {}
       if (repeats) logger[kind.level]({ event, ...fields, ...repeats })
     },

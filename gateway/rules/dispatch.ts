@@ -1,7 +1,7 @@
 // One message through its rules: evaluate, deliver to every action, and tell what became of it.
 import type { Delivery, Sink } from '../actions/action.ts'
 import { type Failure, toErrorEnvelope } from '../actions/error-action.ts'
-import { codeOf, textOf } from '../errors.ts'
+import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Rule, RuleSet } from './rule-set.ts'
@@ -67,7 +67,7 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
 
   const failed = (rule: Rule, { action }: Sink, { id, topic }: Message, error: unknown): Failure => {
     const code = codeOf(error, 'ACTION_FAILED')
-    observe.record('action.failed', { rule: rule.name, action, code, messageId: id, topic, detail: textOf(error) })
+    observe.record('action.failed', { rule: rule.name, action, code, messageId: id, topic, detail: textOf(error), ...targetOf(error) })
     return { action, error }
   }
 
@@ -109,6 +109,13 @@ function worstOf(outcomes: readonly Outcome[]): Outcome {
 
 function keyOf({ id }: Message, { name }: Rule, index: number): string {
   return `${id}.${name}.${index}`
+}
+
+/** Where it was to go, for the log: a host is nothing for whoever reads the error action. */
+function targetOf(error: unknown): { readonly target?: string } {
+  if (!(error instanceof GatewayError)) return {}
+  const { host, target = host } = error.details
+  return typeof target === 'string' ? { target } : {}
 }
 
 /** A sink that throws instead of rejecting is treated alike. */

@@ -2,9 +2,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import { textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
+import { watchJson } from '../watch.ts'
 import { type Bind, bindRules, readRules } from './load.ts'
 import type { RuleSet } from './rule-set.ts'
-import { watchRules } from './watch.ts'
 
 export interface Rules {
   readonly current: () => RuleSet
@@ -42,7 +42,7 @@ export async function createRules(dir: string, { bind, observe, clock, signal }:
       observe.record('rule.rejected', { code: 'RULE_INVALID', detail: textOf(error) })
     }
   }
-  void watchRules({ dir, clock, signal, reload })
+  void watchJson({ dir, clock, signal, reload })
 
   return {
     current: () => current,

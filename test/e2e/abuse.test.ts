@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { insideOf } from '../helpers/inside.ts'
 import { aDevice } from '../helpers/mqtt-client.ts'
 import { aGatewayProcess } from '../helpers/program.ts'
 
@@ -49,16 +50,15 @@ test('two thousand half-open connections and slow requests do not stop a device'
     for (const socket of slow.slice(0, 100)) socket.write('a')
     times.push(await publish())
   }
-  expect(times.toSorted((a, b) => a - b)[45]).toBeLessThan(1_000)
+  const ordered = times.toSorted((a, b) => a - b)
+  const [p50, p95, max] = [ordered[25]!, ordered[47]!, ordered[49]!].map((ms) => ms.toFixed(1))
+  console.log(`beside 2,000 half-open connections and 100 slow requests: 50 publishes, p50 ${p50}, p95 ${p95}, max ${max} ms`)
+  expect(ordered[45]).toBeLessThan(1_000)
   const posted = await fetch(`http://127.0.0.1:${ports.http}/topics/dt%2Fa?qos=1`, { method: 'POST', body: '{}' })
   expect(posted.status).toBe(200)
   const second = await aDevice(ports.mqtt!, { clientId: 'also-honest' })
   await second.endAsync()
 })
-
-/** What no client is to read: where code is, what it is made of, what stands behind it. */
-const inside =
-  /node_modules|node:|\.[cm]?[jt]s\b|\bat .*:\d+:\d+|arn:aws|queueUrl|000000000000|fauxqs|fastify|aedes|FST_ERR|zod|amazonaws|127\.0\.0\.1|localhost|\/(work|tmp|home|usr)\//i
 
 async function http({ ports }: Gateway, door: string, path: string, init: RequestInit = {}): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${ports[door]}${path}`, { method: 'POST', ...init })
@@ -106,7 +106,7 @@ test('no error says what is inside', async () => {
   expect(answers.length).toBeGreaterThan(28)
   for (const answer of answers) {
     expect(answer).toMatch(/4\d\d|reason/)
-    expect(answer).not.toMatch(inside)
+    expect(insideOf(answer)).toEqual([])
   }
 })
 

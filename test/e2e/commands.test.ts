@@ -102,6 +102,15 @@ test('a thousand questions at once: each gets the answer of its own device', asy
   const devices = Array.from({ length: 100 }, (_, i) => `f-${i}`)
   const { ports } = await aGatewayProcess()
   await answering(ports.mqtt!, devices)
+  // The first thousand also pays for a thousand connections and for code that runs for the first time, here, there and in the devices.
+  for (const round of ['cold', 'warm']) {
+    const times = await askThousand(ports, devices)
+    const ordered = times.toSorted((a, b) => a - b)
+    console.log(`1,000 commands at once to 100 devices, ${round}: p50 ${ordered[500]!.toFixed(0)} ms, p99 ${ordered[990]!.toFixed(0)} ms`)
+  }
+})
+
+async function askThousand(ports: Ports, devices: readonly string[]): Promise<readonly number[]> {
   const times: number[] = []
   const all = await Promise.all(
     Array.from({ length: 1_000 }, async (_, n) => {
@@ -115,6 +124,5 @@ test('a thousand questions at once: each gets the answer of its own device', asy
   for (const { n, device, answer } of all) {
     expect(answer).toMatchObject({ status: 200, body: { device, received: n, id: answer.headers.get('x-correlation-id') } })
   }
-  const ordered = times.toSorted((a, b) => a - b)
-  console.log(`1,000 commands to 100 devices: p50 ${ordered[500]!.toFixed(0)} ms, p99 ${ordered[990]!.toFixed(0)} ms`)
-})
+  return times
+}

@@ -211,3 +211,10 @@ test('fairness on a real queue: nothing lost, and both columns', async () => {
   expect(on.quietDwellMs.p95).toBeLessThan(off.quietDwellMs.p95)
   expect(againstOff).toBeGreaterThan(1)
 })
+
+test('a dead letter that is not there is told in one sentence', async () => {
+  sqs.createQueue('nothing-dead')
+  const { code, out, err } = await outputOf(command('dlq', 'show', 'nobody', '--queue', 'nothing-dead', '--aws-endpoint', sqs.endpoint))
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(err).toMatch(/^weir: no dead letter has an id or key that begins with nobody\n$/)
+})

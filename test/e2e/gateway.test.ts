@@ -51,6 +51,13 @@ test('the first line of the log says that it is ready, with the ports', async ()
   expect(Object.keys(ports).sort()).toEqual(['admin', 'aws', 'http', 'mqtt', 'mqttWs', 'websocket'])
 })
 
+test.each(['warn', 'silent'])('and at level %s it is the only line of a run without trouble', async (level) => {
+  const { finished, child } = await aGatewayProcess(['--log-level', level])
+  child.kill('SIGTERM')
+  const { code, stdout } = await finished
+  expect([code, stdout.split('\n').map((line) => JSON.parse(line).event)]).toEqual([0, ['gateway.ready']])
+})
+
 test('a reading arrives with its tenant, its site and its own values', async () => {
   const { ports } = await aGatewayProcess()
   await runWeir([

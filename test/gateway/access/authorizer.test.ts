@@ -10,7 +10,6 @@ const on = (kind: string, name: string) => `arn:aws:iot:eu-west-1:111122223333:$
 const create = (...Statement: readonly unknown[]) =>
   createAuthorizer(
     {
-      kind: 'user',
       policies: compilePolicies([policyDocumentSchema.parse({ Version: '2012-10-17', Statement })]),
       context: { clientId: 'c' },
     },

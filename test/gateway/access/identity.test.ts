@@ -176,3 +176,42 @@ describe('anonymous', () => {
     await expect(setUp('off')({ loopback: true })).rejects.toMatchObject({ code: 'NOT_AUTHENTICATED' })
   })
 })
+
+describe('when the registry changes', () => {
+  const changing = () => {
+    let things = registry()
+    const { identify } = createIdentities({ things: () => things, anonymous: 'loopback', clock })
+    const become = (next: typeof things) => {
+      things = next
+    }
+    return { become, identify: (credentials: Partial<Credentials>) => identify({ loopback: false, ...credentials }) }
+  }
+  const without = createThings(thingsSchema.parse({}), {})
+  const credentials = [{ certificate: pem('freezer-1') }, { username: 'dev', password: 's3cret' }, { token: 'ci.s3cret' }]
+
+  test.each(credentials)('%j stands while it is there', async (shown) => {
+    const { become, identify } = changing()
+    const identity = await identify({ ...shown, clientId: 'freezer-1' })
+    become(registry())
+    expect(identity.renewed()).toMatchObject({ principal: identity.principal, kind: identity.kind })
+    become(without)
+    expect(() => identity.renewed()).toThrow(expect.objectContaining({ code: 'NOT_AUTHENTICATED' }))
+  })
+
+  test('a revoked certificate stands no longer, and neither does a changed password', async () => {
+    const { become, identify } = changing()
+    const [device, person] = [await identify(credentials[0]!), await identify(credentials[1]!)]
+    become(registry('REVOKED'))
+    expect(() => device.renewed()).toThrow('was revoked')
+    const changed = createThings(thingsSchema.parse({ users: [{ name: 'dev', hash: `${hash.slice(0, -4)}AAAA` }] }), {})
+    become(changed)
+    expect(() => person.renewed()).toThrow('has another secret')
+  })
+
+  test('nobody stays nobody', async () => {
+    const { become, identify } = changing()
+    const anonymous = await identify({ loopback: true })
+    become(without)
+    expect(anonymous.renewed().kind).toBe('anonymous')
+  })
+})

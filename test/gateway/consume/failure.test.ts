@@ -18,7 +18,7 @@ test.each([
   ['login failed: password=hunter2 for bob', 'HANDLER_REFUSED: login failed: *** for bob'],
   ['Authorization: Bearer abc.def.ghi refused', 'HANDLER_REFUSED: *** *** refused'],
   ['key AKIAIOSFODNN7EXAMPLE refused', 'HANDLER_REFUSED: key *** refused'],
-  ['postgres://bob:hunter2@db/app is away', 'HANDLER_REFUSED: postgres://***db/app is away'],
+  ['postgres://bob:hunter2@db/app is away', 'HANDLER_REFUSED: postgres://***/app is away'],
   ['no arn:aws:sqs:us-east-1:123456789012:orders', 'HANDLER_REFUSED: no ***'],
   ['tab\u0000\u0007\u{1f600} end', 'HANDLER_REFUSED: tab end'],
   ['', 'HANDLER_REFUSED: no reason given'],

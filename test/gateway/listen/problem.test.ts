@@ -4,12 +4,10 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
 import { codes, type ErrorCode, GatewayError } from '../../../gateway/errors.ts'
 import { answerWithProblems, createProblems, problemCode, problemServerOptions, toProblem } from '../../../gateway/listen/problem.ts'
+import { insideOf } from '../../helpers/inside.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const id = '00000000-0000-4000-8000-000000000001'
-
-/** What must not reach a client: stack frames, paths, ARNs, hosts, libraries. */
-const internals = /\bat \S+ \(|:\d+:\d+|node_modules|\/work\/|\.ts\b|arn:|localhost|127\.0\.0\.1|fastify|aedes|FST_|ECONN|HPE_/i
 
 describe('every row of the catalogue is a problem', () => {
   test.each(Object.keys(codes) as ErrorCode[])('%s', (code) => {
@@ -22,7 +20,7 @@ describe('every row of the catalogue is a problem', () => {
       instance: `urn:uuid:${id}`,
     })
     expect(problem.status).toBeGreaterThanOrEqual(400)
-    expect(JSON.stringify(problem)).not.toMatch(internals)
+    expect(insideOf(JSON.stringify(problem))).toEqual([])
   })
 })
 
@@ -78,7 +76,7 @@ test('a mistake of ours tells the client nothing', async () => {
   const { server } = setUp(new TypeError('Cannot read properties of undefined (reading arn:aws:sqs)'))
   const answer = await server.inject('/')
   expect(answer.statusCode).toBe(500)
-  expect(answer.body).not.toMatch(internals)
+  expect(insideOf(answer.body)).toEqual([])
   expect(answer.body).not.toContain('undefined')
 })
 
@@ -94,7 +92,7 @@ test('unknown paths and broken ones get problems too', async () => {
   const broken = await server.inject('/%C0%AF')
   expect(broken.headers['content-type']).toMatch(/^application\/problem\+json/)
   expect([broken.statusCode, broken.json().type]).toEqual([400, 'urn:weir:problem:request-invalid'])
-  expect(broken.body).not.toMatch(internals)
+  expect(insideOf(broken.body)).toEqual([])
 })
 
 describe('bytes that are no request', () => {
@@ -119,6 +117,6 @@ describe('bytes that are no request', () => {
     const answer = await send(text)
     expect(answer.split('\r\n')[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status, instance: `urn:uuid:${id}` })
-    expect(answer).not.toMatch(internals)
+    expect(insideOf(answer)).toEqual([])
   })
 })

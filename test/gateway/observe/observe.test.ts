@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { events } from '../../../gateway/observe/events.ts'
 import { createHealth } from '../../../gateway/observe/health.ts'
 import { createLedger } from '../../../gateway/observe/ledger.ts'
-import { createLog } from '../../../gateway/observe/log.ts'
+import { createLog, type LogLevel } from '../../../gateway/observe/log.ts'
 import { createObserve } from '../../../gateway/observe/observe.ts'
 import { createRegistry } from '../../../gateway/observe/prometheus.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 
-const aLog = (level: 'debug' | 'info' = 'info') => {
+const aLog = (level: LogLevel = 'info') => {
   const lines: Record<string, unknown>[] = []
   const clock = createManualClock()
   const log = createLog({ level, clock, destination: { write: (line) => lines.push(JSON.parse(line)) } })
@@ -42,6 +42,16 @@ test('events of level none and below the threshold are not written', () => {
   log.write('client.connected', {})
   expect(lines).toEqual([])
 })
+
+test.each(['warn', 'error', 'silent'] as const)(
+  'that the gateway is ready is written at level %s too, and nothing else of its kind',
+  (level) => {
+    const { log, lines } = aLog(level)
+    log.write('gateway.ready', { ports: { mqtt: 1883 } })
+    log.write('rule.loaded', { count: 1 })
+    expect(lines).toEqual([{ level: 'info', time: '2026-01-01T00:00:00.000Z', event: 'gateway.ready', ports: { mqtt: 1883 } }])
+  },
+)
 
 test('a repeating warning is thinned out, and the next window says how many were left out', async () => {
   const { log, lines, clock } = aLog()

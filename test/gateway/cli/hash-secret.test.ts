@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { createVerifier } from '../../../gateway/access/secrets.ts'
+import { thingsSchema } from '../../../gateway/access/things.ts'
+
+const run = (input: string, ...args: readonly string[]) =>
+  spawnSync(process.execPath, ['bin/weir.ts', 'certs', 'hash-secret', ...args], { input, encoding: 'utf8' })
+
+test('what it prints goes into things.json as it is, opens with the secret, and does not hold it', async () => {
+  const { status, stdout, stderr } = run('s3cret-s3cret\n', 'dev', '--tenant', 'acme', '--policy', 'device')
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).not.toContain('s3cret')
+  const entry = JSON.parse(stdout)
+  expect(entry).toEqual({ name: 'dev', hash: expect.any(String), tenant: 'acme', policies: ['device'] })
+  const allow = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }
+  for (const list of ['users', 'tokens']) expect(thingsSchema.parse({ policies: { device: allow }, [list]: [entry] })).toBeDefined()
+  const { verify } = createVerifier()
+  expect(await verify('s3cret-s3cret', entry.hash)).toBe(true)
+  expect(await verify('s3cret-s3cret\n', entry.hash)).toBe(false)
+})
+
+test.each([
+  ['', ['dev'], /no secret on standard input/],
+  ['\n', ['dev'], /no secret on standard input/],
+  ['hunter2\nhunter3\n', ['dev'], /a secret is one line/],
+  ['hunter2'.repeat(200), ['dev'], /at most 1024 bytes/],
+  ['hunter2', ['a b'], /name: expected 1 to 128 letters/],
+  ['hunter2', ['dev', '--policy', 'a b'], /policies\[0\]: expected/],
+  ['hunter2', [], /missing required argument 'name'/],
+])('%j %j is told in one sentence that does not repeat the secret', (input, args, sentence) => {
+  const { status, stdout, stderr } = run(input, ...args)
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(sentence)
+  expect(stderr).not.toMatch(/hunter|\n\s+at /)
+})
