@@ -90,8 +90,8 @@ function shifted(measured: Measurement, path: Path, workload: Workload): Wire {
   const here = modelWire(path.protocol, workload, connection, path.basicIngest ?? false)
   const there = modelWire(path.protocol, { ...workload, ...measured.message, readingsPerMessage: 1 }, connection)
   const shift = (found: Bytes, of: (wire: Wire) => Bytes): Bytes => ({
-    up: Math.max(0, found.up + of(here).up - of(there).up),
-    down: Math.max(0, found.down + of(here).down - of(there).down),
+    up: Math.max(0, found.up + (of(here).up - of(there).up)),
+    down: Math.max(0, found.down + (of(here).down - of(there).down)),
   })
   const message = Object.fromEntries(messageParts.map((part) => [part, shift(measured.parts[part], ({ parts }) => parts[part])])) as Record<
     MessagePart,

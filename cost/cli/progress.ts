@@ -14,7 +14,10 @@ export interface ProgressDisplay {
   end(all: number): void
 }
 
-export function createProgress(out: Pick<NodeJS.WriteStream, 'isTTY' | 'write'>, clock: Pick<Clock, 'monotonic'>): ProgressDisplay {
+export function createProgress(
+  out: { readonly isTTY?: boolean; write(text: string): boolean },
+  clock: Pick<Clock, 'monotonic'>,
+): ProgressDisplay {
   const since = clock.monotonic()
   const elapsed = () => formatDuration(clock.monotonic() - since)
   const line = (done: number, all: number, text: string) => {

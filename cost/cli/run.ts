@@ -31,14 +31,15 @@ export async function runMeasured(flags: RunFlags): Promise<Run> {
     import('../run/transports.ts'),
   ])
   const transports = readTransports(flags.transports, transportNames)
+  const scenario = await scenarioOf(asked).catch((error) => {
+    throw toCostError(error)
+  })
   const progress = createProgress(process.stderr, systemClock)
   const stop = new AbortController()
   const onSignal = () => stop.abort(new CostError('the run was stopped; nothing was measured', 1))
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   try {
-    const scenario = await scenarioOf(asked)
-    const run = measure({ scenario, transports, clock: systemClock, signal: stop.signal, onProgress: progress.show })
-    return await run
+    return await measure({ scenario, transports, clock: systemClock, signal: stop.signal, onProgress: progress.show })
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : toCostError(error)
   } finally {

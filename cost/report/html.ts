@@ -25,7 +25,7 @@ ${style}
 <body>
 <h1>What the fleet costs a month</h1>
 <p class="soft">${escapeXml(describe(comparison))}.</p>
-<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}.</p>
+<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}${report.workload.labourUsd === 0 ? ', without anybody’s work on servers of our own' : ''}.</p>
 ${list([1, 2, 5, 6].flatMap((n) => report.questions[n - 1]?.result ?? []))}
 ${section('Every path', pathTable(report), bill(report))}
 ${section('Against message interval', curveChart('Monthly cost against message interval', intervalScale, report.curves.interval))}
