@@ -10,7 +10,7 @@ import { loadPriceBook, regions } from './price-book.ts'
 import { bestPacking } from './questions/packing.ts'
 import { unverifiedRules } from './questions/unverified.ts'
 import { bytesOnWire } from './report/bytes.ts'
-import { describeRun, measuredTables } from './report/measured.ts'
+import { describeBatches, describeRun, measuredTables } from './report/measured.ts'
 import { answerAll, defaultWorkload, mainCrossovers } from './report/report.ts'
 import { markdownTable } from './table.ts'
 import { wirePartNames, wireParts } from './wire.ts'
@@ -69,7 +69,7 @@ nano-dollars: allowances first (none by default, \`--free-tier\` grants them), t
 - IoT Core message: ⌈(payload + topic) / 5,120⌉; HTTPS publish: ⌈payload / 5,120⌉; rule and action: ⌈payload / 5,120⌉ each; Basic Ingest: no message
 - each session: one CONNECT message; connection minutes while connected, one at least
 - HTTP API: ⌈payload / 524,288⌉ requests; REST API: one; WebSocket API: ⌈payload / 32,768⌉ messages, one for each acknowledgement, one for each ten idle minutes
-- SQS: ⌈bytes of the call / 65,536⌉ requests for each send, receive and delete; an empty poll every 20 s for each idle consumer
+- SQS: ⌈bytes of the call / 65,536⌉ requests for each send, receive and delete; an empty poll every 20 s for each idle consumer; batched calls carry ten (\`--messages-per-call\`), which takes a fleet that fills them
 - Lambda: a request, and memory × duration rounded up to the millisecond
 - servers: max(⌈devices / connections a node⌉, ⌈messages a second / messages a node⌉) + spare, the balancer’s hours and units, two public addresses
 
@@ -101,7 +101,9 @@ is shifted by what the model of the specifications says the difference is. Keep-
 
 Bytes on the wire feed data transfer out, balancer units, EMQX traffic and airtime; no price of IoT Core or API Gateway requests depends on them.
 
-The same units were metered as the formulas above say: ${meteredSentence(run)}.
+The units metered are those of the formulas above, CONNECT and its minute with each session: ${meteredSentence(run)}.
+Calls to SQS were not full at the ${formatCount((1_000 * run.devices) / run.intervalMs)} messages a second of the run: ${describeBatches(run)}. The gateway does not keep a message waiting for company, so a small fleet pays for
+more calls than the tables say: with one message a call, ${formatRanges(crossover('iot-mqtt', 'weir-ec2', 'devices', parseWorkload({ messagesPerCall: 1 }), { domain: [1, 1_000_000], wires }))}.
 
 ### What AWS would have metered in the run
 
@@ -201,13 +203,13 @@ function differences(run: Run): string {
   )
   const [wasMqtt, wasHttp] = published as readonly [ByteColumn, ByteColumn]
   const ratio = (a: ByteColumn, b: ByteColumn, n: number) => `${(bytesOf(b, n) / bytesOf(a, n)).toFixed(1)} times`
-  return `For 100 messages HTTP was ${ratio(wasMqtt, wasHttp, 100)} MQTT, and is ${ratio(mqtt!, https!, 100)} now: the order of the published table holds, and so does its reason.
+  return `For 100 messages HTTP was ${ratio(wasMqtt, wasHttp, 100)} MQTT, and is ${ratio(mqtt!, https!, 100)} now: the order of the published table holds, and so does its reason: not the protocol, but a handshake for each message. What is explained below with “presumably” is our reading of a table whose method is not printed.
 
-- **Opening MQTT costs ${formatCount(mqtt!.open)} bytes instead of ${formatCount(wasMqtt.open)}.** Here both sides show a certificate (ECDSA P-256, a chain of one), and TLS 1.3 needs one round trip less than 1.2; in 2018 the service had a chain of RSA certificates, and devices none. OpenSSL 3.5 adds about 1,200 bytes up and 1,100 down for its post-quantum key share (X25519MLKEM768).
-- **Opening HTTPS costs ${formatCount(https!.open)} instead of ${formatCount(wasHttp.open)}.** The published figure is too small for a full handshake with a certificate chain: sessions were resumed, probably. Here every handshake is a full one, with the device's own certificate.
-- **An HTTPS message costs ${formatCount(https!.message)} instead of ${formatCount(wasHttp.message)}.** Theirs carried a bearer token of some hundred bytes and a long answer; a certificate says who the device is once a connection. With the connection kept, that is all a message costs.
+- **Opening MQTT costs ${formatCount(mqtt!.open)} bytes instead of ${formatCount(wasMqtt.open)}.** Here both sides show a certificate (ECDSA P-256, a chain of one); theirs was TLS 1.2, where a service has a chain of certificates and a device, presumably, a token. And OpenSSL 3.5 agrees on keys with X25519MLKEM768: 1,234 bytes more up and 1,065 more down than with X25519 alone, against computers that do not exist yet.
+- **Opening HTTPS costs ${formatCount(https!.open)} instead of ${formatCount(wasHttp.open)}.** The published figure is less than half of what MQTT paid for the same TLS, too small for a full handshake with a chain of certificates: presumably sessions were resumed, or part of it counted with the message. Here every handshake is a full one.
+- **An HTTPS message costs ${formatCount(https!.message)} instead of ${formatCount(wasHttp.message)}.** Presumably a token in every request, long heads and the rest of the handshake; here a certificate says who the device is, once a connection. With the connection kept, that is all a message costs, and HTTPS is no longer an order of magnitude away.
 - **An MQTT message costs ${formatCount(mqtt!.message)} instead of ${formatCount(wasMqtt.message)}**, for a payload of ${formatCount(run.transports[0]!.message.payloadBytes)} bytes and a topic of ${formatCount(run.transports[0]!.message.topicBytes)}; theirs are not printed.
-- **Closing costs ${formatCount(mqtt!.close)} instead of ${formatCount(wasMqtt.close)}:** DISCONNECT, the alerts of TLS and four segments. HTTPS closes too, which their table leaves out.`
+- **Closing costs ${formatCount(mqtt!.close)} instead of ${formatCount(wasMqtt.close)}:** DISCONNECT, the alerts of TLS and their segments. HTTPS closes too, which their table leaves out.`
 }
 
 function unknownPrices(): string {

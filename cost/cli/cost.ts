@@ -186,6 +186,10 @@ function addSweep(cost: Command): void {
     .addOption(new Option('--over <axis>', 'what changes').choices(Object.keys(axes)).makeOptionMandatory())
     .option('--values <list>', 'separated by commas, such as 10s,1m,1h or 100,5000')
     .option('--json', 'as one JSON document')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  weir cost sweep --over interval\n  weir cost sweep --over payload --values 200,5000,20000 --protocol mqtt\n\n${exitCodes}`,
+    )
     .action(
       answering((flags: WorkloadFlags & Json & { over: AxisName; values?: string }) => {
         const found = sweep(flags.over, readWorkload(flags), readPaths(flags), readAllowances(flags), flags.values)
@@ -203,6 +207,10 @@ function addCrossover(cost: Command): void {
     .option('--from <value>', 'where to begin, such as 1s, 10 or 100')
     .option('--to <value>', 'where to end')
     .option('--json', 'as one JSON document')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  weir cost crossover iot-mqtt api-http-sqs\n  weir cost crossover iot-mqtt weir-ec2 --over devices --labour 2000 --to 1000000\n\n${exitCodes}`,
+    )
     .action(
       answering((flags: WorkloadFlags & Json & { over: AxisName; from?: string; to?: string }, first, second) => {
         const [a, b, workload] = [readPath(first!), readPath(second!), readWorkload(flags)]
@@ -221,6 +229,7 @@ function addQuestions(cost: Command): void {
     .description('The ten questions a team asks before it chooses, answered with formula, inputs, figures and confidence.')
     .argument('[numbers...]', 'which ones; all when left out')
     .option('--json', 'as one JSON document')
+    .addHelpText('after', `\nExamples:\n  weir cost questions\n  weir cost questions 2 5 --interval 10s --payload 400\n\n${exitCodes}`)
     .action(async (numbers: string[], flags: WorkloadFlags & Json) =>
       answering((given: WorkloadFlags & Json) => {
         const wrong = numbers.find((text) => !(Number(text) >= 1 && Number(text) <= questions.length))
@@ -262,6 +271,7 @@ function addPrices(cost: Command): void {
     .description('Print the price book of a region: units, steps, tiers, allowances, sources, dates and what is not known.')
     .option('--region <region>', 'AWS region', 'us-east-1')
     .option('--json', 'as one JSON document')
+    .addHelpText('after', `\nExamples:\n  weir cost prices\n  weir cost prices --region eu-west-1 --json\n\n${exitCodes}`)
     .action(
       answering(({ region, json }: Json & { region: string }) => {
         const book = loadPriceBook(region)

@@ -12,6 +12,8 @@ const width = 24
 export interface ProgressDisplay {
   show(progress: Progress): void
   end(all: number): void
+  /** Leaves room for what went wrong. */
+  clear(): void
 }
 
 export function createProgress(
@@ -19,6 +21,7 @@ export function createProgress(
   clock: Pick<Clock, 'monotonic'>,
 ): ProgressDisplay {
   const since = clock.monotonic()
+  const clear = () => void (out.isTTY && out.write('\r\u001b[2K'))
   const elapsed = () => formatDuration(clock.monotonic() - since)
   const line = (done: number, all: number, text: string) => {
     const filled = Math.round((done / all) * width)
@@ -30,8 +33,9 @@ export function createProgress(
       else if (phase === 'open') out.write(`measuring ${transport} (step ${done + 1} of ${all}, ${elapsed()})\n`)
     },
     end(all) {
-      if (out.isTTY) out.write(`\r\u001b[2K`)
-      else out.write(`${all} steps in ${elapsed()}\n`)
+      clear()
+      if (!out.isTTY) out.write(`${all} steps in ${elapsed()}\n`)
     },
+    clear,
   }
 }

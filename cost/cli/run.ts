@@ -39,11 +39,13 @@ export async function runMeasured(flags: RunFlags): Promise<Run> {
   const onSignal = () => stop.abort(new CostError('the run was stopped; nothing was measured', 1))
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   try {
-    return await measure({ scenario, transports, clock: systemClock, signal: stop.signal, onProgress: progress.show })
+    const run = await measure({ scenario, transports, clock: systemClock, signal: stop.signal, onProgress: progress.show })
+    progress.end(transports.flatMap(phasesOf).length)
+    return run
   } catch (error) {
+    progress.clear()
     throw stop.signal.aborted ? stop.signal.reason : toCostError(error)
   } finally {
-    progress.end(transports.flatMap(phasesOf).length)
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
 }

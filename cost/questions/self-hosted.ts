@@ -12,6 +12,7 @@ const assumptions: readonly (readonly [string, Partial<Workload>])[] = [
   ['two spare nodes', { spareNodes: 2 }],
   ['2,000 USD of work a month', { labourUsd: 2_000 }],
   ['8,000 USD of work a month', { labourUsd: 8_000 }],
+  ['one message a call to SQS', { messagesPerCall: 1 }],
 ]
 
 export const selfHosted: Question = {

@@ -7,7 +7,7 @@ import { runFile } from '../helpers/cost-run.ts'
 
 const file = new URL('../../docs/cost.md', import.meta.url)
 
-test('docs/cost.md has the figures of today’s price books', { timeout: 30_000 }, async () => {
+test('docs/cost.md has the figures of today’s price books', { timeout: 90_000 }, async () => {
   const page = costPage(await readRun(runFile))
   if (process.env.UPDATE) await writeFile(file, page)
   expect(await readFile(file, 'utf8')).toBe(page)

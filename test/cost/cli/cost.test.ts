@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { costCommand } from '../../../cost/cli/cost.ts'
 import { runFile } from '../../helpers/cost-run.ts'
 
+// A whole report is seconds of work, more where the machine is shared.
+vi.setConfig({ testTimeout: 90_000 })
+
 let stdout = ''
 let stderr = ''
 

@@ -34,7 +34,7 @@ const texts = `[...document.querySelectorAll('svg')].flatMap((svg, chart) => {
   return [...cut, ...pairs]
 })`
 
-test.skipIf(missing)(`the report in Chromium${missing ? ` (skipped: ${missing})` : ''}`, { timeout: 90_000 }, async () => {
+test.skipIf(missing)(`the report in Chromium${missing ? ` (skipped: ${missing})` : ''}`, { timeout: 120_000 }, async () => {
   const run = await readRun(runFile)
   const file = join(aDirectory(), 'report.html')
   await writeFile(file, reportHtml(buildReport(workloadOf(run), { run })))
