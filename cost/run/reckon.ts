@@ -1,7 +1,9 @@
 // From what three phases counted to what one session, one keep-alive and one message cost: differences, and nothing guessed.
 import type { Measurement } from '../measurement.ts'
+import { steps } from '../metering.ts'
 import { type PathName, paths } from '../paths.ts'
 import { addUsage, type Usage } from '../price.ts'
+import { incrementBytes, loadPriceBook } from '../price-book.ts'
 import { addBytes, type Bytes, scale, sessionTcpIp, tcpIp, tlsRecord } from '../wire.ts'
 import type { Calls } from './aws-meter.ts'
 import { type Segments, segmentHeader } from './kernel.ts'
@@ -21,12 +23,18 @@ export interface Found {
   readonly standing?: { readonly ciphertext: Bytes; readonly kernel: Segments }
 }
 
+/** Rules that matched, actions that a target accepted, and those of them that were SQS. */
+export interface Fired {
+  readonly rules: number
+  readonly actions: number
+  readonly toSqs: number
+}
+
 export interface Account {
   readonly clientIdBytes: number
   readonly qos: 0 | 1
   readonly aws: Calls['calls']
-  readonly matched: number
-  readonly acted: number
+  readonly fired: Fired
   readonly fleet: Measurement['fleet']
   readonly ledger: Measurement['ledger']
   readonly problems: readonly string[]
@@ -46,7 +54,7 @@ interface Phase {
 export function toMeasurement(
   name: TransportName,
   found: Readonly<Record<'open' | 'talk', Found>> & { readonly idle?: Found },
-  { clientIdBytes, qos, aws, matched, acted, fleet, ledger, problems }: Account,
+  { clientIdBytes, qos, aws, fired, fleet, ledger, problems }: Account,
 ): Measurement {
   const transport: Transport = transports[name]
   const [open, talk, idle] = [phaseOf(found.open), phaseOf(found.talk), found.idle && phaseOf(found.idle)]
@@ -93,7 +101,7 @@ export function toMeasurement(
     retransmittedBytes: (end.kernel?.retransmitted ?? 0) - (start.kernel?.retransmitted ?? 0),
     packets: packetsOf(found.talk),
     aws,
-    billed: transport.paths.map((path) => ({ path, usage: usageOf(path, found.talk, { aws, matched, acted }) })),
+    billed: transport.paths.map((path) => ({ path, usage: usageOf(path, found.talk, { aws, fired }, payload) })),
     fleet,
     ledger,
     problems: [...problems],
@@ -127,38 +135,40 @@ function packetsOf({ start, end }: Found): Measurement['packets'] {
   return Object.fromEntries(rows.filter(([, { count }]) => count > 0))
 }
 
-/** Every priced item that the path's services would have metered of the talking phase. */
-function usageOf(name: PathName, { start, end }: Found, { aws, matched, acted }: Pick<Account, 'aws' | 'matched' | 'acted'>): Usage {
-  const service = name.startsWith('iot-')
-    ? 'iotCore.'
-    : name.startsWith('api-http')
-      ? 'apiGateway.http'
-      : name.startsWith('api-rest')
-        ? 'apiGateway.rest'
-        : 'apiGateway.webSocket'
-  const billed = minusUsage(
-    addUsage(...Object.values(end.totals.kinds).map((kind) => kind.billed)),
-    addUsage(...Object.values(start.totals.kinds).map((kind) => kind.billed)),
-  )
-  const own = Object.fromEntries(Object.entries(billed).filter(([item]) => item.startsWith(service)))
-  const minutes = end.totals.minutes - start.totals.minutes
+/** Which of the billed items are the path's own, by the beginning of their names. */
+const ownItems: readonly (readonly [path: string, item: string])[] = [
+  ['iot-', 'iotCore.'],
+  ['api-http', 'apiGateway.http'],
+  ['api-rest', 'apiGateway.rest'],
+  ['api-websocket', 'apiGateway.webSocket'],
+]
+
+/** Every priced item that the path's services would have metered while devices talked; rules, actions and sends by the mean size of a message. */
+function usageOf(name: PathName, { start, end }: Found, { aws, fired }: Pick<Account, 'aws' | 'fired'>, payloadBytes: number): Usage {
+  const book = loadPriceBook('us-east-1')
+  const by = (item: string) => steps(payloadBytes, incrementBytes(book, item))
   const isIot = name.startsWith('iot-')
-  const calls = (call: string) => aws[call]?.requests ?? 0
-  const sends = isIot
-    ? acted
-    : name.startsWith('weir-')
-      ? calls('SendMessage') + calls('SendMessageBatch')
-      : end.totals.messages - start.totals.messages
+  const prefix = ownItems.find(([path]) => name.startsWith(path))?.[1]
+  const items = Object.entries(minusUsage(billedOf(end), billedOf(start)))
+  const own = Object.fromEntries(items.filter(([item]) => prefix !== undefined && item.startsWith(prefix)))
+  const minutes = end.totals.minutes - start.totals.minutes
+  const requests = (...calls: readonly string[]) => calls.reduce((sum, call) => sum + (aws[call]?.requests ?? 0), 0)
+  const singly = (isIot ? fired.toSqs : end.totals.messages - start.totals.messages) * by('sqs.standardRequests')
+  const sends = name.startsWith('weir-') ? requests('SendMessage', 'SendMessageBatch') : singly
   return {
     ...own,
     ...(isIot && paths[name].protocol !== 'https' && { 'iotCore.connectionMinutes': minutes }),
     ...(name.startsWith('api-websocket') && { 'apiGateway.webSocketConnectionMinutes': minutes }),
-    ...(isIot && { 'iotCore.rulesTriggered': matched, 'iotCore.actionsExecuted': acted }),
-    'sqs.standardRequests': sends + calls('ReceiveMessage') + calls('DeleteMessage') + calls('DeleteMessageBatch'),
-    ...(calls('Publish') > 0 && { 'sns.standardPublishes': calls('Publish') }),
+    ...(isIot && {
+      'iotCore.rulesTriggered': fired.rules * by('iotCore.rulesTriggered'),
+      'iotCore.actionsExecuted': fired.actions * by('iotCore.actionsExecuted'),
+    }),
+    'sqs.standardRequests': sends + requests('ReceiveMessage', 'DeleteMessage', 'DeleteMessageBatch'),
+    ...(requests('Publish') > 0 && { 'sns.standardPublishes': requests('Publish') }),
   }
 }
 
+const billedOf = ({ totals }: Snapshot): Usage => addUsage(...Object.values(totals.kinds).map(({ billed }) => billed))
 const minus = (a: Bytes, b: Bytes): Bytes => ({ up: a.up - b.up, down: a.down - b.down })
 
 function minusUsage(a: Usage, b: Usage): Usage {

@@ -8,7 +8,7 @@ import { CostError } from '../errors.ts'
 import type { Measurement, Run } from '../measurement.ts'
 import type { Bytes } from '../wire.ts'
 import { type Kernel, type Segments, watchKernel } from './kernel.ts'
-import { type Found, type Snapshot, toMeasurement } from './reckon.ts'
+import { type Fired, type Found, type Snapshot, toMeasurement } from './reckon.ts'
 import { reconnecting } from './reconnecting.ts'
 import { type Relay, startRelay } from './relay.ts'
 import { consumed, type Stage, setStage } from './stage.ts'
@@ -99,8 +99,7 @@ async function measureTransport(parts: Parts): Promise<Measurement> {
   const found: Partial<Record<Phase, Found>> = {}
   let report: FleetReport | undefined
   const before = stage.gateway.ledger()
-  const matchedBefore = stage.gateway.observe.metrics.total('rule.matched')
-  const actedBefore = stage.gateway.observe.metrics.total('action.delivered')
+  const firedBefore = fired(stage)
   for (const phase of phasesOf(name)) {
     parts.told(phase)
     stage.aws.reset()
@@ -123,8 +122,7 @@ async function measureTransport(parts: Parts): Promise<Measurement> {
     clientIdBytes: clientIdBytes(parseScenario(parts.scenario).populations),
     qos: parts.scenario.qos ?? 1,
     aws: stage.aws.calls(),
-    matched: stage.gateway.observe.metrics.total('rule.matched') - matchedBefore,
-    acted: stage.gateway.observe.metrics.total('action.delivered') - actedBefore,
+    fired: fired(stage, firedBefore),
     fleet: { devices: report!.devices, sent, acked, failed, dropped },
     ledger,
     problems: [...new Set(relay.problems)],
@@ -182,6 +180,21 @@ function silent({ populations = [{ model: 'freezer' as const }] }: ScenarioInput
 
 export function phasesOf(name: TransportName): readonly Phase[] {
   return phases.filter((phase) => phase !== 'idle' || ('hasKeepAlive' in transports[name] && transports[name].hasKeepAlive))
+}
+
+/** Rules and actions since a count before. */
+function fired({ gateway }: Stage, before: Fired = { rules: 0, actions: 0, toSqs: 0 }): Fired {
+  const { metrics } = gateway.observe
+  const actions = (kind?: string) =>
+    metrics
+      .series('action.delivered')
+      .filter(({ labels }) => kind === undefined || labels.action === kind)
+      .reduce((sum, { value }) => sum + value, 0)
+  return {
+    rules: metrics.total('rule.matched') - before.rules,
+    actions: actions() - before.actions,
+    toSqs: actions('sqs') - before.toSqs,
+  }
 }
 
 /** Waits until what was accepted has been delivered, and what was delivered been consumed. */

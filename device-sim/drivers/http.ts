@@ -73,7 +73,7 @@ function createLine(clientId: string, options: DriverOptions, wiring: Wiring): L
     },
     end() {
       agent.destroy()
-      ready?.destroy()
+      ready?.resume().end()
     },
     cut: () => raw?.resetAndDestroy(),
   }

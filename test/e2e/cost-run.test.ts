@@ -32,9 +32,9 @@ test('cost run keeps a run that every report can be made of again', { timeout: 9
     expect(isBalanced(ledger, messages)).toBe(true)
     expect([fleet.acked, messages > 0]).toEqual([messages, true])
     expect(Math.round(message.payloadBytes / 10)).toBe(600)
-    expect(billed[0]!.usage['iotCore.rulesTriggered']).toBe(messages)
+    // More than 5 KB: each message is two, and so are its rule and its action.
+    expect(billed[0]!.usage).toMatchObject({ 'iotCore.rulesTriggered': 2 * messages, 'iotCore.actionsExecuted': 2 * messages })
   }
-  // More than 5 KB: each message is two.
   expect(transports[1]!.billed[0]!.usage['iotCore.messages']).toBe(2 * transports[1]!.messages)
   const report = await startWeir(['cost', 'report', '--from', out!, '--html', again!]).finished
   expect(report.code, report.stderr).toBe(0)
