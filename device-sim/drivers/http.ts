@@ -73,7 +73,7 @@ function createLine(clientId: string, options: DriverOptions, wiring: Wiring): L
     },
     end() {
       agent.destroy()
-      ready?.resume().end()
+      if (ready) raw?.destroy()
     },
     cut: () => raw?.resetAndDestroy(),
   }
