@@ -105,7 +105,7 @@ Examples:
   weir cost run --scenario examples/fleet/cold-chain.json --duration 10s --html cost.html
   weir cost report --from run.json --devices 50000 --interval 10s --html cost.html    another fleet, no second run
 
-Each transport drives the same seeded fleet over TLS 1.3 against a gateway that is started for it, one after the other. Connections that
+Each transport drives the same seeded fleet over TLS 1.3 against one gateway that the run starts, one after the other. Connections that
 say nothing come first, then connections that are only kept alive, then readings; what one costs is the difference.`
 
 function addRun(cost: Command): void {
