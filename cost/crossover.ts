@@ -6,7 +6,7 @@
 //        └───┴────── t
 import { CostError } from './errors.ts'
 import { estimatePath } from './estimate.ts'
-import { type PathName, paths, pathUsage } from './paths.ts'
+import { type PathName, paths, pathUsage, type WireOf, wireOf } from './paths.ts'
 import { loadPriceBook, type PriceBook, priceOf } from './price-book.ts'
 import type { Workload } from './workload.ts'
 
@@ -54,17 +54,23 @@ export interface Crossover {
   readonly turns: readonly Turn[]
 }
 
+export interface CrossoverOptions {
+  /** As far as both paths can carry the message where left out. */
+  readonly domain?: readonly [number, number] | undefined
+  readonly wires?: WireOf
+}
+
 /** Throws a CostError when one of the two has no price somewhere in the domain. */
 export function crossover(
   a: PathName,
   b: PathName,
   axis: AxisName,
   workload: Workload,
-  domain: readonly [number, number] = domainOf(axis, workload, a, b),
+  { domain = domainOf(axis, workload, a, b), wires = wireOf }: CrossoverOptions = {},
 ): Crossover {
   const book = loadPriceBook(workload.region)
   const at = (n: number): Workload => ({ ...workload, [axes[axis].field]: n })
-  const difference = remember((n: number) => costOf(a, at(n), book) - costOf(b, at(n), book))
+  const difference = remember((n: number) => costOf(a, at(n), book, wires) - costOf(b, at(n), book, wires))
   const ranges: Range[] = []
   const turns: Turn[] = []
   const add = (from: number, to: number, sign: number) => {
@@ -74,7 +80,7 @@ export function crossover(
     else ranges.push({ from, to, cheaper })
   }
   let end: number | undefined
-  for (const [from, to] of straightPieces([a, b], axis, at, book, domain)) {
+  for (const [from, to] of straightPieces([a, b], axis, at, book, domain, wires)) {
     if (end !== undefined && signOf(difference(end)) !== signOf(difference(from)))
       turns.push({ at: end, before: end, after: from, kind: 'step' })
     const root = rootIn(from, to, difference, axes[axis])
@@ -95,8 +101,8 @@ export function domainOf(axis: AxisName, workload: Workload, ...names: readonly 
   return [from, Math.min(to, ...names.map((name) => Math.floor(paths[name].maxBytes / workload.readingsPerMessage)))]
 }
 
-function costOf(name: PathName, workload: Workload, book: PriceBook): bigint {
-  return estimatePath(name, workload, book).totalNanoDollars
+function costOf(name: PathName, workload: Workload, book: PriceBook, wires: WireOf): bigint {
+  return estimatePath(name, workload, book, 'none', wires).totalNanoDollars
 }
 
 /** The root of a straight line that changes sign between two whole numbers. */
@@ -118,8 +124,9 @@ function* straightPieces(
   at: (n: number) => Workload,
   book: PriceBook,
   [lowest, highest]: readonly [number, number],
+  wires: WireOf,
 ): Generator<readonly [number, number]> {
-  const usageAt = (n: number) => names.map((name) => pathUsage(paths[name], at(n), book))
+  const usageAt = (n: number) => names.map((name) => pathUsage(paths[name], at(n), book, () => wires(paths[name], at(n))))
   const items = usageAt(lowest).flatMap((usage, path) => Object.keys(usage).map((item) => ({ path, item })))
   const quantities = remember((n: number) => {
     const usages = usageAt(n)

@@ -1,7 +1,7 @@
 // What a workload costs a month over each path, or why that cannot be said.
 import { CostError } from './errors.ts'
 import { parseUsd } from './money.ts'
-import { type Path, type PathName, pathNames, paths, pathUsage, wireOf } from './paths.ts'
+import { basisOf, type Path, type PathName, pathNames, paths, pathUsage, type WireOf, wireOf } from './paths.ts'
 import { type Allowances, type Bill, type LineItem, leastCertain, priceUsage, type Usage } from './price.ts'
 import { type Confidence, loadPriceBook, type PriceBook } from './price-book.ts'
 import type { Wire } from './wire.ts'
@@ -28,6 +28,8 @@ export interface Comparison {
   readonly workload: Workload
   readonly book: PriceBook
   readonly allowances: Allowances
+  /** Of bytes on the wire. */
+  readonly basis: ReturnType<typeof basisOf>
   /** Cheapest first. */
   readonly estimates: readonly Estimate[]
   readonly unpriced: readonly Unpriced[]
@@ -39,9 +41,10 @@ export function estimatePath(
   workload: Workload,
   book: PriceBook,
   allowances: Allowances = 'none',
-  wire = wireOf(paths[name], workload),
+  wires: WireOf = wireOf,
 ): Estimate {
   const path: Path = paths[name]
+  const wire = wires(path, workload)
   const usage = pathUsage(path, workload, book, () => wire)
   const bill = priceUsage(usage, book, allowances)
   const lineItems = [...bill.lineItems, ...labour(path, workload)]
@@ -57,25 +60,24 @@ export function estimatePath(
   }
 }
 
-/** Bytes on the wire are modelled for each path that `wires` does not have a measurement for. */
 export function estimateAll(
   workload: Workload,
   names: readonly PathName[] = pathNames,
   allowances: Allowances = 'none',
-  wires: Partial<Readonly<Record<PathName, Wire>>> = {},
+  wires: WireOf = wireOf,
 ): Comparison {
   const book = loadPriceBook(workload.region)
   const estimates: Estimate[] = []
   const unpriced: Unpriced[] = []
   for (const path of names)
     try {
-      estimates.push(estimatePath(path, workload, book, allowances, wires[path]))
+      estimates.push(estimatePath(path, workload, book, allowances, wires))
     } catch (error) {
       if (!(error instanceof CostError) || error.exitCode !== 1) throw error
       unpriced.push({ path, title: paths[path].title, reason: error.message })
     }
   estimates.sort((a, b) => Number(a.totalNanoDollars - b.totalNanoDollars))
-  return { workload, book, allowances, estimates, unpriced }
+  return { workload, book, allowances, basis: basisOf(wires, workload), estimates, unpriced }
 }
 
 /** Work is no item of a price book: it is whatever the reader says it is. */

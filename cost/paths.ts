@@ -261,11 +261,23 @@ export const paths = {
 export type PathName = keyof typeof paths
 export const pathNames = Object.keys(paths) as readonly PathName[]
 
-/** The wire of a path: HTTPS keeps a connection for as many requests as the workload says. */
-export function wireOf(path: Path, workload: Workload): Wire {
-  const perMessages = path.protocol === 'https' ? workload.requestsPerConnection : 1
-  const connection: Connection = path.connection === 'always-on' ? { kind: 'always-on' } : { kind: 'per-messages', messages: perMessages }
-  return modelWire(path.protocol, workload, connection, path.basicIngest ?? false)
+/** Bytes on the wire of a path, from the model or from a measured run. */
+export type WireOf = (path: Path, workload: Workload) => Wire
+
+/** By the model. */
+export const wireOf: WireOf = (path, workload) =>
+  modelWire(path.protocol, workload, connectionOf(path, workload), path.basicIngest ?? false)
+
+/** HTTPS keeps a connection for as many requests as the workload says. */
+export function connectionOf(path: Path, workload: Workload): Connection {
+  if (path.connection === 'always-on') return { kind: 'always-on' }
+  return { kind: 'per-messages', messages: path.protocol === 'https' ? workload.requestsPerConnection : 1 }
+}
+
+/** What a sentence about bytes on the wire may claim. */
+export function basisOf(wires: WireOf, workload: Workload): 'modelled' | 'measured' | 'partly measured' {
+  const found = new Set(Object.values(paths).map((path) => wires(path, workload).basis))
+  return found.size > 1 ? 'partly measured' : found.has('measured') ? 'measured' : 'modelled'
 }
 
 /** Units of a month. Throws a CostError when the path cannot carry the workload at all. */

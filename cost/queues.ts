@@ -6,8 +6,6 @@ import { hoursPerMonth, type Workload } from './workload.ts'
 
 export type Sends = Workload['sends']
 
-/** SendMessageBatch and ReceiveMessage take this many at most [AWS sqs-limits]. */
-const batchEntries = 10
 /** Of a message and of a whole batch [AWS sqs-limits]. */
 export const sqsMaxBytes = 1_048_576
 const longPollSeconds = 20
@@ -19,7 +17,7 @@ export function queueUsage(workload: Workload, book: PriceBook, messages: number
   const packed = sends === 'packed' ? Math.max(1, Math.floor(chunk / bytes)) : 1
   const bodies = messages / packed
   const bodyBytes = bytes * packed
-  const batch = Math.max(1, Math.min(batchEntries, Math.floor(sqsMaxBytes / bodyBytes)))
+  const batch = Math.max(1, Math.min(workload.messagesPerCall, Math.floor(sqsMaxBytes / bodyBytes)))
   const perSend = sends === 'batched' ? batch : 1
   const sent = (bodies / perSend) * steps(perSend * bodyBytes, chunk)
   const received = (bodies / batch) * steps(batch * bodyBytes, chunk)

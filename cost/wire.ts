@@ -9,6 +9,9 @@ export interface Bytes {
 /** What a message's bytes are spent on. Handshake and keep-alive are the shares of one message. */
 export const wireParts = ['payload', 'framing', 'acks', 'tls', 'tcpip', 'handshake', 'keepAlive'] as const
 export type WirePart = (typeof wireParts)[number]
+/** Those that every message pays for itself. */
+export const messageParts = ['payload', 'framing', 'acks', 'tls', 'tcpip'] as const
+export type MessagePart = (typeof messageParts)[number]
 
 /** As people read them. */
 export const wirePartNames = {
@@ -37,7 +40,7 @@ export interface Wire {
 }
 
 /** One TLS 1.3 record around application data: header, inner type, authentication tag. */
-const tlsRecord = 22
+export const tlsRecord = 22
 const tcpIpSegment = 40
 const segmentPayload = 1_460
 /** Opening and closing TCP: SYN and SYN-ACK with options, ACK; FIN and ACK both ways. */
@@ -126,19 +129,37 @@ export function modelWire(protocol: WireProtocol, workload: Workload, connection
   const tls = { up: records(up) * tlsRecord, down: records(down) * tlsRecord }
   const tcpip = tcpIp({ up: up + tls.up, down: down + tls.down })
   const open = addBytes(model.tls, encrypted(model.session(workload)))
-  const perSession = addBytes(open, tcpIp(open), tcpOpenClose)
+  const perSession = addBytes(open, sessionTcpIp(open))
   const alive = encrypted(model.keepAlive)
   const perKeepAlive = model.keepAlive.up === 0 ? alive : addBytes(alive, tcpIp(alive))
+  return composeWire(
+    'modelled',
+    { message: { payload: { up: payload, down: 0 }, framing, acks, tls, tcpip }, perSession, perKeepAlive },
+    workload,
+    connection,
+  )
+}
+
+/** What is known of one message, one session and one keep-alive. */
+export interface WireCosts {
+  readonly message: Readonly<Record<MessagePart, Bytes>>
+  readonly perSession: Bytes
+  readonly perKeepAlive: Bytes
+}
+
+/** Gives each message its share of sessions and keep-alives. */
+export function composeWire(
+  basis: Wire['basis'],
+  { message, perSession, perKeepAlive }: WireCosts,
+  workload: Workload,
+  connection: Connection,
+): Wire {
   const parts = {
-    payload: { up: payload, down: 0 },
-    framing,
-    acks,
-    tls,
-    tcpip,
+    ...message,
     handshake: scale(perSession, sessionsPerMessage(workload, connection)),
     keepAlive: scale(perKeepAlive, connection.kind === 'always-on' ? keepAlivesPerMessage(workload) : 0),
   }
-  return { basis: 'modelled', parts, perMessage: addBytes(...Object.values(parts)), perSession, perKeepAlive }
+  return { basis, parts, perMessage: addBytes(...Object.values(parts)), perSession, perKeepAlive }
 }
 
 /** Bytes that leave the cloud for each message, as a data transfer bill counts them: everything but TCP/IP headers. */
@@ -181,13 +202,18 @@ const records = (bytes: number) => Math.ceil(bytes / 16_384)
 const encrypted = ({ up, down }: Bytes): Bytes => ({ up: up + records(up) * tlsRecord, down: down + records(down) * tlsRecord })
 
 /** Headers of the data segments, and a bare acknowledgement from each side that got data last. */
-function tcpIp({ up, down }: Bytes): Bytes {
+export function tcpIp({ up, down }: Bytes): Bytes {
   const segments = (bytes: number) => Math.ceil(bytes / segmentPayload)
   return { up: (segments(up) + (down > 0 ? 1 : 0)) * tcpIpSegment, down: Math.max(segments(down), up > 0 ? 1 : 0) * tcpIpSegment }
 }
 
-function addBytes(...all: readonly Bytes[]): Bytes {
+/** Of connections that carry so much of the session's own: opened, used, closed. */
+export function sessionTcpIp(bytes: Bytes): Bytes {
+  return addBytes(tcpIp(bytes), tcpOpenClose)
+}
+
+export function addBytes(...all: readonly Bytes[]): Bytes {
   return all.reduce((sum, { up, down }) => ({ up: sum.up + up, down: sum.down + down }), { up: 0, down: 0 })
 }
 
-const scale = ({ up, down }: Bytes, factor: number): Bytes => ({ up: up * factor, down: down * factor })
+export const scale = ({ up, down }: Bytes, factor: number): Bytes => ({ up: up * factor, down: down * factor })

@@ -28,10 +28,14 @@ export const workloadSchema = z.strictObject({
     .enum(['single', 'batched', 'packed'])
     .default('batched')
     .describe('how a gateway of ours sends to SQS; AWS rules and integrations send singly'),
+  messagesPerCall: whole
+    .max(10, 'SQS takes and gives ten at most')
+    .default(10)
+    .describe('messages in a batched call to SQS, send, receive or delete; fewer where they come slowly and nobody waits for company'),
   pollers: count.default(1).describe('consumers in an empty 20 s long poll all month'),
   requestsPerConnection: z.number().min(1).default(1).describe('HTTPS requests before the connection is opened again'),
   webSocketAcks: z.boolean().optional().describe('a message back for each one on a WebSocket API; as QoS 1 where left out'),
-  dataOut: z.boolean().default(true).describe('modelled bytes out to the internet, except from IoT Core'),
+  dataOut: z.boolean().default(true).describe('bytes out to the internet are charged, except from IoT Core'),
   lambdaMemoryMB: whole.default(128),
   lambdaDurationMs: count.default(20),
   instanceType: z.string().default('c7g.large'),

@@ -41,6 +41,7 @@ const table: readonly Flag[] = [
   { flags: '--sessions-per-day <n>', field: 'sessionsPerDeviceDay', help: 'connections an always-on device opens in a day', read: number },
   { flags: '--queue <type>', field: 'queue', help: 'the SQS queue at the end', read: text, choices: ['standard', 'fifo', 'fair', 'none'] },
   { flags: '--sends <how>', field: 'sends', help: 'how a gateway of ours sends', read: text, choices: ['single', 'batched', 'packed'] },
+  { flags: '--messages-per-call <n>', field: 'messagesPerCall', help: 'in a batched call to SQS, 10 at most', read: number },
   { flags: '--pollers <n>', field: 'pollers', help: 'idle consumers in a long poll', read: number },
   { flags: '--requests-per-connection <n>', field: 'requestsPerConnection', help: 'HTTPS requests on one connection', read: number },
   { flags: '--lambda-memory <MB>', field: 'lambdaMemoryMB', help: 'memory of the function', read: number },
@@ -85,7 +86,8 @@ export function withPathOptions(command: Command): Command {
 }
 
 /** Throws a CostError that names the flag. */
-export function readWorkload(flags: WorkloadFlags): Workload {
+/** `base`: what holds where no flag says otherwise. */
+export function readWorkload(flags: WorkloadFlags, base: Partial<Workload> = {}): Workload {
   const given = table.flatMap(({ flags: pattern, field, read }) => {
     const value = flags[camelCase(flagName(pattern))]
     return value === undefined ? [] : [[field, read(value, flagName(pattern))] as const]
@@ -96,7 +98,7 @@ export function readWorkload(flags: WorkloadFlags): Workload {
     ...(!flags.dataOut && { dataOut: false }),
     ...(flags.webSocketAcks !== undefined && { webSocketAcks: flags.webSocketAcks }),
   }
-  return parseWorkload({ ...Object.fromEntries(given), ...others }, flagOf)
+  return parseWorkload({ ...base, ...Object.fromEntries(given), ...others }, flagOf)
 }
 
 export function readAllowances({ freeTier }: WorkloadFlags): Allowances {

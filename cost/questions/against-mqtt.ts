@@ -1,7 +1,7 @@
 // Question 2: always-on MQTT against every other way in.
 import { crossover } from '../crossover.ts'
 import { formatDomain, formatRanges } from '../format.ts'
-import type { PathName } from '../paths.ts'
+import { basisOf, type PathName, wireOf } from '../paths.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 import { describeWorkload, orReason, type Question } from './answer.ts'
 
@@ -30,11 +30,13 @@ export const variants: readonly Variant[] = [
 
 export const againstMqtt: Question = {
   title: 'When is an always-on MQTT device cheaper or dearer than the other ways in, over the message interval?',
-  answer(workload) {
+  answer(workload, wires = wireOf) {
     const rows = variants.flatMap(({ title, mqtt, fields, others }) =>
       others.map(([name, more = {}, note]) => {
         const cell = (dataOut: boolean) =>
-          orReason(() => formatRanges(crossover(mqtt, name, 'interval', parseWorkload({ ...workload, ...fields, ...more, dataOut }))))
+          orReason(() =>
+            formatRanges(crossover(mqtt, name, 'interval', parseWorkload({ ...workload, ...fields, ...more, dataOut }), { wires })),
+          )
         return [title, `${name}${note ? ` ${note}` : ''}`, cell(false), cell(true)]
       }),
     )
@@ -44,11 +46,11 @@ export const againstMqtt: Question = {
       formula: 'connection minutes × devices + messages × (message + rule + action + SQS) = the other path’s bill, solved for the interval',
       inputs: `${describeWorkload(workload)}; interval ${formatDomain('interval')}`,
       labels: 2,
-      header: ['IoT Core with', 'against', 'cheaper, request prices only', 'cheaper, with modelled data transfer out'],
+      header: ['IoT Core with', 'against', 'cheaper, request prices only', `cheaper, with ${basisOf(wires, workload)} data transfer out`],
       rows,
       result: `By request prices alone always-on MQTT is the cheaper one at every interval in ${never} of ${rows.length} comparisons. HTTPS publishes on IoT Core, which have no connection minutes, are the cheaper ones at every interval in ${https.filter(Boolean).length} of ${https.length}; what they cost is the device’s airtime.`,
       confidence: 'inferred',
-      caveat: 'Zero connection minutes for HTTPS publishes are inferred; bytes out are modelled, and those of IoT Core taken as free.',
+      caveat: `Zero connection minutes for HTTPS publishes are inferred; bytes out are ${basisOf(wires, workload)}, and those of IoT Core taken as free.`,
     }
   },
 }

@@ -1,5 +1,6 @@
 // What every answer has: the formula, the inputs, the figures and how far to trust them.
 import { CostError } from '../errors.ts'
+import type { WireOf } from '../paths.ts'
 import type { Confidence } from '../price-book.ts'
 import type { Workload } from '../workload.ts'
 
@@ -19,7 +20,7 @@ export interface Answer {
 export interface Question {
   readonly title: string
   /** Throws a CostError where the region lacks a price that the whole answer needs. */
-  answer(workload: Workload): Answer
+  answer(workload: Workload, wires?: WireOf): Answer
 }
 
 /** A cell that a missing price turns into its reason. */

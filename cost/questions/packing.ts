@@ -2,7 +2,7 @@
 import { estimatePath } from '../estimate.ts'
 import { formatInterval } from '../format.ts'
 import { formatUsd } from '../money.ts'
-import type { PathName } from '../paths.ts'
+import { type PathName, wireOf } from '../paths.ts'
 import { incrementBytes, loadPriceBook, type PriceBook } from '../price-book.ts'
 import type { Workload } from '../workload.ts'
 import { describeWorkload, type Question } from './answer.ts'
@@ -16,11 +16,11 @@ export function bestPacking({ payloadBytes, topicBytes }: Workload, book: PriceB
 
 export const packing: Question = {
   title: 'What does packing N readings into one message save, what is the best N, and which cost is the floor?',
-  answer(workload) {
+  answer(workload, wires = wireOf) {
     const book = loadPriceBook(workload.region)
     const best = bestPacking(workload, book)
     const cost = (name: PathName, readingsPerMessage: number) =>
-      estimatePath(name, { ...workload, readingsPerMessage, dataOut: false }, book).totalNanoDollars
+      estimatePath(name, { ...workload, readingsPerMessage, dataOut: false }, book, 'none', wires).totalNanoDollars
     const floor = estimatePath('iot-mqtt', { ...workload, readingsPerMessage: 1, dataOut: false }, book).lineItems[0]!.nanoDollars
     const tried = [...new Set([1, 2, 5, best, best + 1, 2 * best])].sort((a, b) => a - b)
     const rows = tried.map((n) => [

@@ -1,7 +1,7 @@
 // Question 3: the 5 KB steps of IoT Core against 32 KB and 512 KB.
 import { crossover } from '../crossover.ts'
 import { formatInterval, formatRanges } from '../format.ts'
-import type { PathName } from '../paths.ts'
+import { type PathName, wireOf } from '../paths.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 import { describeWorkload, orReason, type Question } from './answer.ts'
 
@@ -15,20 +15,22 @@ const rivals: readonly (readonly [PathName, Partial<Workload>, string])[] = [
 
 export const payloadSteps: Question = {
   title: 'From which payload on does the 5 KB step make WebSocket (32 KB) or HTTP API (512 KB) cheaper, and at which interval?',
-  answer(workload) {
+  answer(workload, wires = wireOf) {
     const base = { ...workload, ...ends }
     const byPayload = rivals.flatMap(([name, fields, title]) =>
       intervals.map((intervalMs) => [
         title,
         `payload, every ${formatInterval(intervalMs)}`,
-        orReason(() => formatRanges(crossover('iot-mqtt', name, 'payload', parseWorkload({ ...base, ...fields, intervalMs })))),
+        orReason(() => formatRanges(crossover('iot-mqtt', name, 'payload', parseWorkload({ ...base, ...fields, intervalMs }), { wires }))),
       ]),
     )
     const large = 2 * 5_120 - workload.topicBytes // the largest message of two steps
     const byInterval = rivals.map(([name, fields, title]) => [
       title,
       `interval, ${large.toLocaleString('en-US')} bytes`,
-      orReason(() => formatRanges(crossover('iot-mqtt', name, 'interval', parseWorkload({ ...base, ...fields, payloadBytes: large })))),
+      orReason(() =>
+        formatRanges(crossover('iot-mqtt', name, 'interval', parseWorkload({ ...base, ...fields, payloadBytes: large }), { wires })),
+      ),
     ])
     return {
       formula:

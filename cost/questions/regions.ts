@@ -1,4 +1,5 @@
 // Question 9: the same answers elsewhere.
+import { type WireOf, wireOf } from '../paths.ts'
 import { confidences } from '../price-book.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 import { againstMqtt } from './against-mqtt.ts'
@@ -18,8 +19,8 @@ const absent = 'no turn'
 
 export const regions: Question = {
   title: `Which of these answers change in ${elsewhere.join(' and ')}?`,
-  answer(workload) {
-    const [here, ...there] = [home, ...elsewhere].map((region) => figures(parseWorkload({ ...workload, region })))
+  answer(workload, wires = wireOf) {
+    const [here, ...there] = [home, ...elsewhere].map((region) => figures(parseWorkload({ ...workload, region }), wires))
     const all = [...new Set([here!, ...there].flatMap((map) => [...map.keys()]))]
     const rows = all.map((key) => [
       key,
@@ -50,11 +51,11 @@ export const regions: Question = {
 const isFigure = (cell: string) => !(confidences as readonly string[]).includes(cell)
 
 /** Every row of every question under its name, or one reason under the question alone. */
-function figures(workload: Workload): ReadonlyMap<string, string> {
+function figures(workload: Workload, wires: WireOf): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   for (const [i, question] of asked.entries()) {
     const reason = orReason(() => {
-      const { rows, labels } = question.answer(workload)
+      const { rows, labels } = question.answer(workload, wires)
       for (const row of rows) found.set(`${i + 1}: ${row.slice(0, labels).join(', ')}`, row.slice(labels).filter(isFigure).join(' · '))
       return ''
     })

@@ -1,7 +1,7 @@
 // Question 6: servers of our own.
 import { crossover } from '../crossover.ts'
 import { formatRanges } from '../format.ts'
-import type { PathName } from '../paths.ts'
+import { type PathName, wireOf } from '../paths.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 import { describeWorkload, orReason, type Question } from './answer.ts'
 
@@ -12,18 +12,21 @@ const assumptions: readonly (readonly [string, Partial<Workload>])[] = [
   ['two spare nodes', { spareNodes: 2 }],
   ['2,000 USD of work a month', { labourUsd: 2_000 }],
   ['8,000 USD of work a month', { labourUsd: 8_000 }],
+  ['one message a call to SQS', { messagesPerCall: 1 }],
 ]
 
 export const selfHosted: Question = {
   title: 'From which fleet size on is a self-hosted gateway cheaper?',
-  answer(workload) {
+  answer(workload, wires = wireOf) {
     const own = ['weir-ec2', 'weir-fargate'] as const
     const rows = own.flatMap((name) =>
       assumptions.map(([title, fields]) => [
         name,
         title,
         ...rivals.map((rival) =>
-          orReason(() => formatRanges(crossover(rival, name, 'devices', parseWorkload({ ...workload, ...fields }), [1, 1_000_000]))),
+          orReason(() =>
+            formatRanges(crossover(rival, name, 'devices', parseWorkload({ ...workload, ...fields }), { domain: [1, 1_000_000], wires })),
+          ),
         ),
       ]),
     )

@@ -1,7 +1,7 @@
 // Question 4: orders that hold for small fleets and turn with volume.
 import { axes, crossover } from '../crossover.ts'
 import { formatDomain, formatInterval, formatRanges } from '../format.ts'
-import { type PathName, paths } from '../paths.ts'
+import { type PathName, paths, type WireOf, wireOf } from '../paths.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
 import { describeWorkload, orReason, type Question } from './answer.ts'
 
@@ -21,7 +21,7 @@ const ends: Partial<Workload> = { dataOut: false, webSocketAcks: false, pollers:
 
 export const volumeTiers: Question = {
   title: 'Where do the volume tiers reverse an order that holds for small fleets?',
-  answer(workload) {
+  answer(workload, wires = wireOf) {
     const pairs = proportional.flatMap((a, i) => proportional.slice(i + 1).map((b) => [a, b] as const))
     let count = 0
     const rows = intervals.flatMap((intervalMs) =>
@@ -29,7 +29,7 @@ export const volumeTiers: Question = {
         const at = parseWorkload({ ...workload, ...ends, intervalMs, rule, ...(!rule && { queue: 'none' }) })
         const compared = rule ? pairs : pairs.filter(([a, b]) => a !== 'iot-mqtt-basic-ingest' && b !== 'iot-mqtt-basic-ingest')
         return compared.flatMap(([a, b]) => {
-          const answer = orReason(() => turned(a, b, at))
+          const answer = orReason(() => turned(a, b, at, wires))
           count++
           const title = `${paths[a].title} / ${paths[b].title}`
           return answer === '' ? [] : [[rule ? 'rule, action, SQS' : 'no rule, no queue', formatInterval(intervalMs), title, answer]]
@@ -53,7 +53,7 @@ export const volumeTiers: Question = {
 }
 
 /** Nothing when one path is the cheaper one at every size. */
-function turned(a: PathName, b: PathName, workload: Workload): string {
-  const found = crossover(a, b, 'devices', workload)
+function turned(a: PathName, b: PathName, workload: Workload, wires: WireOf): string {
+  const found = crossover(a, b, 'devices', workload, { wires })
   return found.ranges.filter(({ cheaper }) => cheaper !== 'equal').length > 1 ? formatRanges(found) : ''
 }

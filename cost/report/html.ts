@@ -4,6 +4,7 @@ import { formatUsd } from '../money.ts'
 import { paths } from '../paths.ts'
 import { byCategory, type Category, categories } from './categories.ts'
 import { barChart, escapeXml, lineChart, powersOfTen, type Scale, type Series } from './chart.ts'
+import { describeRun, measuredTables } from './measured.ts'
 import { type AnsweredQuestion, type Curve, charted, type Report } from './report.ts'
 import { style } from './style.ts'
 import { comparisonRow, describe, usedCategories } from './terminal.ts'
@@ -24,7 +25,7 @@ ${style}
 <body>
 <h1>What the fleet costs a month</h1>
 <p class="soft">${escapeXml(describe(comparison))}.</p>
-<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}.</p>
+<p>The cheapest path that has a price is <b>${escapeXml(cheapest)}</b> at ${formatUsd(totalNanoDollars)}${report.workload.labourUsd === 0 ? ', without anybody’s work on servers of our own' : ''}.</p>
 ${list([1, 2, 5, 6].flatMap((n) => report.questions[n - 1]?.result ?? []))}
 ${section('Every path', pathTable(report), bill(report))}
 ${section('Against message interval', curveChart('Monthly cost against message interval', intervalScale, report.curves.interval))}
@@ -32,6 +33,7 @@ ${section('Against fleet size', curveChart('Monthly cost against fleet size', fl
 ${section('Against payload', curveChart('Monthly cost against payload', payloadScale, report.curves.payload), note('MQTT and HTTPS on IoT Core step every 5 KB, a WebSocket API at 32 KB, an HTTP API at 512 KB.'))}
 ${section('Which is cheaper', crossoverTable(report), note('Solved on every straight piece of both bills, in the range of the last column.'))}
 ${section('Bytes on the wire', wireChart(report))}
+${measured(report)}
 ${section('Airtime of one device', ...report.airtime.map(({ title, curves }) => `<h3>${escapeXml(title)}</h3>${curveChart(`Airtime: ${title}`, airtimeScale, curves, 'USD a device and month')}`))}
 ${section('Ten questions', ...report.questions.map(question))}
 ${section('Assumptions', list(report.assumptions))}
@@ -74,6 +76,15 @@ function wireChart({ wire }: Report): string {
     barChart('Bytes of one message on the wire', bars, legend),
     'Bytes of one message, both ways; handshakes and keep-alives shared out over the messages.',
   )
+}
+
+function measured({ run }: Report): string {
+  if (!run) return ''
+  const tables = measuredTables(run).map(
+    ({ title, header, rows, left }, i) =>
+      `<details${i === 0 ? ' open' : ''}><summary>${escapeXml(title)}</summary>${table(header, rows, left)}</details>`,
+  )
+  return section('The measured run', note(`${describeRun(run)}.`), ...tables)
 }
 
 function curveChart(title: string, x: Scale, curves: readonly Curve[], unit = 'USD a month'): string {

@@ -5,12 +5,13 @@ import { formatRanges } from '../format.ts'
 import { toUsd } from '../money.ts'
 import type { Report } from './report.ts'
 
-export function comparisonJson({ workload, book, allowances, estimates, unpriced }: Comparison) {
+export function comparisonJson({ workload, book, allowances, basis, estimates, unpriced }: Comparison) {
   return {
     workload,
     region: book.region,
     pricesAsOf: book.asOf,
     allowances,
+    basis,
     paths: estimates.map((estimate) => estimateJson(estimate, workload.devices)),
     unpriced,
   }

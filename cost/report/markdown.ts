@@ -1,6 +1,8 @@
 // The report as Markdown: for a pull request, a wiki, docs.
 import { formatPoint, formatRanges } from '../format.ts'
+import type { Run } from '../measurement.ts'
 import { markdownTable } from '../table.ts'
+import { describeRun, measuredTables } from './measured.ts'
 import type { AnsweredQuestion, Report } from './report.ts'
 import { comparisonRow, describe, usedCategories } from './terminal.ts'
 
@@ -36,6 +38,7 @@ export function reportMarkdown(report: Report): string {
         basis,
       ]),
     ),
+    ...measuredMarkdown(report.run),
     '## Questions',
     ...report.questions.map(questionMarkdown),
     '## Assumptions',
@@ -45,6 +48,12 @@ export function reportMarkdown(report: Report): string {
     '## Sources of the prices',
     list(Object.entries(comparison.book.sources).map(([id, { title, date }]) => `${id}: ${title}${date ? ` (${date})` : ''}`)),
   ].join('\n\n')}\n`
+}
+
+function measuredMarkdown(run: Run | undefined): readonly string[] {
+  if (!run) return []
+  const tables = measuredTables(run).flatMap(({ title, header, rows, left }) => [`### ${title}`, markdownTable(header, rows, left)])
+  return ['## The measured run', `${describeRun(run)}.`, ...tables]
 }
 
 export function questionMarkdown({ number, title, unanswered, ...answer }: AnsweredQuestion): string {

@@ -3,8 +3,9 @@ import { airtime, type DataPlanName, dataPlans } from '../airtime.ts'
 import { type AxisName, type Crossover, crossover } from '../crossover.ts'
 import { CostError } from '../errors.ts'
 import { type Comparison, estimateAll, estimatePath } from '../estimate.ts'
+import { measuredWires, type Run } from '../measurement.ts'
 import { toUsd } from '../money.ts'
-import { type Path, type PathName, paths, wireOf } from '../paths.ts'
+import { type Path, type PathName, paths, type WireOf, wireOf } from '../paths.ts'
 import type { Allowances } from '../price.ts'
 import type { PriceBook } from '../price-book.ts'
 import type { Answer } from '../questions/answer.ts'
@@ -12,6 +13,7 @@ import { questions } from '../questions/index.ts'
 import { unverifiedRules } from '../questions/unverified.ts'
 import { type Wire, wirePartNames, wireParts } from '../wire.ts'
 import { parseWorkload, type Workload } from '../workload.ts'
+import { describeBatches } from './measured.ts'
 
 export interface Curve {
   readonly path: PathName
@@ -42,6 +44,7 @@ export interface Report {
   readonly airtime: readonly { readonly plan: DataPlanName; readonly title: string; readonly curves: readonly Curve[] }[]
   readonly assumptions: readonly string[]
   readonly unverified: readonly string[]
+  readonly run?: Run
 }
 
 /** The paths worth a line of their own in a chart. */
@@ -70,71 +73,78 @@ const pairs: readonly (readonly [PathName, PathName, AxisName])[] = [
 
 export interface ReportOptions {
   readonly allowances?: Allowances
-  readonly wires?: Partial<Readonly<Record<PathName, Wire>>>
+  /** A measured run: its bytes instead of the model's, and its own tables. */
+  readonly run?: Run | undefined
 }
 
-export function buildReport(workload: Workload, { allowances = 'none', wires = {} }: ReportOptions = {}): Report {
+export function buildReport(workload: Workload, { allowances = 'none', run }: ReportOptions = {}): Report {
+  const wires = run ? measuredWires(run) : wireOf
   const comparison = estimateAll(workload, undefined, allowances, wires)
   return {
     workload,
     comparison,
-    crossovers: mainCrossovers(workload),
-    questions: answerAll(workload),
+    crossovers: mainCrossovers(workload, wires),
+    questions: answerAll(workload, wires),
     curves: {
-      interval: curves('intervalMs', spread(1_000, 86_400_000, 60), workload, comparison.book),
-      devices: curves('devices', spread(10, 1_000_000, 60), workload, comparison.book),
-      payload: curves('payloadBytes', payloadPoints(workload), workload, comparison.book),
+      interval: curves('intervalMs', spread(1_000, 86_400_000, 60), workload, comparison.book, wires),
+      devices: curves('devices', spread(10, 1_000_000, 60), workload, comparison.book, wires),
+      payload: curves('payloadBytes', payloadPoints(workload), workload, comparison.book, wires),
     },
     wire: wireBars(workload, wires),
     airtime: (['by-the-kB', 'session-10kB'] as const).map((plan) => ({
       plan,
       title: dataPlans[plan].title,
-      curves: airtimeCurves(plan, workload),
+      curves: airtimeCurves(plan, workload, wires),
     })),
-    assumptions: assumptionsOf(workload, comparison),
+    assumptions: assumptionsOf(workload, comparison, run),
     unverified: unverifiedOf(comparison),
+    ...(run && { run }),
   }
 }
 
 /** Numbered from 1; all of them when none is named. */
-export function answerAll(workload: Workload, numbers: readonly number[] = questions.map((_, i) => i + 1)): readonly AnsweredQuestion[] {
+export function answerAll(
+  workload: Workload,
+  wires: WireOf = wireOf,
+  numbers: readonly number[] = questions.map((_, i) => i + 1),
+): readonly AnsweredQuestion[] {
   return numbers.map((number) => {
     const { title, answer } = questions[number - 1]!
-    return { number, title, ...answered(() => answer(workload)) }
+    return { number, title, ...answered(() => answer(workload, wires)) }
   })
 }
 
 /** The pairs people ask about; those without a price are left out, the table says why. */
-export function mainCrossovers(workload: Workload): readonly Crossover[] {
+export function mainCrossovers(workload: Workload, wires: WireOf = wireOf): readonly Crossover[] {
   return pairs.flatMap(([a, b, axis]) => {
-    const found = ifPriced(() => crossover(a, b, axis, workload, axis === 'devices' ? [1, 1_000_000] : undefined))
+    const found = ifPriced(() => crossover(a, b, axis, workload, { wires, domain: axis === 'devices' ? [1, 1_000_000] : undefined }))
     return found ? [found] : []
   })
 }
 
-function curves(field: keyof Workload, points: readonly number[], workload: Workload, book: PriceBook): readonly Curve[] {
+function curves(field: keyof Workload, points: readonly number[], workload: Workload, book: PriceBook, wires: WireOf): readonly Curve[] {
   return charted.flatMap((path) => {
     const priced = points.flatMap((x) => {
-      const nanoDollars = ifPriced(() => estimatePath(path, { ...workload, [field]: x }, book).totalNanoDollars)
+      const nanoDollars = ifPriced(() => estimatePath(path, { ...workload, [field]: x }, book, 'none', wires).totalNanoDollars)
       return nanoDollars === undefined ? [] : [[x, toUsd(nanoDollars)] as const]
     })
     return priced.length > 0 ? [{ path, points: priced }] : []
   })
 }
 
-function airtimeCurves(plan: DataPlanName, workload: Workload): readonly Curve[] {
+function airtimeCurves(plan: DataPlanName, workload: Workload, wires: WireOf): readonly Curve[] {
   const shown = ['iot-mqtt', 'iot-mqtt-reconnect', 'iot-https', 'api-websocket-sqs'] as const satisfies readonly PathName[]
   return shown.map((name) => {
     const path: Path = paths[name]
     const points = spread(10_000, 86_400_000, 60).map((intervalMs) => {
       const at = { ...workload, intervalMs }
-      return [intervalMs, toUsd(airtime(dataPlans[plan], at, wireOf(path, at), path.connection === 'always-on').nanoDollars ?? 0n)] as const
+      return [intervalMs, toUsd(airtime(dataPlans[plan], at, wires(path, at), path.connection === 'always-on').nanoDollars ?? 0n)] as const
     })
     return { path: name, points }
   })
 }
 
-function wireBars(workload: Workload, wires: Partial<Readonly<Record<PathName, Wire>>>): readonly WireBar[] {
+function wireBars(workload: Workload, wires: WireOf): readonly WireBar[] {
   const cases: readonly (readonly [string, PathName, Workload])[] = [
     ['MQTT over TLS, always on', 'iot-mqtt', workload],
     ['MQTT over WebSocket, always on', 'iot-mqtt-ws', workload],
@@ -144,7 +154,7 @@ function wireBars(workload: Workload, wires: Partial<Readonly<Record<PathName, W
     ['MQTT, a connection a message', 'iot-mqtt-reconnect', workload],
   ]
   return cases.map(([title, name, at]) => {
-    const wire = wires[name] ?? wireOf(paths[name], at)
+    const wire = wires(paths[name], at)
     return {
       title,
       basis: wire.basis,
@@ -166,7 +176,7 @@ function payloadPoints({ topicBytes, readingsPerMessage }: Workload): readonly n
   return [...new Set(all.flatMap((bytes) => [bytes, bytes + 1]))].filter((bytes) => bytes >= 1 && bytes <= largest).sort((a, b) => a - b)
 }
 
-function assumptionsOf(workload: Workload, { estimates, allowances }: Comparison): readonly string[] {
+function assumptionsOf(workload: Workload, { estimates, allowances, basis }: Comparison, run: Run | undefined): readonly string[] {
   const w = workload
   const free =
     allowances === 'none'
@@ -177,15 +187,16 @@ function assumptionsOf(workload: Workload, { estimates, allowances }: Comparison
     `always-on devices open ${w.sessionsPerDeviceDay} connections a day and ping every ${w.keepAliveMs / 1_000} s when silent`,
     `HTTPS opens a connection for each ${w.requestsPerConnection === 1 ? 'request' : `${w.requestsPerConnection} requests`}`,
     `a WebSocket API ${(w.webSocketAcks ?? w.qos === 1) ? 'acknowledges each message with another, which is billed' : 'does not acknowledge messages'}`,
-    `rules and API integrations send to SQS one message a call, Weir ${w.sends === 'single' ? 'too' : w.sends}; consumers receive and delete by ten and poll when idle (${w.pollers})`,
-    `${w.dataOut ? 'modelled bytes out to the internet are charged, except from IoT Core' : 'data transfer out is left out'}`,
+    `rules and API integrations send to SQS one message a call, Weir ${w.sends === 'single' ? 'too' : w.sends}; consumers poll when idle (${w.pollers})`,
+    `batched calls to SQS carry ${w.messagesPerCall} messages each (assumed; a full batch is ten)${run ? `: ${describeBatches(run)}` : ''}`,
+    `${w.dataOut ? `${basis} bytes out to the internet are charged, except from IoT Core` : 'data transfer out is left out'}`,
     `Lambda: ${w.lambdaMemoryMB} MB for ${w.lambdaDurationMs} ms on arm64`,
     `Weir: ${w.instanceType} or ${w.taskVcpu} vCPU and ${w.taskMemoryGB} GB, ${w.connectionsPerNode.toLocaleString('en-US')} connections and ${w.messagesPerSecondPerNode.toLocaleString('en-US')} messages a second a node (assumed), ${w.spareNodes} spare, ${w.labourUsd} USD of work a month; traffic between zones is left out`,
     ...estimates.flatMap(({ title, assumes }) => assumes.map((text) => `${title}: ${text}`)),
   ]
 }
 
-function unverifiedOf({ estimates, book }: Comparison): readonly string[] {
+function unverifiedOf({ estimates, book, basis }: Comparison): readonly string[] {
   const used = new Set(
     estimates.flatMap(({ lineItems }) => lineItems.filter(({ confidence }) => confidence !== 'verified').map(({ item }) => item)),
   )
@@ -193,7 +204,7 @@ function unverifiedOf({ estimates, book }: Comparison): readonly string[] {
     const { confidence, note } = book.prices[item]!
     return `price of ${item}: ${confidence}${note ? ` (${note})` : ''}`
   })
-  return [...unverifiedRules.map(([rule, touches, confidence]) => `${rule}: ${confidence} (touches ${touches})`), ...priced]
+  return [...unverifiedRules(basis).map(([rule, touches, confidence]) => `${rule}: ${confidence} (touches ${touches})`), ...priced]
 }
 
 function answered(compute: () => Answer): Answer | { readonly unanswered: string } {

@@ -29,7 +29,7 @@ h1{font-size:1.9rem;line-height:1.2;margin:0 0 .25rem}h2{margin:2.75rem 0 .5rem;
 p{margin:.4rem 0}.soft,figcaption,footer{color:var(--soft)}figure{margin:1rem 0 0;max-width:1080px}figcaption{font-size:.9rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
 th,td{padding:.32rem .6rem;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}
-th{color:var(--soft);font-weight:600;vertical-align:bottom}th.l,td.l{text-align:left}td.l:first-child{min-width:14rem}tbody tr:nth-child(even){background:var(--band)}
+th{color:var(--soft);font-weight:600;vertical-align:bottom}th.l,td.l{text-align:left}td.l:first-child{min-width:14rem}td:not(.l){white-space:nowrap}tbody tr:nth-child(even){background:var(--band)}
 ul{padding-left:1.2rem}li{margin:.15rem 0}summary{cursor:pointer;font-weight:600;margin-top:.9rem}
 svg{width:100%;height:auto;display:block;font:12px system-ui,sans-serif}
 svg text{fill:var(--ink)}.grid{stroke:var(--grid);stroke-width:1;fill:none}.leader{stroke:var(--grid);fill:none}

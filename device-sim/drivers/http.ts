@@ -35,6 +35,8 @@ function createHttpDriver(options: DriverOptions): Driver {
 interface Line {
   readonly agent: Agent
   open(signal: AbortSignal): Promise<void>
+  /** The connection that nobody has used yet too. */
+  end(): void
   cut(): void
 }
 
@@ -69,11 +71,15 @@ function createLine(clientId: string, options: DriverOptions, wiring: Wiring): L
         throw error
       })
     },
+    end() {
+      agent.destroy()
+      if (ready) raw?.destroy()
+    },
     cut: () => raw?.resetAndDestroy(),
   }
 }
 
-function toSession(clientId: string, { target }: DriverOptions, { agent, cut }: Line): Session {
+function toSession(clientId: string, { target }: DriverOptions, { agent, end: endLine, cut }: Line): Session {
   let end: () => void = () => undefined
   const closed = new Promise<void>((resolve) => {
     end = resolve
@@ -88,7 +94,7 @@ function toSession(clientId: string, { target }: DriverOptions, { agent, cut }: 
   }
   const finish = () => {
     isOpen = false
-    agent.destroy()
+    endLine()
     end()
   }
   return {

@@ -33,7 +33,7 @@ test('whoever a range calls cheaper is cheaper at any point of it', () => {
         const workload = parseWorkload(over)
         const domain = { interval: [1_000, 7_200_000], devices: [1, 400_000], payload: [1, 18_000] } as const
         fc.pre(Object.hasOwn(domain, name) && (name === 'payload' || workload.payloadBytes * workload.readingsPerMessage <= 131_072))
-        const { ranges } = crossover(a, b, name, workload, domain[name])
+        const { ranges } = crossover(a, b, name, workload, { domain: domain[name] })
         expect([ranges[0]!.from, ranges.at(-1)!.to]).toEqual(domain[name])
         for (const [i, { from, to, cheaper }] of ranges.entries()) {
           if (i > 0) expect(from).toBe(ranges[i - 1]!.to + 1)
@@ -87,7 +87,7 @@ describe('known turns', () => {
 test('bills with too many steps are refused, not computed for hours', () => {
   const tiny = parseWorkload({ connectionsPerNode: 3 })
   expect(() => crossover('iot-mqtt', 'weir-ec2', 'devices', tiny)).toThrow('more than 2000 steps over devices; narrow the range')
-  expect(crossover('iot-mqtt', 'weir-ec2', 'devices', tiny, [1, 1_000]).ranges.at(-1)!.to).toBe(1_000)
+  expect(crossover('iot-mqtt', 'weir-ec2', 'devices', tiny, { domain: [1, 1_000] }).ranges.at(-1)!.to).toBe(1_000)
 })
 
 test('a path without a price has no crossover', () => {

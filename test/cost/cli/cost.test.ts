@@ -4,6 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { costCommand } from '../../../cost/cli/cost.ts'
+import { runFile } from '../../helpers/cost-run.ts'
+
+// A whole report is seconds of work, more where the machine is shared.
+vi.setConfig({ testTimeout: 90_000 })
 
 let stdout = ''
 let stderr = ''
@@ -34,16 +38,8 @@ async function run(...args: readonly string[]): Promise<number> {
   return Number(process.exitCode ?? 0)
 }
 
-test('alone: one table and the crossovers', async () => {
-  expect(await run()).toBe(0)
-  expect(stdout).toMatch(/^10,000 devices, 200 bytes every 1 min, QoS 1, us-east-1, prices of 2026-11-23/)
-  expect(stdout).toContain('iot-mqtt up to 17.88 s, then api-http-sqs')
-  await run('--json')
-})
-
 describe('--json is one document', () => {
   test.each([
-    [[], ['workload', 'paths', 'unpriced', 'crossovers']],
     [
       ['estimate', '--devices', '10'],
       ['workload', 'region', 'pricesAsOf', 'paths', 'unpriced'],
@@ -55,6 +51,10 @@ describe('--json is one document', () => {
     [
       ['crossover', 'iot-mqtt', 'iot-https'],
       ['axis', 'paths', 'ranges', 'turns'],
+    ],
+    [
+      ['compare', '--from', runFile],
+      ['columns', 'at', 'tls'],
     ],
     [['prices'], ['region', 'asOf', 'sources', 'prices']],
   ])('%j', async (args, keys) => {
@@ -104,6 +104,24 @@ describe('one sentence and exit code 2 for', () => {
     [['questions', '11'], '"11" is not a question; there are 10\n'],
     [['price', '/nowhere/usage.jsonl'], '/nowhere/usage.jsonl cannot be read (ENOENT)\n'],
     [['report', '--html', '/nowhere/report.html'], '/nowhere/report.html cannot be written (ENOENT)\n'],
+    [['report', '--from', '/nowhere/run.json'], '/nowhere/run.json cannot be read (ENOENT)\n'],
+    [['report', '--from', 'package.json'], 'package.json is not a run that weir cost run --out wrote\n'],
+    [['compare', '--from', 'README.md'], 'README.md is not JSON\n'],
+    [['estimate', '--messages-per-call', '11'], '--messages-per-call cannot be 11: SQS takes and gives ten at most\n'],
+    [['run', '--devices', '-5'], '--devices cannot be -5: expected a whole number from 1 to 2,000\n'],
+    [['run', '--devices', '1e9'], '--devices cannot be 1e9: expected a whole number from 1 to 2,000\n'],
+    [['run', '--interval', '0s'], '--interval cannot be 0s: expected 50ms to 60m\n'],
+    [['run', '--duration', 'long'], '--duration is "long"; expected a duration such as 500ms, 10s or 5m\n'],
+    [['run', '--payload', '20'], '--payload cannot be 20: a simulated reading has 96 to 120096 bytes\n'],
+    [['run', '--qos', '2'], '--qos cannot be 2: expected a whole number from 0 to 1\n'],
+    [['run', '--seed', 'x'], '--seed cannot be x: expected a whole number from 0 to 9,007,199,254,740,991\n'],
+    [['run', '--transports', 'mqqt'], '"mqqt" is not a transport; did you mean "mqtt"?\n'],
+    [['run', '--scenario', '/nowhere/fleet.json'], '/nowhere/fleet.json: there is no such file\n'],
+    [['run', '--out', '/nowhere/run.json'], '/nowhere/run.json cannot be written (ENOENT)\n'],
+    [
+      ['run', '--scenario', 'examples/fleet/cold-chain.json', '--payload', '300'],
+      '--payload and --scenario exclude each other: the scenario says what devices send\n',
+    ],
   ])('%j', async (args, sentence) => {
     expect(await run(...args)).toBe(2)
     expect([stdout, stderr]).toEqual(['', sentence])
@@ -141,6 +159,14 @@ describe('files', () => {
     expect([stdout, stderr]).toEqual(['', `${html}\n${md}\n`])
     expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/)
     expect(await readFile(md, 'utf8')).toMatch(/^# What the fleet costs a month/)
+  })
+
+  test('report --from prices any fleet with the bytes of the run, its message sizes where no flag says otherwise', async () => {
+    await run('report', '--from', runFile, '--devices', '7', '--json')
+    const { workload, basis, paths, run: kept } = JSON.parse(stdout)
+    expect(workload).toMatchObject({ devices: 7, payloadBytes: 200, topicBytes: 43 })
+    expect([basis, kept.kind]).toEqual(['measured', 'weir cost run'])
+    expect(new Set(paths.map(({ wire }: { wire: { basis: string } }) => wire.basis))).toEqual(new Set(['measured']))
   })
 
   test('price prices every line it can, and keeps the worst exit code', async () => {

@@ -9,7 +9,7 @@ import { formatComparison, formatCrossovers } from '../../../cost/report/termina
 import { parseWorkload } from '../../../cost/workload.ts'
 import { expectGolden } from '../../helpers/golden.ts'
 
-vi.setConfig({ testTimeout: 30_000 })
+vi.setConfig({ testTimeout: 90_000 })
 const report = buildReport(defaultWorkload)
 
 describe('goldens of the default workload', () => {

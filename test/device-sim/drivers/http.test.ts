@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadCertificates } from '../../../device-sim/certs.ts'
 import { http, https } from '../../../device-sim/drivers/http.ts'
@@ -37,6 +38,18 @@ test('a lost connection is made again for the next reading', async () => {
   await session.publish(reading)
   expect(door.published.at(-1)).toMatchObject({ topic: 'a/b c' })
   await session.close()
+})
+
+test('a device that has nothing to say closes its connection all the same', async () => {
+  const gone = Promise.withResolvers<void>()
+  const server = createServer().on('connection', (socket) => socket.once('close', () => gone.resolve()))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const driver = http.create({ target: new URL(`http://127.0.0.1:${port}`), keepAliveMs: 60_000, clock: systemClock })
+  const session = await driver.connect('d-1', new AbortController().signal)
+  await session.close()
+  await gone.promise
+  server.close()
 })
 
 test('an answer of 4xx or 5xx is a failure', async () => {
