@@ -112,6 +112,28 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   'gateway/docs.ts': ['gateway', 'zod'],
   cost: ['lib', 'device-sim/fleet.ts', 'gateway/gateway.ts', 'zod', 'commander', 'node:'],
+  // What deploys: schemas and pure parts of the gateway, and nothing that runs.
+  infra: [
+    'lib/problems.ts',
+    'gateway/errors.ts',
+    'gateway/access/policy-document.ts',
+    'gateway/actions/index.ts',
+    'gateway/consume/consumer-config.ts',
+    'gateway/local/resources.ts',
+    'gateway/rules/load.ts',
+    'gateway/rules/rule-file.ts',
+    'gateway/rules/sql/parse.ts',
+    'gateway/rules/sql/print.ts',
+    'aws-cdk-lib',
+    'constructs',
+    'cdk-nag',
+    'esbuild',
+    '@aws-cdk/aws-service-spec',
+    'zod',
+    'node:',
+  ],
+  // What runs in Lambda: the consumer's own handling, without the gateway around it.
+  'infra/lambda': ['lib', 'gateway/aws.ts', 'gateway/actions/sqs-entry.ts', 'gateway/consume', '@aws-sdk/client-sqs'],
   bin: [
     'bin',
     'lib',
