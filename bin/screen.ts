@@ -6,19 +6,19 @@ export interface Welcome {
   readonly ports: Ports
   readonly host: string
   readonly logFile: string
-  readonly devices: number
-  readonly everySeconds: number
-  readonly seed: number
+  /** Who sends what. */
+  readonly fleet: string
 }
 
-export function welcome({ ports, host, logFile, devices, everySeconds, seed }: Welcome): string {
+export function welcome({ ports, host, logFile, fleet }: Welcome): string {
   const rows: readonly (readonly [string, string | false | undefined])[] = [
     ['MQTT', ports.mqtt !== undefined && `mqtt://${host}:${ports.mqtt}`],
+    ['MQTT over TLS', ports.mqtts !== undefined && `mqtts://${host}:${ports.mqtts}`],
     ['MQTT over WebSocket', ports.mqttWs !== undefined && `ws://${host}:${ports.mqttWs}/mqtt`],
     ['SQS and SNS', ports.aws !== undefined && `http://127.0.0.1:${ports.aws}`],
     ['Admin', ports.admin !== undefined && `http://${host}:${ports.admin}/api/ledger · /metrics · /healthz`],
     ['Log', `${logFile} · read it with: weir logs --follow`],
-    ['Fleet', `${devices} freezers in 4 tenants, one reading each ${everySeconds} s, a minute of freezer life in a second · seed ${seed}`],
+    ['Fleet', fleet],
   ]
   const shown = rows.flatMap(([name, value]) => (value ? [`  ${name.padEnd(20)}${value}`] : []))
   return `weir: the river flows, Ctrl-C ends it\n\n${shown.join('\n')}\n\n`

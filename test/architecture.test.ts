@@ -93,6 +93,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
+  'gateway/template': ['gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/local/resources.ts'],
   'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
   'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
   'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
