@@ -67,8 +67,9 @@ export function alertLine(body: Uint8Array, colour: boolean): string {
   const label = colour ? '\u001b[1;31mALERT\u001b[0m' : 'ALERT'
   try {
     const { alert, tenant, site, device, temperature, door } = JSON.parse(text)
-    return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+    if (alert !== undefined) return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
   } catch {
-    return `${label}  ${text.slice(0, 200)}`
+    // Somebody else's alert, shown as it is.
   }
+  return `${label}  ${text.slice(0, 200)}`
 }

@@ -44,6 +44,7 @@ type Handler = NonNullable<GatewayOptions['handlers']>[string]
 /** Queues the demo takes from. Errors of rules stay where an operator finds them. */
 const consumed = ['telemetry', 'door-events.fifo', 'alerts']
 const readingEverySeconds = 2
+const alertsShownPerSecond = 10
 const settleTimeoutMs = 15_000
 
 export function upCommand(): Command {
@@ -73,12 +74,12 @@ async function run(flags: Flags): Promise<void> {
   const logFile = join(config.dataDir, 'weir.log')
   const log = createFileLog(logFile, config.log.level)
   const colour = out.isTTY ?? false
-  const alerts = { count: 0 }
+  const alerts = { count: 0, shown: 0 }
   const resources = template?.reached ?? resourcesOf(config)
   const alerted = new Set(Object.values(resources.topics).flatMap(({ queues }) => queues.map(({ queue }) => queue)))
   const onAlert: Handler = async ({ body }) => {
     alerts.count++
-    out.write(`${alertLine(body, colour)}\n`)
+    if (alerts.shown++ < alertsShownPerSecond) out.write(`${alertLine(body, colour)}\n`)
   }
   const handlers = Object.fromEntries(config.consumers.map(({ queue }) => [queue, alerted.has(queue) ? onAlert : async () => {}]))
   const gateway = await startGateway({ config, log, handlers })
@@ -93,7 +94,10 @@ async function run(flags: Flags): Promise<void> {
   )
   const { fleet, fleetReport } = startFleet(scenario, gateway, certs, stop.signal)
   const lines = createLiveLines(out)
-  const stopLines = clock.every(1_000, () => lines.write({ gateway, fleet: fleet(), alerts: alerts.count }))
+  const stopLines = clock.every(1_000, () => {
+    alerts.shown = 0
+    lines.write({ gateway, fleet: fleet(), alerts: alerts.count })
+  })
   const report = await Promise.race([fleetReport, stopped.then(() => fleetReport)])
   stopLines()
 

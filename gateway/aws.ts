@@ -38,6 +38,8 @@ export interface AwsOptions {
   /** Milliseconds until one call is given up. Long polls add their own wait. */
   readonly requestTimeoutMs?: number
   readonly maxSockets?: number
+  /** A queue's URL says where to call, even in another Region; false: the SDK's endpoint does, AWS_ENDPOINT_URL_SQS included. */
+  readonly queueUrlAsEndpoint?: boolean
 }
 
 /**
@@ -68,7 +70,8 @@ function lean<C extends SQSClient | SNSClient>(client: C): C {
   return client
 }
 
-export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64 }: AwsOptions): Aws {
+export function createAws(options: AwsOptions): Aws {
+  const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, queueUrlAsEndpoint = endpoint === undefined } = options
   const agent = { keepAlive: true, maxSockets }
   const requestHandler = new NodeHttpHandler({
     httpAgent: new HttpAgent(agent),
@@ -81,7 +84,7 @@ export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_0
   // Retries are made in one place only, by the caller, who knows the budget.
   const config = { region, requestHandler, maxAttempts: 1 }
   // TCP and TLS have checksums of their own, and hashing every body again is a tenth of what a call costs.
-  const sqs = lean(new SQSClient({ ...config, ...local('sqs'), md5: false, useQueueUrlAsEndpoint: endpoint === undefined }))
+  const sqs = lean(new SQSClient({ ...config, ...local('sqs'), md5: false, useQueueUrlAsEndpoint: queueUrlAsEndpoint }))
   const sns = lean(new SNSClient({ ...config, ...local('sns') }))
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
   return {

@@ -40,7 +40,7 @@ export async function readInput(): Promise<StackInput> {
 
 /** Throws a GatewayError with a sentence for what cannot be deployed. */
 export function createApp(input: StackInput, outdir: string): App {
-  const app = new App({ outdir, analyticsReporting: false })
+  const app = new App({ outdir, analyticsReporting: false, stackTraces: false, treeMetadata: false })
   const stack = new Stack(app, 'Weir', { description: 'IoT telemetry: rules, queues, alerts and tenant-fair consumers' })
   const { rules, resources, consumers, policyDir } = input
   const functionSeconds = Object.fromEntries(consumers.map(({ config }) => [config.queue, functionTimeoutOf(config).toSeconds()]))

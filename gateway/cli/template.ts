@@ -26,7 +26,8 @@ export interface TemplateOptions extends Place {
 
 /** Throws CONFIG_INVALID for what is no template, or holds values that only AWS knows. */
 export function loadTemplate(path: string, { dataDir, strict, ...place }: TemplateOptions): LoadedTemplate {
-  const plan = refusingOthers(path, () => translate(readTemplate(path), place))
+  const template = readTemplate(path)
+  const plan = refusingOthers(path, () => translate(template, place))
   const missing = plan.findings.filter(({ fate }) => fate === 'unsupported')
   if (strict && missing.length > 0)
     throw new GatewayError('TEMPLATE_UNSUPPORTED', missing.map(({ id, text }) => `${path}: ${id}: ${text}`).join('\n'))

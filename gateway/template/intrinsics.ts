@@ -5,6 +5,7 @@ export interface Resource {
   readonly Type: string
   readonly Properties?: Readonly<Record<string, unknown>>
   readonly Metadata?: Readonly<Record<string, unknown>>
+  readonly Condition?: string
 }
 
 export interface Template {

@@ -115,6 +115,13 @@ export function translate(template: Template, place: Place): Plan {
   for (const [id, resource] of entries) {
     const row = Object.hasOwn(rows, resource.Type) ? rows[resource.Type] : undefined
     if (!row) continue
+    if (resource.Condition !== undefined)
+      findings.push({
+        id,
+        type: resource.Type,
+        fate: 'unsupported',
+        text: `${id} is there whatever its condition ${resource.Condition} says`,
+      })
     const values = resolve(resource.Properties ?? {}, `Resources.${id}.Properties`) as Values
     row(
       id,

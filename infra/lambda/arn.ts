@@ -4,7 +4,7 @@ import { type Aws, createAws } from '../../gateway/aws.ts'
 /** SQS and SNS of the account and Region that the ARN names. */
 export function awsOf(arn: string): Aws {
   const [, , , region = '', accountId = ''] = arn.split(':')
-  return createAws({ region, accountId })
+  return createAws({ region, accountId, queueUrlAsEndpoint: false })
 }
 
 /** `arn:aws:sqs:us-east-1:123456789012:telemetry` → `telemetry` */
