@@ -1,21 +1,19 @@
 // `weir up`: embedded queues, gateway, a demo fleet and its consumers in one terminal, and an account of every message at the end.
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { mintCertificates } from '../device-sim/certs.ts'
-import { createDevices } from '../device-sim/device.ts'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
 import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
 import { toCount } from '../gateway/cli/arguments.ts'
 import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from '../gateway/cli/flags.ts'
 import { createFileLog } from '../gateway/cli/log.ts'
 import { signalled } from '../gateway/cli/signals.ts'
-import { type LoadedTemplate, loadTemplate, templateText } from '../gateway/cli/template.ts'
-import { type GatewayConfig, type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
+import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
 import { type Account, account, accountText } from './account.ts'
 import { alertLine, createLiveLines, welcome } from './screen.ts'
+import { idleConsumer, openTemplate } from './template.ts'
 
 const examples = `
 Examples:
@@ -65,12 +63,12 @@ async function run(flags: Flags): Promise<void> {
   const stop = new AbortController()
   const stopped = signalled().then(() => stop.abort())
 
-  const base = parseConfig(withFlags({}, flags), 'flags') // what flags alone say of places
-  const template = flags.template === undefined ? undefined : openTemplate(flags.template, base, flags.strict === true)
-  if (template) out.write(templateText(flags.template!, template.findings))
   const scenario = await fleetScenario(flags)
-  const certs = template && (await certify(template, scenario, base, flags))
-  const config = parseConfig(withFlags(template ? templateConfig(template, certs) : demoConfig(), flags), 'flags')
+  const given = parseConfig(withFlags({}, flags), 'flags')
+  const template =
+    flags.template === undefined ? undefined : await openTemplate(flags.template, { given, scenario, strict: flags.strict === true })
+  if (template) out.write(template.text)
+  const config = parseConfig(withFlags(template?.config ?? demoConfig(), flags), 'flags')
   const logFile = join(config.dataDir, 'weir.log')
   const log = createFileLog(logFile, config.log.level)
   const colour = out.isTTY ?? false
@@ -92,7 +90,7 @@ async function run(flags: Flags): Promise<void> {
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
   )
-  const { fleet, fleetReport } = startFleet(scenario, gateway, certs, stop.signal)
+  const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, stop.signal)
   const lines = createLiveLines(out)
   const stopLines = clock.every(1_000, () => {
     alerts.shown = 0
@@ -109,40 +107,10 @@ async function run(flags: Flags): Promise<void> {
   process.exitCode = result.ledger.balanced && result.lost === 0 ? 0 : 1
 }
 
-// Short polls: with the embedded SQS, an abandoned long one would hide a message for its visibility timeout.
-const consumer = (queue: string) => ({ queue, handler: { kind: 'log' as const }, wait: '1s' })
-
 function demoConfig(): GatewayConfigInput {
-  const [telemetry, ...others] = consumed.map(consumer)
+  const [telemetry, ...others] = consumed.map(idleConsumer)
   // One tenant's excess waits aside, so that the quiet ones are found behind it.
   return { consumers: [{ ...telemetry!, sideline: { queue: 'telemetry-overflow' } }, ...others] }
-}
-
-function openTemplate(file: string, { dataDir, aws: { region, accountId } }: GatewayConfig, strict: boolean): LoadedTemplate {
-  return loadTemplate(file, { dataDir, region, accountId, strict })
-}
-
-function templateConfig({ config, consumed, reached }: LoadedTemplate, certs: string | undefined): GatewayConfigInput {
-  const consumers = consumed.map((queue) => {
-    const deadLetterQueue = reached.queues[queue]?.deadLetterQueue
-    return { ...consumer(queue), ...(deadLetterQueue ? { deadLetterQueue } : {}) }
-  })
-  return { ...config, consumers, ...(certs === undefined ? {} : { certs }) }
-}
-
-/** Where a template has IoT policies, its devices have certificates, so that the policies decide: the folder of both. */
-async function certify(
-  { policies }: LoadedTemplate,
-  scenario: Scenario,
-  { dataDir, aws: { region, accountId: account } }: GatewayConfig,
-  flags: Flags,
-): Promise<string | undefined> {
-  if (Object.keys(policies).length === 0 || flags.certs !== undefined) return undefined
-  const out = join(dataDir, 'template', 'certs')
-  const hosts = ['localhost', '127.0.0.1', '::1']
-  const place = { out, hosts, region, account, product: 'coldchain', now: clock.now(), days: 30 }
-  await mintCertificates(createDevices(scenario, 0, 0), place, policies)
-  return out
 }
 
 async function fleetScenario({ devices, duration, seed, scenario: file }: Flags): Promise<Scenario> {

@@ -1,10 +1,11 @@
 // The queues and topics of resources.json: encrypted, over TLS only, each queue with a place for its dead letters.
 import { Duration, Stack } from 'aws-cdk-lib'
-import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSubscription, Topic } from 'aws-cdk-lib/aws-sns'
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { deadLetterNameOf } from '../gateway/aws.ts'
 import { GatewayError } from '../gateway/errors.ts'
 import { deadLetterQueueOf, type QueueConfig, type Resources, type Subscription } from '../gateway/local/resources.ts'
 
@@ -42,9 +43,12 @@ export class Queues extends Construct {
 
   private pair(name: string, config: QueueConfig, functionSeconds: number): QueuePair {
     const fifo = name.endsWith('.fifo')
-    const deadLetterName = deadLetterQueueOf(name, config)
-    if (deadLetterName === undefined)
-      throw new GatewayError('CONFIG_INVALID', `resources.json: queues.${name}.deadLetterQueue is false; a deployed queue needs one`)
+    const deadLetterName = deadLetterNameOf(name)
+    if (deadLetterQueueOf(name, config) !== deadLetterName)
+      throw new GatewayError(
+        'CONFIG_INVALID',
+        `resources.json: queues.${name}.deadLetterQueue: a deployed queue always has ${deadLetterName}`,
+      )
     const common = {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -89,5 +93,12 @@ export class Queues extends Construct {
 }
 
 function allowTopic(queue: Queue, topic: Topic): void {
-  queue.grantSendMessages(new ServicePrincipal('sns.amazonaws.com', { conditions: { ArnEquals: { 'aws:SourceArn': topic.topicArn } } }))
+  queue.addToResourcePolicy(
+    new PolicyStatement({
+      actions: ['sqs:SendMessage'],
+      resources: [queue.queueArn],
+      principals: [new ServicePrincipal('sns.amazonaws.com')],
+      conditions: { ArnEquals: { 'aws:SourceArn': topic.topicArn } },
+    }),
+  )
 }

@@ -10,6 +10,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { type ActionEntry, type ActionName, actionNameOf } from '../gateway/actions/index.ts'
 import type { RuleFile } from '../gateway/rules/rule-file.ts'
+import { localActions } from '../gateway/template/actions.ts'
 import { acknowledgeWildcards } from './acknowledge.ts'
 import { createSender } from './functions.ts'
 import { groupSourceOf } from './group.ts'
@@ -34,9 +35,6 @@ interface Place extends Targets {
   /** `actions[0]`, for sentences. */
   readonly at: string
 }
-
-/** The key under which a rule's metadata keeps what `weir up --template` runs in place of an action: by index, as in the rule file. */
-export const localActions = 'weir:actions'
 
 /** Where each action goes on AWS. A new action does not compile until it has a row. */
 const mappings: { readonly [N in ActionName]: (params: Params<N>, place: Place) => ActionProperty } = {
@@ -116,6 +114,7 @@ export class TopicRule extends Construct {
         errorAction: toAction(rule.errorAction, 'errorAction'),
       },
     })
+    // So that the template runs here too.
     const instead = rule.actions.flatMap((entry, index) => (entry.sqs?.groupId === undefined ? [] : [[index, entry] as const]))
     if (instead.length > 0) resource.addMetadata(localActions, Object.fromEntries(instead))
   }
@@ -126,7 +125,10 @@ function sendWithGroup(name: string, queue: IQueue, groupId: string, useBase64: 
   if (useBase64) throw refuse(place, 'sqs.useBase64', 'with a groupId the message goes through a Lambda function, which is given JSON only')
   const group = groupSourceOf(groupId, place.rule)
   if ('problem' in group) throw refuse(place, 'sqs.groupId', group.problem)
-  const onFailure = targetNamed(place.queues, place.rule.errorAction?.sqs?.queueUrl ?? '', 'queue', { ...place, at: 'errorAction' })
+  const { errorAction } = place.rule
+  if (place.at === 'errorAction') throw refuse(place, 'sqs.groupId', 'an error action gets the envelope of AWS, which has no field for it')
+  if (!errorAction?.sqs) throw refuse(place, 'sqs.groupId', 'it needs an errorAction of sqs, for what the Lambda function could not send')
+  const onFailure = targetNamed(place.queues, errorAction.sqs.queueUrl, 'queue', { ...place, at: 'errorAction' })
   const sender = createSender(place.scope, { queue, queueName: name, group, onFailure })
   new CfnPermission(place.scope, 'Invoke', {
     action: 'lambda:InvokeFunction',

@@ -116,6 +116,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   // What deploys: schemas and pure parts of the gateway, and nothing that runs.
   infra: [
     'lib/problems.ts',
+    'gateway/aws.ts',
     'gateway/errors.ts',
     'gateway/access/policy-document.ts',
     'gateway/actions/index.ts',
@@ -125,6 +126,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/rules/rule-file.ts',
     'gateway/rules/sql/parse.ts',
     'gateway/rules/sql/print.ts',
+    'gateway/template/actions.ts',
     'aws-cdk-lib',
     'constructs',
     'cdk-nag',

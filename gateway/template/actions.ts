@@ -1,5 +1,8 @@
 // An action of AWS::IoT::TopicRule as the action of a rule file that does the same here.
 
+/** The key of a rule's metadata under which an action's index has what is run here in its place. */
+export const localActions = 'weir:actions'
+
 /** What a rule file may say, or why this cannot be run. */
 export type Translated = { readonly action: Readonly<Record<string, unknown>> } | { readonly unsupported: string }
 

@@ -12,7 +12,7 @@ const secure = ['--mqtts-port', '--mqtt-wss-port', '--https-port'].flatMap((flag
 const up = (...args: readonly string[]) => runWeir(['up', ...anyPorts, ...secure, '--data-dir', aDirectory(), ...args])
 
 test('the own stack carries the demo fleet, under its own IoT policies, and its ledger balances', async () => {
-  const { code, stdout, stderr } = await up('--template', own, '--strict', '--duration', '6s', '--seed', '7', '--json')
+  const { code, stdout, stderr } = await up('--template', own, '--strict', '--duration', '4s', '--seed', '7', '--json')
   expect(code).toBe(0)
   expect(stderr).toContain('rule telemetry')
   expect(stderr).toContain('policy Weir-device')

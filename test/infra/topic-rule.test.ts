@@ -63,6 +63,13 @@ test.each([
   [{ http: { url: 'https://hook.example/a', timeoutMs: 500 } }, 'http.timeoutMs cannot be deployed: it is 3000 on AWS'],
 ])('%j is refused', (action, sentence) => expect(() => deploy(action)).toThrow(sentence))
 
+test.each([
+  [{ errorAction: { log: {} } }, 'needs an errorAction of sqs'],
+  [{ errorAction: { sqs: { queueUrl: 'errors', groupId: 'all' } } }, 'errorAction: sqs.groupId cannot be deployed'],
+])('a groupId with %j is refused', (more, sentence) => {
+  expect(() => deploy({ sqs: { queueUrl: 'telemetry', groupId: 'all' } }, more)).toThrow(sentence)
+})
+
 test('a rule without an error action is refused', () => expect(() => deploy({ log: {} }, {})).toThrow('errorAction: it cannot be deployed'))
 
 test('a message group is a text, or the field of the SELECT with the same expression', () => {

@@ -70,9 +70,9 @@ test('what an action cannot do here is named, and the others of the rule stay', 
   const actions = [{ Kinesis: {} }, { Sqs: { QueueUrl: 'https://x/1/q.fifo' } }, { Sns: { TargetArn: 'arn:aws:sns:us-east-1:1:t' } }]
   const resources = { R: rule(actions, { ErrorAction: { S3: {} } }) }
   expect(missing(resources)).toEqual([
-    'rule r: errorAction: the action S3 is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
     'rule r: actions[0]: the action Kinesis is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
     "rule r: actions[1]: AWS's SQS action cannot send to a FIFO queue",
+    'rule r: errorAction: the action S3 is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
   ])
   expect(run(resources).rules.r).toMatchObject({ actions: [{ sns: { targetArn: 't' } }] })
 })
