@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks } from 'cdk-nag'
-import { invalidConfig } from '../gateway/errors.ts'
+import { GatewayError, invalidConfig } from '../gateway/errors.ts'
 import { type Resources, resourcesSchema } from '../gateway/local/resources.ts'
 import { readRules } from '../gateway/rules/load.ts'
 import type { RuleFile } from '../gateway/rules/rule-file.ts'
@@ -55,10 +55,18 @@ export function createApp(input: StackInput, outdir: string): App {
   return app
 }
 
-if (import.meta.main) {
+async function main(): Promise<number> {
   const app = createApp(await readInput(), 'cdk.out')
-  const { template } = app.synth().getStackByName('Weir') // throws where cdk-nag finds something
+  const { template } = app.synth().getStackByName('Weir') // throws where cdk-nag finds something, which it has told by then
   const problems = validateTemplate(template)
   process.stdout.write(reportOf({ template, acknowledged: acknowledgedIn(app), problems }))
-  process.exitCode = problems.length === 0 ? 0 : 1
+  return problems.length === 0 ? 0 : 1
+}
+
+if (import.meta.main) {
+  process.exitCode = await main().catch((error: unknown) => {
+    if (!(error instanceof GatewayError)) throw error
+    process.stderr.write(`synth: ${error.message}\n`)
+    return 2
+  })
 }

@@ -64,45 +64,35 @@ export function queueNamesOf({ queues }: Resources): readonly string[] {
 }
 
 /** Creates what is missing and sets what differs; running it again changes nothing. */
-export async function ensureResources(aws: Aws, { queues, topics }: Resources): Promise<void> {
+export async function ensureResources(aws: Aws, resources: Resources): Promise<void> {
+  const { queues, topics } = resources
   const arns = new Map<string, string>()
-  const ensure = async (name: string, attributes: () => Promise<Record<string, string>>): Promise<string> => {
-    const arn = arns.get(name) ?? (await createQueue(aws, name, await attributes()))
-    arns.set(name, arn)
-    return arn
+  for (const name of queueNamesOf(resources)) arns.set(name, await createQueue(aws, name, attributesOf(name, queues[name])))
+  // Now that all are there, in whatever order they name each other.
+  for (const [name, config] of Object.entries(queues)) {
+    const deadLetterTargetArn = arns.get(deadLetterQueueOf(name, config) ?? '')
+    if (deadLetterTargetArn === undefined) continue
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: config.maxReceiveCount })
+    await aws.sqs.send(new SetQueueAttributesCommand({ QueueUrl: aws.queueUrl(name), Attributes: { RedrivePolicy } }))
   }
-  // First those that nobody describes and somebody names.
-  for (const name of queueNamesOf({ queues, topics })) if (!queues[name]) await ensure(name, async () => deadLetterAttributes(name))
-  const ensureNamed = (name: string, below: readonly string[]): Promise<string> =>
-    ensure(name, async () => {
-      const config = queues[name]!
-      const deadLetter = deadLetterQueueOf(name, config)
-      // A circle of dead-letter queues ends where it began.
-      const circle = deadLetter === undefined || below.includes(deadLetter)
-      const arn = circle ? undefined : (arns.get(deadLetter) ?? (await ensureNamed(deadLetter, [...below, deadLetter])))
-      return attributesOf(name, config, arn)
-    })
-  for (const name of Object.keys(queues)) await ensureNamed(name, [name])
   for (const [name, { queues }] of Object.entries(topics)) {
     const { TopicArn } = await aws.sns.send(new CreateTopicCommand({ Name: name }))
     for (const subscription of queues) await subscribe(aws, TopicArn!, subscription)
   }
 }
 
-const fifoOf = (name: string): Record<string, string> => (name.endsWith('.fifo') ? { FifoQueue: 'true' } : {})
-
-// A dead letter keeps the age it had, so its queue must keep messages longer [AWS sqs-dead-letter-queues].
-const deadLetterAttributes = (name: string) => ({ ...fifoOf(name), MessageRetentionPeriod: '1209600' })
-
-function attributesOf(name: string, config: QueueConfig, deadLetterTargetArn: string | undefined): Record<string, string> {
-  const { visibilityTimeoutSeconds, retentionSeconds, maxReceiveCount, delaySeconds, contentBasedDeduplication } = config
+/** Without a config: a dead-letter queue that only others name. */
+function attributesOf(name: string, config: QueueConfig | undefined): Record<string, string> {
+  const fifo: Record<string, string> = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {}
+  // A dead letter keeps the age it had, so its queue must keep messages longer [AWS sqs-dead-letter-queues].
+  if (!config) return { ...fifo, MessageRetentionPeriod: '1209600' }
+  const { visibilityTimeoutSeconds, retentionSeconds, delaySeconds, contentBasedDeduplication } = config
   return {
-    ...fifoOf(name),
+    ...fifo,
     VisibilityTimeout: String(visibilityTimeoutSeconds),
     MessageRetentionPeriod: String(retentionSeconds),
     ...(delaySeconds > 0 && { DelaySeconds: String(delaySeconds) }),
     ...(contentBasedDeduplication && { ContentBasedDeduplication: 'true' }),
-    ...(deadLetterTargetArn !== undefined && { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount }) }),
   }
 }
 

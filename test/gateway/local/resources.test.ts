@@ -1,14 +1,22 @@
 // Queues, topics and subscriptions against the embedded SQS and SNS.
 import { PublishCommand } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
-import { expect, test } from 'vitest'
-import { createAws } from '../../../gateway/aws.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ensureResources, queueNamesOf, type ResourcesInput, resourcesSchema } from '../../../gateway/local/resources.ts'
-import { anSqs, receiveAll } from '../../helpers/sqs.ts'
+import { startTestAws, type TestAws } from '../../helpers/fauxqs.ts'
+import { receiveAll } from '../../helpers/sqs.ts'
 
+let sqs: TestAws
+
+beforeAll(async () => {
+  sqs = await startTestAws()
+})
+afterAll(() => sqs.stop())
+
+/** Queues of their own for each test: the SQS is shared. */
 async function ensured(input: ResourcesInput, times = 1) {
-  const { port, endpoint } = await anSqs()
-  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
+  const { aws, endpoint } = sqs
+  const port = Number(new URL(endpoint).port)
   const resources = resourcesSchema.parse(input)
   for (let i = 0; i < times; i++) await ensureResources(aws, resources)
   const attributes = async (name: string) => {
@@ -33,8 +41,8 @@ test('a queue has the dead-letter queue that is named, with what is said of it, 
 })
 
 test('queues that are each other’s dead-letter queue are made too', async () => {
-  const { attributes } = await ensured({ queues: { a: { deadLetterQueue: 'b' }, b: { deadLetterQueue: 'a' } } })
-  expect((await attributes('a')).RedrivePolicy).toContain(':b')
+  const { attributes } = await ensured({ queues: { c: { deadLetterQueue: 'd' }, d: { deadLetterQueue: 'c' } } })
+  expect((await attributes('c')).RedrivePolicy).toContain(':d')
 })
 
 test('a delay, and deduplication by content', async () => {
