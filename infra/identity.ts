@@ -66,9 +66,19 @@ export class Identity extends Construct {
       statement(['iot:CreateThing', 'iot:DescribeThing', 'iot:UpdateThing', 'iot:ListThingPrincipals'], arn('thing')),
       statement(['iot:AttachThingPrincipal', 'iot:DetachThingPrincipal'], arn('thing'), arn('cert')),
       statement(['iot:DescribeThingType'], arn('thingtype')),
+      statement(['iot:GetPolicy'], arn('policy')),
       statement(['iot:DescribeCertificate', 'iot:UpdateCertificate', 'iot:AttachPolicy', 'iot:ListAttachedPolicies'], arn('cert')),
       // These know no resources [Service Authorization Reference, AWS IoT].
-      statement(['iot:AttachPrincipalPolicy', 'iot:ListPrincipalThings', 'iot:ListPrincipalPolicies', 'iot:RegisterCertificate'], '*'),
+      statement(
+        [
+          'iot:AttachPrincipalPolicy',
+          'iot:ListPrincipalThings',
+          'iot:ListPrincipalPolicies',
+          'iot:RegisterCertificate',
+          'iot:RegisterThing',
+        ],
+        '*',
+      ),
     ]
     const role = new Role(this, 'ProvisioningRole', {
       assumedBy: new ServicePrincipal('iot.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': stack.account } } }),

@@ -1,5 +1,5 @@
 // What a person is woken for, and the one page they look at then.
-import { Duration, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
 import {
   Alarm,
   ComparisonOperator,
@@ -12,6 +12,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -47,6 +48,14 @@ export class Observability extends Construct {
       masterKey: queues.key,
       enforceSSL: true,
     })
+    // With a policy of its own, a topic no longer lets the account's services in by itself [AWS sns-access-policy-use-cases].
+    const alarms = Stack.of(this).formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    this.operations.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: { ArnLike: { 'aws:SourceArn': alarms } } }))
     const watches = [
       ...watchQueues(queues, rules, functions),
       ...rules.flatMap(watchRule),
@@ -152,7 +161,7 @@ function watchQueues({ pairs }: Queues, rules: readonly RuleFile[], functions: O
 
 function watchRule({ name }: RuleFile): readonly Watch[] {
   const wrong = new MathExpression({
-    expression: 'parse + throttled',
+    expression: 'FILL(parse, 0) + FILL(throttled, 0)',
     usingMetrics: { parse: parseErrors(name), throttled: throttled(name) },
     period,
   })

@@ -1,5 +1,5 @@
 // The queues and topics of resources.json: encrypted, over TLS only, each queue with a place for its dead letters.
-import { Duration, Stack } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSubscription, Topic } from 'aws-cdk-lib/aws-sns'
@@ -32,9 +32,7 @@ export class Queues extends Construct {
     this.pairs = Object.fromEntries(Object.entries(resources.queues).map(pairOf))
     this.key = new Key(this, 'TopicKey', { enableKeyRotation: true, description: 'Encrypts what waits in the topics' })
     // An alarm publishes as the service, and an encrypted topic asks for the key as well [AWS sns-key-management].
-    this.key.grantEncryptDecrypt(
-      new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } } }),
-    )
+    this.key.grant(new ServicePrincipal('cloudwatch.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey*')
     const topicOf = (name: string) => new Topic(this, `Topic-${name}`, { topicName: name, masterKey: this.key, enforceSSL: true })
     this.topics = Object.fromEntries(Object.keys(resources.topics).map((name) => [name, topicOf(name)]))
     for (const [name, { queues }] of Object.entries(resources.topics))

@@ -29,7 +29,7 @@ beforeAll(async () => {
   expect(stderr).toBe('')
   report = stdout
   template = JSON.parse(readFileSync(join(directory, 'cdk.out/Weir.template.json'), 'utf8'))
-}, 120_000)
+}, 240_000)
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -102,6 +102,14 @@ test('every queue is encrypted and refuses plain HTTP; every one but a dead-lett
     const letters = template.Resources[RedrivePolicy.deadLetterTargetArn['Fn::GetAtt'][0]]!.Properties as Properties
     expect(letters.MessageRetentionPeriod).toBeGreaterThan(MessageRetentionPeriod)
   }
+})
+
+test('alarms may use their topic, and its key', () => {
+  const policies = JSON.stringify([...ofType('AWS::SNS::TopicPolicy'), ...ofType('AWS::KMS::Key')])
+  expect(policies).toMatch(/"Action":"sns:Publish","Condition":\{"ArnLike".{0,300}"Principal":\{"Service":"cloudwatch.amazonaws.com"\}/)
+  expect(policies).toMatch(
+    /"Action":\["kms:Decrypt","kms:GenerateDataKey\*"\],"Effect":"Allow","Principal":\{"Service":"cloudwatch.amazonaws.com"\}/,
+  )
 })
 
 test('consumers are bounded, answer message by message, and finish before the message is shown to another', () => {
