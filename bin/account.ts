@@ -1,11 +1,12 @@
 // The whole way of every message, from the device to its consumer, as numbers that must add up.
 import type { FleetReport } from '../device-sim/fleet.ts'
+import type { Resources } from '../gateway/config.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 
 export interface Account {
   readonly ledger: ReturnType<Gateway['ledger']>
   readonly fleet: Pick<FleetReport, 'devices' | 'sent' | 'acked' | 'failed' | 'dropped' | 'seed'>
-  /** Bodies that queues and topics accepted. */
+  /** Bodies that queues accepted, copies that topics made for queues included; without what is behind a filter. */
   readonly delivered: number
   /** Of those, handled by a consumer or buried in a dead-letter queue. */
   readonly consumed: number
@@ -16,15 +17,23 @@ export interface Account {
   readonly lost: number
 }
 
-export async function account(gateway: Gateway, { devices, sent, acked, failed, dropped, seed }: FleetReport): Promise<Account> {
+export async function account(
+  gateway: Gateway,
+  { devices, sent, acked, failed, dropped, seed }: FleetReport,
+  resources: Resources,
+): Promise<Account> {
   const ledger = gateway.ledger()
   const { metrics } = gateway.observe
-  const delivered = metrics.total('action.delivered', { action: 'sqs' }) + metrics.total('action.delivered', { action: 'sns' })
+  const { copies, uncounted } = fanOut(resources)
+  const delivered = metrics.total('action.delivered', { action: 'sqs' }) + copies * metrics.total('action.delivered', { action: 'sns' })
   const stats = gateway.consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
-  const buried = stats.reduce((sum, { buried }) => sum + buried, 0)
-  const consumed = stats.reduce((sum, { handled }) => sum + handled, buried)
-  const waiting =
-    consumed >= delivered ? 0 : (await gateway.queues()).reduce((sum, { waiting = 0, inFlight = 0 }) => sum + waiting + inFlight, 0)
+  const counted = stats.filter(({ queue }) => !uncounted.has(queue))
+  const buried = counted.reduce((sum, { buried }) => sum + buried, 0)
+  const consumed = counted.reduce((sum, { handled }) => sum + handled, buried)
+  const states = consumed >= delivered ? [] : await gateway.queues()
+  const waiting = states
+    .filter(({ queue }) => !uncounted.has(queue))
+    .reduce((sum, { waiting = 0, inFlight = 0 }) => sum + waiting + inFlight, 0)
   return {
     ledger,
     fleet: { devices, sent, acked, failed, dropped, seed },
@@ -34,6 +43,18 @@ export async function account(gateway: Gateway, { devices, sent, acked, failed, 
     queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
     lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - waiting),
   }
+}
+
+/**
+ * How many copies of a published alert must arrive in queues, and which queues get a number that nobody knows beforehand: those behind
+ * a filter, and all that topics feed where one topic makes more copies than another.
+ */
+function fanOut({ topics }: Resources): { readonly copies: number; readonly uncounted: ReadonlySet<string> } {
+  const all = Object.values(topics).map(({ queues }) => queues)
+  const copies = new Set(all.map((queues) => queues.filter(({ filterPolicy }) => !filterPolicy).length))
+  const even = copies.size <= 1
+  const uncounted = all.flat().filter(({ filterPolicy }) => !even || filterPolicy)
+  return { copies: even ? ([...copies][0] ?? 0) : 0, uncounted: new Set(uncounted.map(({ queue }) => queue)) }
 }
 
 const number = (value: number) => value.toLocaleString('en-US')

@@ -4,6 +4,7 @@ import { GatewayError } from '../gateway/errors.ts'
 /** Failures that come from what was typed or configured. */
 const usage: ReadonlySet<string> = new Set([
   'CONFIG_INVALID',
+  'TEMPLATE_UNSUPPORTED',
   'RULE_INVALID',
   'SQL_INVALID',
   'PORT_IN_USE',

@@ -6,19 +6,19 @@ export interface Welcome {
   readonly ports: Ports
   readonly host: string
   readonly logFile: string
-  readonly devices: number
-  readonly everySeconds: number
-  readonly seed: number
+  /** Who sends what. */
+  readonly fleet: string
 }
 
-export function welcome({ ports, host, logFile, devices, everySeconds, seed }: Welcome): string {
+export function welcome({ ports, host, logFile, fleet }: Welcome): string {
   const rows: readonly (readonly [string, string | false | undefined])[] = [
     ['MQTT', ports.mqtt !== undefined && `mqtt://${host}:${ports.mqtt}`],
+    ['MQTT over TLS', ports.mqtts !== undefined && `mqtts://${host}:${ports.mqtts}`],
     ['MQTT over WebSocket', ports.mqttWs !== undefined && `ws://${host}:${ports.mqttWs}/mqtt`],
     ['SQS and SNS', ports.aws !== undefined && `http://127.0.0.1:${ports.aws}`],
     ['Dashboard', ports.admin !== undefined && `http://${host}:${ports.admin}/ · also /api/ledger · /metrics · /healthz`],
     ['Log', `${logFile} · read it with: weir logs --follow`],
-    ['Fleet', `${devices} freezers in 4 tenants, one reading each ${everySeconds} s, a minute of freezer life in a second · seed ${seed}`],
+    ['Fleet', fleet],
   ]
   const shown = rows.flatMap(([name, value]) => (value ? [`  ${name.padEnd(20)}${value}`] : []))
   return `weir: the river flows, Ctrl-C ends it\n\n${shown.join('\n')}\n\n`
@@ -67,8 +67,9 @@ export function alertLine(body: Uint8Array, colour: boolean): string {
   const label = colour ? '\u001b[1;31mALERT\u001b[0m' : 'ALERT'
   try {
     const { alert, tenant, site, device, temperature, door } = JSON.parse(text)
-    return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+    if (alert !== undefined) return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
   } catch {
-    return `${label}  ${text.slice(0, 200)}`
+    // Somebody else's alert, shown as it is.
   }
+  return `${label}  ${text.slice(0, 200)}`
 }

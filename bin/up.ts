@@ -2,24 +2,29 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
-import { parseScenario } from '../device-sim/scenario.ts'
+import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
 import { toCount } from '../gateway/cli/arguments.ts'
 import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from '../gateway/cli/flags.ts'
 import { createFileLog } from '../gateway/cli/log.ts'
 import { signalled } from '../gateway/cli/signals.ts'
-import { type GatewayConfigInput, parseConfig } from '../gateway/config.ts'
-import { type Gateway, startGateway } from '../gateway/gateway.ts'
+import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
 import { type Account, account, accountText } from './account.ts'
 import { createMonthlyDollars } from './monthly.ts'
 import { alertLine, createLiveLines, welcome } from './screen.ts'
+import { idleConsumer, openTemplate } from './template.ts'
 
 const examples = `
 Examples:
   $ weir up                              until Ctrl-C
   $ weir up --duration 20s --seed 7      the same readings every time
   $ weir up --devices 500 --mqtt-port 0  more of everything, on any free port
+  $ weir up --template cdk.out/Weir.template.json
+                                         rules, queues, topics and IoT policies of a CloudFormation template
+  $ weir up --template stack.json --strict --scenario fleet.json
+                                         somebody else's, with devices that speak to its rules
 
 Ctrl-C stops the fleet, delivers what is on its way, and prints the ledger. Exit code 1 means that it does not balance.`
 
@@ -28,11 +33,17 @@ interface Flags extends GatewayFlags {
   readonly duration?: number
   readonly seed: number
   readonly json?: true
+  readonly template?: string
+  readonly strict?: true
+  readonly scenario?: string
 }
+
+type Handler = NonNullable<GatewayOptions['handlers']>[string]
 
 /** Queues the demo takes from. Errors of rules stay where an operator finds them. */
 const consumed = ['telemetry', 'door-events.fifo', 'alerts']
 const readingEverySeconds = 2
+const alertsShownPerSecond = 10
 const settleTimeoutMs = 15_000
 
 export function upCommand(): Command {
@@ -41,6 +52,9 @@ export function upCommand(): Command {
     .option('--devices <n>', 'freezers in the demo fleet', toCount, 60)
     .option('--duration <duration>', 'stop by itself after this time', toDuration)
     .option('--seed <n>', 'same seed, same readings (default: drawn)', toCount, randomSeed())
+    .option('--template <file>', "run a CloudFormation template's rules, queues, topics and IoT policies instead of the demo's")
+    .option('--strict', 'end with an error where the template holds what cannot be run here')
+    .option('--scenario <file>', "the fleet of a scenario file instead of the demo's freezers")
     .option('--json', 'print the account as one JSON document on stdout; everything else goes to stderr')
   return addGatewayFlags(command).addHelpText('after', examples).action(run)
 }
@@ -50,43 +64,44 @@ async function run(flags: Flags): Promise<void> {
   const stop = new AbortController()
   const stopped = signalled().then(() => stop.abort())
 
-  const config = parseConfig(withFlags(demoConfig(), flags), 'flags')
+  const scenario = await fleetScenario(flags)
+  const given = parseConfig(withFlags({}, flags), 'flags')
+  const template =
+    flags.template === undefined ? undefined : await openTemplate(flags.template, { given, scenario, strict: flags.strict === true })
+  if (template) out.write(template.text)
+  const config = parseConfig(withFlags(template?.config ?? demoConfig(), flags), 'flags')
   const logFile = join(config.dataDir, 'weir.log')
   const log = createFileLog(logFile, config.log.level)
   const colour = out.isTTY ?? false
-  const alerts = { count: 0 }
-  const gateway = await startGateway({
-    config,
-    log,
-    monthlyDollars: createMonthlyDollars(),
-    handlers: {
-      telemetry: async () => {},
-      'door-events.fifo': async () => {},
-      alerts: async ({ body }) => {
-        alerts.count++
-        out.write(`${alertLine(body, colour)}\n`)
-      },
-    },
-  })
+  const alerts = { count: 0, shown: 0 }
+  const resources = template?.reached ?? resourcesOf(config)
+  const alerted = new Set(Object.values(resources.topics).flatMap(({ queues }) => queues.map(({ queue }) => queue)))
+  const onAlert: Handler = async ({ body }) => {
+    alerts.count++
+    if (alerts.shown++ < alertsShownPerSecond) out.write(`${alertLine(body, colour)}\n`)
+  }
+  const handlers = Object.fromEntries(config.consumers.map(({ queue }) => [queue, alerted.has(queue) ? onAlert : async () => {}]))
+  const gateway = await startGateway({ config, log, handlers, monthlyDollars: createMonthlyDollars() })
 
   out.write(
     welcome({
       ports: gateway.ports,
       host: config.host,
       logFile,
-      devices: flags.devices,
-      everySeconds: readingEverySeconds,
-      seed: flags.seed,
+      fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
   )
-  const { fleet, fleetReport } = startFleet(flags, gateway, stop.signal)
+  const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, stop.signal)
   const lines = createLiveLines(out)
-  const stopLines = clock.every(1_000, () => lines.write({ gateway, fleet: fleet(), alerts: alerts.count }))
+  const stopLines = clock.every(1_000, () => {
+    alerts.shown = 0
+    lines.write({ gateway, fleet: fleet(), alerts: alerts.count })
+  })
   const report = await Promise.race([fleetReport, stopped.then(() => fleetReport)])
   stopLines()
 
   out.write('\nstopping: waiting for what is on its way …\n')
-  const result = await settle(gateway, report)
+  const result = await settle(gateway, report, resources)
   await gateway.stop()
   out.write(accountText(result, colour))
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
@@ -94,40 +109,44 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function demoConfig(): GatewayConfigInput {
-  // Short polls: with the embedded SQS, an abandoned long one would hide a message for its visibility timeout.
-  const consumer = (queue: string) => ({ queue, handler: { kind: 'log' as const }, wait: '1s' })
-  const [telemetry, ...others] = consumed.map(consumer)
+  const [telemetry, ...others] = consumed.map(idleConsumer)
   // One tenant's excess waits aside, so that the quiet ones are found behind it.
   return { consumers: [{ ...telemetry!, sideline: { queue: 'telemetry-overflow' } }, ...others] }
 }
 
-function startFleet({ devices, duration, seed }: Flags, gateway: Gateway, signal: AbortSignal) {
+async function fleetScenario({ devices, duration, seed, scenario: file }: Flags): Promise<Scenario> {
+  const length = duration === undefined ? {} : { duration: `${duration}ms` }
+  if (file !== undefined) return parseScenario({ seed, startAt: 'now', ...(await readScenario(file)), ...length }, file)
+  // A minute of freezer life in a second, so that a door left open becomes an alert while one watches.
+  const freezers = {
+    model: 'freezer',
+    interval: `${readingEverySeconds}s`,
+    params: { timeLapse: 60, leftOpenChance: 0.05 },
+    commands: 'cmd/coldchain/{tenant}/{site}/{device}/+/req/+',
+  }
+  return parseScenario({ devices, seed, startAt: 'now', ...length, populations: [freezers] })
+}
+
+function demoText({ devices, seed }: Flags): string {
+  return `${devices} freezers in 4 tenants, one reading each ${readingEverySeconds} s, a minute of freezer life in a second · seed ${seed}`
+}
+
+function startFleet(scenario: Scenario, gateway: Gateway, certs: string | undefined, signal: AbortSignal) {
   let latest: FleetProgress | undefined
-  const scenario = parseScenario({
-    devices,
-    seed,
-    startAt: 'now',
-    target: `mqtt://127.0.0.1:${gateway.ports.mqtt}`,
-    ...(duration === undefined ? {} : { duration: `${duration}ms` }),
-    // A minute of freezer life in a second, so that a door left open becomes an alert while one watches.
-    populations: [
-      {
-        model: 'freezer',
-        interval: `${readingEverySeconds}s`,
-        params: { timeLapse: 60, leftOpenChance: 0.05 },
-        commands: 'cmd/coldchain/{tenant}/{site}/{device}/+/req/+',
-      },
-    ],
-  })
-  const fleetReport = runFleet(scenario, { signal, onProgress: (progress) => (latest = progress) })
+  const { mqtt, mqtts } = gateway.ports
+  const door =
+    certs === undefined
+      ? ({ protocol: 'mqtt', target: `mqtt://127.0.0.1:${mqtt}` } as const)
+      : ({ protocol: 'mqtts', target: `mqtts://127.0.0.1:${mqtts}`, certs } as const)
+  const fleetReport = runFleet({ ...scenario, ...door }, { signal, onProgress: (progress) => (latest = progress) })
   return { fleet: () => latest, fleetReport }
 }
 
 /** Waits until every delivered message was consumed, for as long as that can reasonably take. */
-async function settle(gateway: Gateway, report: FleetReport): Promise<Account> {
+async function settle(gateway: Gateway, report: FleetReport, resources: Resources): Promise<Account> {
   const until = clock.monotonic() + settleTimeoutMs
   for (;;) {
-    const result = await account(gateway, report)
+    const result = await account(gateway, report, resources)
     const settled = result.ledger.queued === 0 && result.consumed >= result.delivered
     if (settled || clock.monotonic() > until) return result
     await clock.sleep(100)

@@ -1,7 +1,7 @@
 // A certificate authority for one laptop: a root, a server certificate and a certificate for each device, with the IoT policy they need.
 import { createHash, webcrypto } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Device } from './device.ts'
 import type { DriverOptions } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
@@ -48,10 +48,13 @@ const dayMs = 86_400_000
  *     out/devices/<id>.pem .key    one for each device, common name = id
  *     out/policy.json              an AWS IoT policy that keeps each device to its own topics
  *     out/things.json              the registry a gateway reads: each thing, its tenant, its certificate id and its policy
+ *
+ * `policies` are other documents, by name, to attach instead of that policy.
  */
 export async function mintCertificates(
   devices: readonly Pick<Device, 'id' | 'tenant' | 'site'>[],
   options: MintOptions,
+  policies?: Readonly<Record<string, string>>,
 ): Promise<readonly Thing[]> {
   const { out, hosts } = options
   await mkdir(join(out, 'devices'), { recursive: true })
@@ -72,8 +75,9 @@ export async function mintCertificates(
   const things: Thing[] = []
   // A few at a time: keys are made in the thread pool, and a thousand open files would be too many.
   for (let i = 0; i < devices.length; i += atOnce) things.push(...(await Promise.all(devices.slice(i, i + atOnce).map(mint))))
-  await writeFile(join(out, 'things.json'), `${JSON.stringify(registryOf(things), undefined, 2)}\n`)
-  await writeFile(join(out, 'policy.json'), `${JSON.stringify(policyFor(options), undefined, 2)}\n`)
+  const known = Object.entries(policies ?? { device: join(out, 'policy.json') }).map(([name, path]) => [name, relative(out, path)])
+  await writeFile(join(out, 'things.json'), `${JSON.stringify(registryOf(things, Object.fromEntries(known)), undefined, 2)}\n`)
+  if (!policies) await writeFile(join(out, 'policy.json'), `${JSON.stringify(policyFor(options), undefined, 2)}\n`)
   return things
 }
 
@@ -154,15 +158,15 @@ async function createAuthority({ now, days }: MintOptions) {
   }
 }
 
-function registryOf(things: readonly Thing[]): object {
+function registryOf(things: readonly Thing[], policies: Readonly<Record<string, string>>): object {
   return {
-    policies: { device: 'policy.json' },
+    policies,
     things: things.map(({ thingName, attributes, certificateId }) => ({
       thingName,
       attributes,
       tenant: attributes.tenant,
       principals: [certificateId],
-      policies: ['device'],
+      policies: Object.keys(policies),
     })),
   }
 }

@@ -41,6 +41,8 @@ export interface AwsOptions {
   /** Milliseconds until one call is given up. Long polls add their own wait. */
   readonly requestTimeoutMs?: number
   readonly maxSockets?: number
+  /** A queue's URL says where to call, even in another Region; false: the SDK's endpoint does, AWS_ENDPOINT_URL_SQS included. */
+  readonly queueUrlAsEndpoint?: boolean
 }
 
 /**
@@ -73,7 +75,8 @@ function lean<C extends SQSClient | SNSClient>(client: C): C {
   return client
 }
 
-export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64 }: AwsOptions): Aws {
+export function createAws(options: AwsOptions): Aws {
+  const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, queueUrlAsEndpoint = endpoint === undefined } = options
   const agent = { keepAlive: true, maxSockets }
   const agents = { httpAgent: new HttpAgent(agent), httpsAgent: new HttpsAgent(agent) }
   const handler = (requestTimeout: number) =>
@@ -88,7 +91,7 @@ export function createAws({ endpoint, region, accountId, requestTimeoutMs = 30_0
   // Retries are made in one place only, by the caller, who knows the budget.
   const config = { region, maxAttempts: 1, cacheMiddleware: true }
   // TCP and TLS have checksums of their own, and hashing every body again is a tenth of what a call costs.
-  const sqsConfig = { ...config, ...local('sqs'), md5: false as const, useQueueUrlAsEndpoint: endpoint === undefined }
+  const sqsConfig = { ...config, ...local('sqs'), md5: false as const, useQueueUrlAsEndpoint: queueUrlAsEndpoint }
   const sqs = lean(new SQSClient({ ...sqsConfig, requestHandler: handler(requestTimeoutMs) }))
   const sqsSender = addShortcut(lean(new SQSClient({ ...sqsConfig, requestHandler: brief })))
   const sns = lean(new SNSClient({ ...config, ...local('sns'), requestHandler: brief }))

@@ -69,6 +69,7 @@ export const configSchema = z.strictObject({
     .describe('the log'),
 })
 
+export type { Resources }
 export type GatewayConfig = z.infer<typeof configSchema>
 /** What a person may leave out. */
 export type GatewayConfigInput = z.input<typeof configSchema>

@@ -10,6 +10,7 @@ export interface ErrorKind {
 
 export const codes = {
   CONFIG_INVALID: { retryable: false, status: 500, means: 'the configuration does not fit its schema' },
+  TEMPLATE_UNSUPPORTED: { retryable: false, status: 500, means: 'a CloudFormation template holds what cannot be run here' },
   RULE_INVALID: { retryable: false, status: 500, means: 'a rule file cannot be used as it is' },
   SQL_INVALID: { retryable: false, status: 400, means: 'an SQL statement does not parse or names something unknown' },
   PORT_IN_USE: { retryable: false, status: 500, means: 'another program listens on the port' },

@@ -9,7 +9,7 @@ import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
-import { type Aws, createAws, deadLetterNameOf } from './aws.ts'
+import { type Aws, createAws } from './aws.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { createEmbeddedBroker } from './broker/embedded.ts'
 import { createCommands } from './commands/commands.ts'
@@ -31,7 +31,7 @@ import { createServer } from './listen/server.ts'
 import { loadTls } from './listen/tls.ts'
 import { createWebSocketDoor } from './listen/websocket.ts'
 import { startLocal } from './local/local.ts'
-import { ensureResources, type Resources } from './local/resources.ts'
+import { ensureResources, queueNamesOf, type Resources } from './local/resources.ts'
 import { createIds } from './message.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
@@ -284,14 +284,12 @@ async function prepareResources(aws: Aws, resources: Resources, target: string, 
 }
 
 /** Every queue of the configuration and its dead-letter queue, looked at when somebody asks: polling costs money on AWS. */
-function watchQueues(aws: Aws, { queues }: Resources, consumers: readonly Consumer[]): () => Promise<readonly QueueState[]> {
-  const backlogs = Object.keys(queues)
-    .flatMap((name) => [name, deadLetterNameOf(name)])
-    .map((name) => {
-      const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
-      const consumer = consumers.find((consumer) => consumer.queue === name)
-      return { name, backlog: createBacklog({ queue, clock, ...(consumer ? { stats: consumer.stats } : {}) }) }
-    })
+function watchQueues(aws: Aws, resources: Resources, consumers: readonly Consumer[]): () => Promise<readonly QueueState[]> {
+  const backlogs = queueNamesOf(resources).map((name) => {
+    const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
+    const consumer = consumers.find((consumer) => consumer.queue === name)
+    return { name, backlog: createBacklog({ queue, clock, ...(consumer ? { stats: consumer.stats } : {}) }) }
+  })
   const look = async ({ name, backlog }: (typeof backlogs)[number]): Promise<QueueState> => {
     const asked = await backlog.sample().then(
       () => true,

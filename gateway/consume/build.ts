@@ -1,14 +1,12 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
-import { packAttribute, unpack } from '../../lib/pack.ts'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer } from './consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
-import { PermanentFailure } from './failure.ts'
 import { bindHandler } from './handlers/index.ts'
-import type { Part } from './handling.ts'
-import type { Handler, Item } from './queue.ts'
+import { partsOf } from './parts.ts'
+import type { Handler } from './queue.ts'
 import { createSqsQueue } from './sqs-queue.ts'
 
 export interface BuildDeps {
@@ -49,17 +47,6 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
       await consumer.stop()
       await handler.stop?.()
     },
-  }
-}
-
-/** The readings the gateway packed into one message. */
-function partsOf({ attributes, body }: Item): readonly Part[] | undefined {
-  const { [packAttribute]: packed, ...own } = attributes
-  if (packed === undefined) return undefined
-  try {
-    return unpack(body).map((reading) => ({ ...reading, attributes: own }))
-  } catch (cause) {
-    throw new PermanentFailure('the message is marked as a pack and is none', { cause })
   }
 }
 

@@ -5,16 +5,10 @@ import { isPermanentFailure, isStopping } from './failure.ts'
 import type { Held } from './in-hand.ts'
 import type { Limiter } from './limiter.ts'
 import type { Pace } from './pace.ts'
+import type { Part } from './parts.ts'
 import type { Handler, Item } from './queue.ts'
 import type { Settling } from './settling.ts'
 import type { Tally } from './tally.ts'
-
-/** One part of a packed message; what it does not say is the message's. */
-export interface Part {
-  readonly key: string
-  readonly body: Uint8Array
-  readonly attributes?: Item['attributes']
-}
 
 export interface Handling {
   /** Undefined: nothing is left to do but to remove it. Else what stands in the way. */

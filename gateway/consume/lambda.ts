@@ -1,6 +1,7 @@
 // The same handler behind an SQS event source in AWS Lambda, with partial batch responses.
 import type { Clock } from '../../lib/clock.ts'
 import { deadReason, isPermanentFailure } from './failure.ts'
+import { type Part, partsOf } from './parts.ts'
 import type { Handler, Item } from './queue.ts'
 
 /** One record of an SQS event [AWS lambda with-sqs]. */
@@ -26,6 +27,8 @@ export interface LambdaOptions {
   readonly clock: Pick<Clock, 'deadline'>
   /** Sends a copy to the dead-letter queue; what it took counts as done. Absent: SQS moves it after its last receive. */
   readonly bury?: (item: Item, reason: string) => Promise<void>
+  /** Sends a reading of a pack that failed as a message of its own. Absent: the whole pack comes again, and what was done is done twice. */
+  readonly resend?: (item: Item) => Promise<void>
   /** How long before the end of the function's time its handlers are aborted. */
   readonly marginMs?: number
 }
@@ -33,18 +36,44 @@ export interface LambdaOptions {
 /**
  * Never throws: the poller takes an exception for distress and slows every tenant down.
  * FIFO: groups in parallel, serial inside; after a failure the rest of its group is reported too, untouched.
+ * The handler is called for each reading of a pack, one after another, as the consumer does.
  */
-export function createLambdaHandler({ handler, clock, bury, marginMs = 1_000 }: LambdaOptions) {
+export function createLambdaHandler({ handler, clock, bury, resend, marginMs = 1_000 }: LambdaOptions) {
+  const handle = async (item: Item, signal: AbortSignal) => {
+    await Promise.race([handler(item, signal), aborted(signal)])
+  }
+
+  /** true: somebody else has it now. */
+  const passOn = async (item: Item, error: unknown, onward?: (item: Item) => Promise<void>): Promise<boolean> => {
+    const burial = bury && isPermanentFailure(error) && (() => bury(item, deadReason('HANDLER_REFUSED', error.reason)))
+    const pass = burial || (onward && (() => onward(item)))
+    if (!pass) return false
+    return pass().then(
+      () => true,
+      () => false,
+    )
+  }
+
+  const settleParts = async (item: Item, parts: readonly Part[], signal: AbortSignal): Promise<boolean> => {
+    let settled = true
+    for (const part of parts) {
+      if (signal.aborted) return false
+      const reading = { ...item, ...part }
+      await handle(reading, signal).catch(async (error: unknown) => {
+        settled = !signal.aborted && (await passOn(reading, error, resend)) && settled
+      })
+    }
+    return settled
+  }
+
   const settle = async (item: Item, signal: AbortSignal): Promise<boolean> => {
     try {
-      await Promise.race([handler(item, signal), aborted(signal)])
+      const parts = partsOf(item)
+      if (parts) return await settleParts(item, parts, signal)
+      await handle(item, signal)
       return true
     } catch (error) {
-      if (!bury || !isPermanentFailure(error)) return false
-      return bury(item, deadReason('HANDLER_REFUSED', error.reason)).then(
-        () => true,
-        () => false,
-      )
+      return passOn(item, error)
     }
   }
 
@@ -75,7 +104,7 @@ function toItem({ messageId, body, attributes: system, messageAttributes }: SqsR
     body: Buffer.from(body),
     group: system.MessageGroupId ?? attributes.tenant ?? '',
     key: attributes.messageId ?? system.MessageDeduplicationId ?? messageId,
-    receives: Number(system.ApproximateReceiveCount ?? 1),
+    receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes.tries ?? 0),
     sentAt: Number(attributes.sentAt ?? system.SentTimestamp ?? 0),
     attributes,
   }

@@ -1,6 +1,6 @@
 // The admin port: the dashboard, health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { addPage } from './page.ts'
+import { addPage } from './assets.ts'
 import { addRiver, type RiverSources } from './river.ts'
 
 export interface AdminSources {

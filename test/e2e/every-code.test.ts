@@ -178,6 +178,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
   },
   CONFIG_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
   RULE_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
+  TEMPLATE_UNSUPPORTED: { because: inProcess, test: 'test/e2e/template.test.ts' },
   SQL_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
   PORT_IN_USE: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
   LOCAL_FAILED: { because: inProcess, test: 'test/gateway/local/local.test.ts' },

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { PermanentFailure } from '../../../gateway/consume/failure.ts'
 import { createLambdaHandler, type SqsRecord } from '../../../gateway/consume/lambda.ts'
 import type { Handler } from '../../../gateway/consume/queue.ts'
+import { pack, packAttribute } from '../../../lib/pack.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 
 const context = { getRemainingTimeInMillis: () => 30_000 }
@@ -54,4 +55,80 @@ test('what is not done in time is reported, never thrown', async () => {
   const answer = lambda({ Records: [record('1'), record('2')] }, context)
   await clock.advance(29_000)
   expect(await answer).toEqual(failed('2'))
+})
+
+const reading = (key: string) => ({ key, body: `"${key}"`, bytes: key.length + 2 })
+const packed = (...keys: readonly string[]): SqsRecord => ({
+  ...record('pack'),
+  body: pack(keys.map(reading)),
+  messageAttributes: { [packAttribute]: { stringValue: String(keys.length) }, tenant: { stringValue: 'acme' } },
+})
+
+test('a pack: the handler is called for each reading, with its own key and the tenant of all', async () => {
+  const seen: unknown[] = []
+  const handler: Handler = async ({ key, group, body, attributes }) =>
+    void seen.push([key, group, Buffer.from(body).toString(), attributes])
+  expect(await createLambdaHandler({ handler, clock: createManualClock() })({ Records: [packed('a', 'b')] }, context)).toEqual(failed())
+  expect(seen).toEqual([
+    ['a', 'acme', '"a"', { tenant: 'acme' }],
+    ['b', 'acme', '"b"', { tenant: 'acme' }],
+  ])
+})
+
+describe('a reading of a pack that fails', () => {
+  const fails =
+    (error: Error): Handler =>
+    async ({ key }) => {
+      if (key === 'b') throw error
+    }
+  const keys: string[] = []
+  const keep = async ({ key }: { readonly key: string }) => void keys.push(key)
+  const answer = async (options: Omit<Parameters<typeof createLambdaHandler>[0], 'clock'>) => {
+    keys.length = 0
+    return createLambdaHandler({ ...options, clock: createManualClock() })({ Records: [packed('a', 'b', 'c')] }, context)
+  }
+
+  test('is sent again alone', async () => {
+    expect(await answer({ handler: fails(new Error('not now')), resend: keep })).toEqual(failed())
+    expect(keys).toEqual(['b'])
+  })
+
+  test('is buried alone where it never can succeed', async () => {
+    expect(await answer({ handler: fails(new PermanentFailure('no')), bury: keep })).toEqual(failed())
+    expect(keys).toEqual(['b'])
+  })
+
+  test('brings the whole pack again where it cannot be sent, and the others are done all the same', async () => {
+    const seen: string[] = []
+    const handler: Handler = async (item, signal) => {
+      seen.push(item.key)
+      await fails(new Error('not now'))(item, signal)
+    }
+    expect(await answer({ handler })).toEqual(failed('pack'))
+    const away = async () => Promise.reject(new Error('away'))
+    expect(await answer({ handler, resend: away })).toEqual(failed('pack'))
+    expect(seen).toEqual(['a', 'b', 'c', 'a', 'b', 'c'])
+  })
+
+  test('a message that is marked as a pack and is none is buried', async () => {
+    const reasons: string[] = []
+    const bury = async (_: unknown, reason: string) => void reasons.push(reason)
+    const Records = [{ ...packed('a'), body: 'no pack' }]
+    const lambda = createLambdaHandler({ handler: failing(), clock: createManualClock(), bury })
+    expect(await lambda({ Records }, context)).toEqual(failed())
+    expect(reasons).toEqual(['HANDLER_REFUSED: the message is marked as a pack and is none'])
+  })
+})
+
+test('time runs out in the middle of a pack: it comes again as a whole, and nothing of it is sent twice', async () => {
+  const clock = createManualClock()
+  const resent: string[] = []
+  const handler: Handler = ({ key }) => (key === 'a' ? Promise.resolve() : new Promise(() => {}))
+  const answer = createLambdaHandler({ handler, clock, resend: async ({ key }) => void resent.push(key) })(
+    { Records: [packed('a', 'b')] },
+    context,
+  )
+  await clock.advance(29_000)
+  expect(await answer).toEqual(failed('pack'))
+  expect(resent).toEqual([])
 })

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { fastify } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
-import { addPage } from '../../../gateway/dashboard/page.ts'
+import { addPage } from '../../../gateway/dashboard/assets.ts'
 import { addRiver, type Rates } from '../../../gateway/dashboard/river.ts'
 import { createObserve } from '../../../gateway/observe/observe.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
