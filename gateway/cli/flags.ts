@@ -16,6 +16,13 @@ export interface GatewayFlags {
   readonly websocketsPort?: Port
   readonly certs?: string
   readonly adminPort?: Port
+  readonly broker?: string
+  readonly brokerFilter?: string[]
+  readonly brokerGroup?: string
+  readonly brokerConnections?: number
+  readonly brokerCa?: string
+  readonly brokerCert?: string
+  readonly brokerKey?: string
   readonly awsEndpoint?: string
   readonly awsPort?: number
   readonly dataDir?: string
@@ -26,9 +33,9 @@ export interface GatewayFlags {
 export function addGatewayFlags(command: Command): Command {
   return command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
-    .option('--mqtt-port <port>', 'MQTT (default: 1883; 0 = any free, off = none)', toPort)
+    .option('--mqtt-port <port>', 'MQTT (default: 1883, off with --broker; 0 = any free, off = none)', toPort)
     .option('--mqtts-port <port>', 'MQTT over TLS (default: 8883 with --certs, else off)', toPort)
-    .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083)', toPort)
+    .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083, off with --broker)', toPort)
     .option('--mqtt-wss-port <port>', 'the same over TLS (default: 8084 with --certs, else off)', toPort)
     .option('--http-port <port>', 'HTTP, POST /topics/<topic>?qos= (default: 8081)', toPort)
     .option('--https-port <port>', 'the same over TLS (default: 8443 with --certs, else off)', toPort)
@@ -36,6 +43,13 @@ export function addGatewayFlags(command: Command): Command {
     .option('--websockets-port <port>', 'the same over TLS (default: off)', toPort)
     .option('--certs <dir>', 'a folder that `weir certs mint` wrote: opens the TLS doors to the devices in it')
     .option('--admin-port <port>', 'admin HTTP: health, metrics, ledger (default: 8080)', toPort)
+    .option('--broker <url>', 'consume from this broker, mqtt(s)://[user@]host:port, instead of the embedded one')
+    .option('--broker-filter <filter...>', 'topic filters to subscribe to there (default: #)')
+    .option('--broker-group <name>', 'share its messages with all gateways that name this group')
+    .option('--broker-connections <n>', 'connections to it (default: 1); more need a group', toCount)
+    .option('--broker-ca <file>', "certificates that sign the broker's")
+    .option('--broker-cert <file>', 'client certificate')
+    .option('--broker-key <file>', 'its private key')
     .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
     .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
     .option('--data-dir <dir>', 'spool, log and persisted queues (default: .weir)')
@@ -54,12 +68,27 @@ export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): Gatewa
   return {
     ...file,
     ...given({ host, dataDir, certs }),
+    ...given({ broker: brokerOf(file.broker, flags) }),
     listen: { ...file.listen, ...given(ports) },
     aws: { ...file.aws, ...given({ endpoint: awsEndpoint }) },
     local: { ...file.local, ...given({ port: awsPort }) },
     rules: { ...file.rules, ...given({ dir: rules }) },
     log: { ...file.log, ...given({ level: logLevel }) },
   }
+}
+
+/** Flags of a broker fill in or override what the file says of it; a URL makes it one of kind `upstream`. */
+function brokerOf(file: GatewayConfigInput['broker'], flags: GatewayFlags): GatewayConfigInput['broker'] {
+  const { broker, brokerFilter: filters, brokerGroup: group, brokerConnections: connections } = flags
+  const tls = given({ ca: flags.brokerCa, cert: flags.brokerCert, key: flags.brokerKey })
+  const more = given({ filters, group, connections })
+  if (broker === undefined && Object.keys({ ...tls, ...more }).length === 0) return file
+  const known = file?.kind === 'upstream' ? file : undefined
+  const secure = Object.keys(tls).length > 0 ? { tls: { ...known?.tls, ...tls } } : {}
+  // What is missing or does not fit is told by the schema.
+  if (broker === undefined)
+    return { kind: 'upstream', ...file, ...more, ...(file?.kind === 'iot-core' ? tls : secure) } as GatewayConfigInput['broker']
+  return { ...known, kind: 'upstream', url: broker, ...more, ...secure }
 }
 
 export function toDuration(text: string): number {
@@ -70,6 +99,12 @@ export function toDuration(text: string): number {
 
 function toPort(text: string): Port {
   return text === 'off' ? 'off' : toPortNumber(text)
+}
+
+function toCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('write a whole number, 1 or more')
+  return count
 }
 
 function toPortNumber(text: string): number {

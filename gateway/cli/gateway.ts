@@ -12,6 +12,8 @@ Examples:
   $ weir gateway                                        the cold chain demo's rules, on the default ports
   $ weir gateway --config gateway.json --mqtt-port 1884
   $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
+  $ weir gateway --broker mqtts://broker.example:8883 --broker-group weir
+                                                        consume from a broker you have, shared with other gateways
   $ weir gateway | weir logs --level warn               read the log
 
 The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the ports.
