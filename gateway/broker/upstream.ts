@@ -126,8 +126,10 @@ function takeMessages(client: MqttClient, maxInFlight: number, receive: DialOpti
   const acknowledge = (packetId: number) => {
     if (due.push(packetId) === 1) process.nextTick(flush)
     open--
-    resume?.()
+    // It may bring the next message at once, which may have to wait again.
+    const goOn = resume
     resume = undefined
+    goOn?.()
   }
   client.handleMessage = (packet, next) => {
     const { qos, messageId = 0 } = packet

@@ -10,7 +10,7 @@ export const hasMosquitto = hasProgram('mosquitto')
 
 export interface Mosquitto {
   readonly port: number
-  /** Lines of its log so far: `level type connection …`. */
+  /** Its log so far: errors, warnings and notices.. */
   readonly log: string
   /** Ends with SIGTERM, which saves sessions and messages, and starts again on the same port. */
   restart(): Promise<void>
@@ -36,7 +36,7 @@ export async function aMosquitto({ certs, config = [] }: MosquittoOptions = {}):
   const lines = [
     ...[`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence true', `persistence_location ${dir}/store/`],
     // What a broker of telemetry needs: by default 1,000 messages wait for a session that is away, and the rest is dropped.
-    ...['max_queued_messages 0', 'max_queued_bytes 0', 'log_type all', 'log_dest stderr'],
+    ...['max_queued_messages 0', 'max_queued_bytes 0', 'log_type error', 'log_type warning', 'log_type notice', 'log_dest stderr'],
     ...(process.getuid?.() === 0 ? ['user root'] : []),
     ...[...tls, ...config],
   ]
