@@ -37,8 +37,10 @@ async function run(flags: Flags): Promise<void> {
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
+  // Listened for from the start: whoever reads gateway.ready may answer it with a signal at once.
+  const asked = signalled()
   const gateway = await startGateway({ config, directory, log })
-  await signalled()
+  await asked
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
 }
