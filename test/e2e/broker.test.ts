@@ -1,11 +1,12 @@
 // `weir gateway` with its own broker and with somebody else's, as a program.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { aMosquitto, hasMosquitto } from '../helpers/mosquitto.ts'
 import { aDevice } from '../helpers/mqtt-client.ts'
 import { aDirectory, aGatewayProcess, ask, askUntil, startWeir } from '../helpers/program.ts'
 import { anSqs, receiveAll } from '../helpers/sqs.ts'
+import { mintForTest } from '../helpers/test-certificates.ts'
 
 const topic = 'dt/coldchain/acme/site-1/f-1/telemetry'
 
@@ -82,5 +83,26 @@ test.skipIf(!hasMosquitto)(
     const bodies = (await receiveAll(sqs.port, 'telemetry')).map(({ body }) => JSON.parse(body))
     expect(bodies.map(({ text }) => text)).toEqual(['one', 'two', 'three'])
     expect(bodies[0]).toMatchObject({ tenant: 'acme' })
+  },
+)
+
+test.skipIf(!hasMosquitto)(
+  `as a client of AWS IoT Core it is loaded, consumes, and ends when it is told to${hasMosquitto ? '' : ' (skipped: mosquitto is not installed)'}`,
+  async () => {
+    const { folder: certs } = await mintForTest(['gateway'])
+    const [mosquitto, sqs, dir] = [await aMosquitto({ certs }), await anSqs(), aDirectory()]
+    const pair = { cert: `${certs}/devices/gateway.pem`, key: `${certs}/devices/gateway.key` }
+    const broker = { kind: 'iot-core', endpoint: 'localhost', port: mosquitto.port, filters: ['dt/#'], ca: `${certs}/ca.pem`, ...pair }
+    writeFileSync(join(dir, 'gateway.json'), JSON.stringify({ broker, dataDir: join(dir, 'data') }))
+    const aws = ['--aws-endpoint', `http://127.0.0.1:${sqs.port}`]
+    const gateway = startWeir(['gateway', '--config', join(dir, 'gateway.json'), ...doors, ...aws])
+    const { ports } = JSON.parse(await gateway.line('gateway.ready'))
+    const [ca, cert, key] = [`${certs}/ca.pem`, pair.cert, pair.key].map((path) => readFileSync(path))
+    const device = await aDevice(mosquitto.port, { clientId: 'f-1', protocol: 'mqtts', ca: ca!, cert: cert!, key: key! })
+    await device.publishAsync(topic, JSON.stringify({ text: 'one' }), { qos: 1 })
+    await device.endAsync()
+    await askUntil(ports.admin, '/api/ledger', ({ delivered }) => delivered === 1)
+    gateway.child.kill('SIGTERM')
+    expect((await gateway.finished).code).toBe(0)
   },
 )
