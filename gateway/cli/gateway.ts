@@ -43,4 +43,6 @@ async function run(flags: Flags): Promise<void> {
   await asked
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
+  // A client of AWS's SDK keeps the event loop alive after it was closed.
+  if (config.broker.kind === 'iot-core') process.stdout.write('', () => process.exit())
 }
