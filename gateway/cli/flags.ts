@@ -33,9 +33,9 @@ export interface GatewayFlags {
 export function addGatewayFlags(command: Command): Command {
   return command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
-    .option('--mqtt-port <port>', 'MQTT (default: 1883, off with --broker; 0 = any free, off = none)', toPort)
+    .option('--mqtt-port <port>', 'MQTT (default: 1883; 0 = any free, off = none)', toPort)
     .option('--mqtts-port <port>', 'MQTT over TLS (default: 8883 with --certs, else off)', toPort)
-    .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083, off with --broker)', toPort)
+    .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083)', toPort)
     .option('--mqtt-wss-port <port>', 'the same over TLS (default: 8084 with --certs, else off)', toPort)
     .option('--http-port <port>', 'HTTP, POST /topics/<topic>?qos= (default: 8081)', toPort)
     .option('--https-port <port>', 'the same over TLS (default: 8443 with --certs, else off)', toPort)
@@ -43,6 +43,16 @@ export function addGatewayFlags(command: Command): Command {
     .option('--websockets-port <port>', 'the same over TLS (default: off)', toPort)
     .option('--certs <dir>', 'a folder that `weir certs mint` wrote: opens the TLS doors to the devices in it')
     .option('--admin-port <port>', 'admin HTTP: health, metrics, ledger (default: 8080)', toPort)
+    .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
+    .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
+    .option('--data-dir <dir>', 'spool, log and persisted queues (default: .weir)')
+    .option('--rules <dir>', 'directory of rule files (default: the cold chain demo)')
+    .addOption(new Option('--log-level <level>', 'least important level written').choices(['debug', 'info', 'warn', 'error', 'silent']))
+}
+
+/** For a gateway without a fleet of its own, which would connect to the embedded broker. */
+export function addBrokerFlags(command: Command): Command {
+  return command
     .option('--broker <url>', 'consume from this broker, mqtt(s)://[user@]host:port, instead of the embedded one')
     .option('--broker-filter <filter...>', 'topic filters to subscribe to there (default: #)')
     .option('--broker-group <name>', 'share its messages with all gateways that name this group')
@@ -50,11 +60,6 @@ export function addGatewayFlags(command: Command): Command {
     .option('--broker-ca <file>', "certificates that sign the broker's")
     .option('--broker-cert <file>', 'client certificate')
     .option('--broker-key <file>', 'its private key')
-    .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
-    .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
-    .option('--data-dir <dir>', 'spool, log and persisted queues (default: .weir)')
-    .option('--rules <dir>', 'directory of rule files (default: the cold chain demo)')
-    .addOption(new Option('--log-level <level>', 'least important level written').choices(['debug', 'info', 'warn', 'error', 'silent']))
 }
 
 /** The config file's values with the flags on top. */

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
-import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
+import { addBrokerFlags, addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
 
@@ -29,7 +29,7 @@ export function gatewayCommand(): Command {
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
     .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
-  return addGatewayFlags(command).addHelpText('after', examples).action(run)
+  return addBrokerFlags(addGatewayFlags(command)).addHelpText('after', examples).action(run)
 }
 
 async function run(flags: Flags): Promise<void> {
