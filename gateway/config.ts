@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { parseAs } from '../lib/problems.ts'
 import { accessSchema } from './access/access.ts'
 import { awsSchema } from './aws.ts'
+import { brokerSchema } from './broker/config.ts'
 import { commandsSchema } from './commands/commands.ts'
 import { consumerSchema } from './consume/consumer-config.ts'
 import { GatewayError, invalidConfig, textOf } from './errors.ts'
@@ -24,9 +25,9 @@ export const configSchema = z.strictObject({
   dataDir: z.string().default('.weir').describe('directory for the spool, the log and persisted queues'),
   listen: z
     .strictObject({
-      mqtt: portSchema.default(1883).describe('MQTT port; 0 = any free, off = none'),
+      mqtt: portSchema.optional().describe('MQTT port; 0 = any free, off = none; 1883 where the broker is embedded, else off'),
       mqtts: portSchema.optional().describe('MQTT over TLS, with device certificates; 8883 where `tls` is given, else off'),
-      mqttWs: portSchema.default(8083).describe('MQTT over WebSocket port, path /mqtt'),
+      mqttWs: portSchema.optional().describe('MQTT over WebSocket port, path /mqtt; 8083 where the broker is embedded, else off'),
       mqttWss: portSchema.optional().describe('the same over TLS; 8084 where `tls` is given, else off'),
       http: portSchema.default(8081).describe('HTTP port, POST /topics/<topic>?qos='),
       https: portSchema.optional().describe('the same over TLS; 8443 where `tls` is given, else off'),
@@ -36,6 +37,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('the doors'),
+  broker: brokerSchema
+    .prefault({ kind: 'embedded' })
+    .describe('where messages come from: devices that connect here, or the broker of somebody else'),
   tls: tlsSchema.optional().describe('certificates of the TLS doors'),
   certs: z.string().optional().describe('a folder that `weir certs mint` wrote: fills tls and access.things where they are left out'),
   aws: awsSchema.prefault({}).describe('where SQS and SNS are'),
@@ -74,19 +78,29 @@ export type GatewayConfig = z.infer<typeof configSchema>
 /** What a person may leave out. */
 export type GatewayConfigInput = z.input<typeof configSchema>
 
-/** The doors that only open with certificates, and where they are by default. */
+/** The doors that devices connect to the embedded broker by, and those that only open with certificates; and where they are. */
+const mqttPorts = { mqtt: 1_883, mqttWs: 8_083, mqtts: 8_883, mqttWss: 8_084 } as const
 const tlsPorts = { mqtts: 8_883, mqttWss: 8_084, https: 8_443, websockets: 'off' } as const
 
-/** Throws CONFIG_INVALID for a TLS door without certificates. */
+/** Throws CONFIG_INVALID for a TLS door without certificates, and for an MQTT door without the embedded broker. */
 export function portsOf(config: GatewayConfig): Record<keyof GatewayConfig['listen'], Port> {
   const hasTls = tlsOf(config) !== undefined
-  const secure = Object.entries(tlsPorts).map(([name, port]) => {
-    const asked = config.listen[name as keyof typeof tlsPorts]
-    if (asked !== undefined && asked !== 'off' && !hasTls)
+  const isEmbedded = config.broker.kind === 'embedded'
+  const portOf = (name: keyof GatewayConfig['listen'], port: Port): Port => {
+    const asked = config.listen[name]
+    const wants = asked !== undefined && asked !== 'off'
+    if (wants && !isEmbedded && name in mqttPorts)
+      throw new GatewayError(
+        'CONFIG_INVALID',
+        `listen.${name}: this door leads to the embedded broker; with broker.kind "${config.broker.kind}", devices connect to that one`,
+      )
+    if (wants && !hasTls && name in tlsPorts)
       throw new GatewayError('CONFIG_INVALID', `listen.${name}: this door needs certificates: give tls or certs (--certs)`)
-    return [name, asked ?? (hasTls ? port : 'off')]
-  })
-  return { ...config.listen, ...Object.fromEntries(secure) }
+    if (asked !== undefined) return asked
+    return (name in mqttPorts && !isEmbedded) || (name in tlsPorts && !hasTls) ? 'off' : port
+  }
+  const ports = Object.entries({ ...mqttPorts, ...tlsPorts }).map(([name, port]) => [name, portOf(name as keyof typeof mqttPorts, port)])
+  return { ...config.listen, ...Object.fromEntries(ports) }
 }
 
 export function tlsOf({ tls, certs }: GatewayConfig): TlsConfig | undefined {

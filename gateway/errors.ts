@@ -45,6 +45,8 @@ export const codes = {
   SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same spool directory' },
   DATA_DIR_UNUSABLE: { retryable: false, status: 500, means: 'the data directory cannot be made, read or written' },
   ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },
+  BROKER_UNREACHABLE: { retryable: true, status: 503, means: 'the broker that the gateway consumes from does not answer' },
+  BROKER_REFUSED: { retryable: true, status: 502, means: 'the broker refuses the connection, a subscription or a publish of the gateway' },
   STOPPING: { retryable: true, status: 503, means: 'the gateway is shutting down' },
   RULE_FAILED: { retryable: false, status: 500, means: 'a rule could not be evaluated on a message' },
   RULE_NOT_FOUND: { retryable: false, status: 404, means: 'Basic Ingest named a rule that does not exist or is disabled' },

@@ -11,7 +11,8 @@ import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import { type Aws, createAws } from './aws.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
-import { createEmbeddedBroker } from './broker/embedded.ts'
+import { keptClientId } from './broker/client-id.ts'
+import { createBroker } from './broker/index.ts'
 import { createCommands } from './commands/commands.ts'
 import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { type BacklogReport, createBacklog } from './consume/backlog.ts'
@@ -165,7 +166,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     const accepted = pipeline.ingest(message)
     return commands.isWaiting ? accepted.then(() => commands.seen(message)) : accepted
   }
-  const broker: Broker = createEmbeddedBroker({ ingest, access, observe, clock, ids, isRouted })
+  const broker: Broker = await createBroker(config.broker, {
+    ...{ ingest, access, observe, clock, random, ids, isRouted },
+    clientId: () => keptClientId(config.dataDir, ids),
+    tenantTopicLevel: config.access.tenantTopicLevel,
+  })
   await broker.start()
   stops.unshift(() => broker.stop())
 

@@ -35,6 +35,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'aedes',
     'mqtt',
     'aws-iot-device-sdk-v2',
+    'zod',
     'node:',
   ],
   'gateway/spool': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'zod', 'node:'],
@@ -194,8 +195,16 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** Packages that stay in one file, so that replacing one is a change in one place. */
-const oneFile = ['aedes', 'fauxqs', 'aws-iot-device-sdk-v2', 'prom-client', 'pino-pretty', 're2js']
+/** Packages that stay in so many files, so that replacing one is a change in one place. */
+const maxFiles: Readonly<Record<string, number>> = {
+  aedes: 1,
+  fauxqs: 1,
+  // The gateway consumes from AWS IoT Core with it, the fleet's devices publish to it: two programs that share no code.
+  'aws-iot-device-sdk-v2': 2,
+  'prom-client': 1,
+  'pino-pretty': 1,
+  re2js: 1,
+}
 
 interface Import {
   readonly file: string
@@ -252,9 +261,9 @@ test('no import crosses a wall', () => {
   expect(imports.filter((entry) => !isAllowed(entry)).map(({ file, target }) => `${file} imports ${target}`)).toEqual([])
 })
 
-test.each(oneFile)('%s is imported in one file of the product', (name) => {
+test.each(Object.entries(maxFiles))('%s is imported in no more than %i files of the product', (name, most) => {
   const importers = new Set(imports.filter(({ target }) => target === name).map(({ file }) => file))
-  expect([...importers].length).toBeLessThanOrEqual(1)
+  expect([...importers].length).toBeLessThanOrEqual(most)
 })
 
 test('only lib touches the real clock, real timers and real randomness', () => {

@@ -116,7 +116,7 @@ export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOption
 }
 
 /** PUBACK with reason code 0, which MQTT 5 leaves out and MQTT 3.1.1 does not have [MQTT5-3.4.2.1]. */
-function toPubacks(packetIds: readonly number[]): Buffer {
+export function toPubacks(packetIds: readonly number[]): Buffer {
   const packets = Buffer.allocUnsafe(packetIds.length * 4)
   for (let i = 0; i < packetIds.length; i++) packets.writeUInt32BE(0x40020000 | packetIds[i]!, i * 4)
   return packets

@@ -16,6 +16,13 @@ export interface GatewayFlags {
   readonly websocketsPort?: Port
   readonly certs?: string
   readonly adminPort?: Port
+  readonly broker?: string
+  readonly brokerFilter?: string[]
+  readonly brokerGroup?: string
+  readonly brokerConnections?: number
+  readonly brokerCa?: string
+  readonly brokerCert?: string
+  readonly brokerKey?: string
   readonly awsEndpoint?: string
   readonly awsPort?: number
   readonly dataDir?: string
@@ -43,6 +50,18 @@ export function addGatewayFlags(command: Command): Command {
     .addOption(new Option('--log-level <level>', 'least important level written').choices(['debug', 'info', 'warn', 'error', 'silent']))
 }
 
+/** For a gateway without a fleet of its own, which would connect to the embedded broker. */
+export function addBrokerFlags(command: Command): Command {
+  return command
+    .option('--broker <url>', 'consume from this broker, mqtt(s)://[user@]host:port, instead of the embedded one')
+    .option('--broker-filter <filter...>', 'topic filters to subscribe to there (default: #)')
+    .option('--broker-group <name>', 'share its messages with all gateways that name this group')
+    .option('--broker-connections <n>', 'connections to it (default: 1); more need a group', toCount)
+    .option('--broker-ca <file>', "certificates that sign the broker's")
+    .option('--broker-cert <file>', 'client certificate')
+    .option('--broker-key <file>', 'its private key')
+}
+
 /** The config file's values with the flags on top. */
 export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): GatewayConfigInput {
   const { host, certs, awsEndpoint, awsPort, dataDir, rules, logLevel } = flags
@@ -54,12 +73,27 @@ export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): Gatewa
   return {
     ...file,
     ...given({ host, dataDir, certs }),
+    ...given({ broker: brokerOf(file.broker, flags) }),
     listen: { ...file.listen, ...given(ports) },
     aws: { ...file.aws, ...given({ endpoint: awsEndpoint }) },
     local: { ...file.local, ...given({ port: awsPort }) },
     rules: { ...file.rules, ...given({ dir: rules }) },
     log: { ...file.log, ...given({ level: logLevel }) },
   }
+}
+
+/** Flags of a broker fill in or override what the file says of it; a URL makes it one of kind `upstream`. */
+function brokerOf(file: GatewayConfigInput['broker'], flags: GatewayFlags): GatewayConfigInput['broker'] {
+  const { broker, brokerFilter: filters, brokerGroup: group, brokerConnections: connections } = flags
+  const tls = given({ ca: flags.brokerCa, cert: flags.brokerCert, key: flags.brokerKey })
+  const more = given({ filters, group, connections })
+  if (broker === undefined && Object.keys({ ...tls, ...more }).length === 0) return file
+  const known = file?.kind === 'upstream' ? file : undefined
+  const secure = Object.keys(tls).length > 0 ? { tls: { ...known?.tls, ...tls } } : {}
+  // What is missing or does not fit is told by the schema.
+  if (broker === undefined)
+    return { kind: 'upstream', ...file, ...more, ...(file?.kind === 'iot-core' ? tls : secure) } as GatewayConfigInput['broker']
+  return { ...known, kind: 'upstream', url: broker, ...more, ...secure }
 }
 
 export function toDuration(text: string): number {
@@ -70,6 +104,12 @@ export function toDuration(text: string): number {
 
 function toPort(text: string): Port {
   return text === 'off' ? 'off' : toPortNumber(text)
+}
+
+function toCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('write a whole number, 1 or more')
+  return count
 }
 
 function toPortNumber(text: string): number {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { type GatewayOptions, startGateway } from '../gateway.ts'
-import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
+import { addBrokerFlags, addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
 
@@ -12,6 +12,8 @@ Examples:
   $ weir gateway                                        the cold chain demo's rules, on the default ports
   $ weir gateway --config gateway.json --mqtt-port 1884
   $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
+  $ weir gateway --broker mqtts://broker.example:8883 --broker-group weir
+                                                        consume from a broker you have, shared with other gateways
   $ weir gateway | weir logs --level warn               read the log
 
 The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the
@@ -32,7 +34,7 @@ export function gatewayCommand({ createMonthlyDollars }: GatewayCommandDeps = {}
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
     .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
-  return addGatewayFlags(command)
+  return addBrokerFlags(addGatewayFlags(command))
     .addHelpText('after', examples)
     .action((flags: Flags) => run(flags, createMonthlyDollars?.()))
 }
@@ -48,4 +50,6 @@ async function run(flags: Flags, monthlyDollars: GatewayOptions['monthlyDollars'
   await stop
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
+  // A client of AWS's SDK keeps the event loop alive after it was closed.
+  if (config.broker.kind === 'iot-core') process.stdout.write('', () => process.exit())
 }

@@ -41,6 +41,19 @@ export const events = {
     means: 'the new things.json or a policy is broken; the old ones stay',
   },
   'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
+  'broker.connected': { level: 'info', metric: 'broker_connects_total', means: 'a connection to the broker of somebody else is up' },
+  'broker.disconnected': {
+    level: 'warn',
+    metric: 'broker_disconnects_total',
+    labels: ['code'],
+    means: 'a connection to the broker of somebody else was lost or not made; it is tried again',
+  },
+  'broker.received': {
+    level: 'none',
+    metric: 'broker_messages_total',
+    labels: ['delivery'],
+    means: 'a message of the broker of somebody else, for the first time or again',
+  },
   'limit.exceeded': {
     level: 'none',
     metric: 'limits_exceeded_total',

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { actions } from './actions.ts'
 import type { Bench, Row } from './bench.ts'
 import { gateway } from './gateway.ts'
+import { upstream } from './upstream.ts'
 
 /** Prints lines of its own: nanoseconds beside JSON.parse and JSONata are another kind of row. */
 const rules: Bench = {
@@ -16,7 +17,7 @@ const rules: Bench = {
 }
 
 /** A new bench is a file that exports a Bench, and a line here. */
-const benches = { gateway, actions, rules } as const satisfies Record<string, Bench>
+const benches = { gateway, actions, rules, upstream } as const satisfies Record<string, Bench>
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

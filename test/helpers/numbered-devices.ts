@@ -1,12 +1,15 @@
 // Devices that number what they publish and keep it until it is acknowledged, whatever becomes of the gateway meanwhile.
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
-import type { Session } from '../../device-sim/drivers/driver.ts'
+import type { Driver, Session } from '../../device-sim/drivers/driver.ts'
 import { mqtt } from '../../device-sim/drivers/mqtt.ts'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { createRandom } from '../../lib/random.ts'
 
 export interface NumberedOptions {
-  readonly port: number
+  /** Of an MQTT door on this machine. */
+  readonly port?: number
+  /** Another way to somewhere else. */
+  readonly driver?: Driver
   readonly devices: number
   /** Readings of each device a second. */
   readonly rate: number
@@ -28,8 +31,9 @@ export interface NumberedDevices {
   stop(): Promise<void>
 }
 
-export function startNumberedDevices({ port, devices, rate, seed, kindOf = () => 'telemetry' }: NumberedOptions): NumberedDevices {
-  const driver = mqtt.create({ target: new URL(`mqtt://127.0.0.1:${port}`), keepAliveMs: 30_000, clock })
+export function startNumberedDevices(options: NumberedOptions): NumberedDevices {
+  const { port, devices, rate, seed, kindOf = () => 'telemetry' } = options
+  const driver = options.driver ?? mqtt.create({ target: new URL(`mqtt://127.0.0.1:${port}`), keepAliveMs: 30_000, clock })
   const acked = new Set<string>()
   let histogram = createHistogram()
   let sent = 0
