@@ -26,6 +26,12 @@ export const events = {
     labels: ['code'],
     means: 'a subscriber may not receive a message, or receives too many',
   },
+  'sessions.recovered': { level: 'info', means: 'sessions and retained messages of an earlier run were found' },
+  'sessions.corrupted': {
+    level: 'error',
+    metric: 'sessions_corruptions_total',
+    means: 'part of what was known of sessions and retained messages is unreadable',
+  },
   'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
   'limit.exceeded': {
     level: 'none',
