@@ -70,6 +70,8 @@ interface Peer {
   connection?: Connection
   /** Why it was not let in. */
   refusal?: ErrorCode
+  /** MQTT 5: topics it remembers by a number. */
+  topicAliases?: number
   /** The gateway chose its client id. */
   named?: boolean
   ending?: DisconnectReason
@@ -181,6 +183,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const outbox = createOutbox({
       ...{ client, clock, observe, release: sessions.release, storedPerSecond: quotas.storedDeliveriesPerSecond },
       maxInFlight: Math.min(client.receiveMaximum ?? mostInFlight, quotas.inFlightOutbound, mostInFlight),
+      topicAliases: Math.min(peer.topicAliases ?? 0, quotas.topicAliases),
       maxPacketBytes: client.maximumPacketSize ?? Number.POSITIVE_INFINITY,
       receive: session.receive,
     })
@@ -209,6 +212,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       // MQTT 5 is told what it got [MQTT5-3.2.2.3.14].
       if (granted !== packet.keepalive) Object.assign(client, { _serverKeepAlive: granted })
       packet.keepalive = granted
+      peerOf(client).topicAliases = packet.properties?.topicAliasMaximum ?? 0
       if (packet.clientId === '' && (packet.clean || packet.protocolVersion === 5)) {
         packet.clientId = ids() // [MQTT-3.1.3-6]
         peerOf(client).named = true
@@ -254,10 +258,10 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const tapped = tap(client, {
       publish: inlet.take,
       subscribe(packet) {
-        subscribe(packet, toSubscriber(peer), { routes, sessions, observe }).then((filters) => changed('subscribed', peer, filters))
+        subscribe(packet, toSubscriber(peer), { routes, sessions, observe }, (filters) => changed('subscribed', peer, filters))
       },
       unsubscribe(packet) {
-        unsubscribe(packet, toSubscriber(peer), { routes, sessions, observe }).then((filters) => changed('unsubscribed', peer, filters))
+        unsubscribe(packet, toSubscriber(peer), { routes, sessions, observe }, (filters) => changed('unsubscribed', peer, filters))
       },
       puback: ({ messageId }) => peer.outbox!.acknowledged(messageId),
     })
@@ -290,7 +294,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 
   const end = (peer: Peer) => {
     const { client, opened, outbox, receiver } = peer
-    present.delete(peer)
+    if (!present.delete(peer)) return
     outbox?.stop()
     if (!opened || !receiver) return
     if (!opened.session) routes.removeAll(receiver)
@@ -327,7 +331,9 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     begin(peer)
   })
   broker.on('clientDisconnect', (client) => {
-    const { caller, connection } = peerOf(client)
+    const peer = peerOf(client)
+    const { caller, connection } = peer
+    end(peer)
     observe.record('client.disconnected', { clientId: client.id, transport: caller.transport })
     if (connection) announce(presence.disconnected(connection, clock.now(), endingOf(client as AedesClient)))
   })
@@ -371,7 +377,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
         () => connackOf(peer),
         () => client.version ?? 4,
       )
-      stream.once('close', () => present.has(peer) && end(peer))
+      stream.once('close', () => end(peer))
     },
     hasSeen: (clientId) => numbers.has(clientId),
     filtersOf(clientId) {

@@ -25,6 +25,8 @@ export interface OutboxOptions {
   readonly maxInFlight: number
   /** Larger packets are not sent [MQTT5-3.1.2-24]. */
   readonly maxPacketBytes: number
+  /** MQTT 5: topics that the client remembers by a number [MQTT5-3.1.2.11.5]. */
+  readonly topicAliases: number
   /** Messages a second of those that waited for the client to come back. */
   readonly storedPerSecond: number
   /** What forbids a delivery; asked once for each attempt. */
@@ -62,11 +64,12 @@ const retryMs = 250
 const maxPacketId = 65_535
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { client, maxInFlight, maxPacketBytes, storedPerSecond, receive, release, clock, observe } = options
+  const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, clock, observe } = options
   const { id: clientId, conn, version: protocolVersion } = client
   const stored = new TokenBucket(storedPerSecond, clock.monotonic())
   const ended = new AbortController()
   const inFlight = new Map<number, Waiting>()
+  const aliases = new Map<string, number>()
   let waiting: Waiting[] = []
   let head = 0
   let waitingBytes = 0
@@ -79,11 +82,22 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   const isOpen = () => !client.closed && client.disconnectReasonCode === null && !ended.signal.aborted
 
+  /** The first time with its name and a number, then with the number alone [MQTT5-3.3.2-8]. */
+  const aliased = (packet: PublishPacket): PublishPacket => {
+    const known = aliases.get(packet.topic)
+    if (known !== undefined) return { ...packet, topic: '', properties: { ...packet.properties, topicAlias: known } }
+    if (aliases.size >= topicAliases) return packet
+    aliases.set(packet.topic, aliases.size + 1)
+    return { ...packet, properties: { ...packet.properties, topicAlias: aliases.size } }
+  }
+
   /** true: gone out. false: the client does not take packets of this size, which is as if it had been sent [MQTT5-3.1.2-25]. */
-  const write = (packet: PublishPacket): boolean => {
+  const write = (full: PublishPacket): boolean => {
+    const packet = protocolVersion === 5 && topicAliases > 0 ? aliased(full) : full
     const bytes = generate(packet as Parameters<typeof generate>[0], { protocolVersion })
     if (bytes.length > maxPacketBytes) {
-      dropped(packet.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
+      if (packet !== full && packet.topic !== '') aliases.delete(packet.topic)
+      dropped(full.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
       return false
     }
     if (!corked) {

@@ -27,68 +27,75 @@ export interface SubscribeDeps {
   readonly observe: Observe
 }
 
+const noSubscriptionExisted = 0x11
 const protocolError = 0x82
 const notAuthorized = 0x87
 const serverBusy = 0x89
 const subscriptionIdentifiersNotSupported = 0xa1
 
-/** Resolves with the filters that were granted. */
-export async function subscribe(packet: SubscribePacket, who: Subscriber, deps: SubscribeDeps): Promise<readonly string[]> {
+type Changed = (filters: readonly string[]) => unknown
+
+/** Calls back with the filters that were granted. For a clean session all of it happens at once, before the packet behind it. */
+export function subscribe(packet: SubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): void {
   const { messageId, subscriptions, properties } = packet
   if (properties?.subscriptionIdentifier !== undefined) {
     who.disconnect(subscriptionIdentifiersNotSupported, 'PROTOCOL')
-    return []
+    return
   }
   if (subscriptions.some(({ topic, nl }) => nl && isShared(topic))) {
     who.disconnect(protocolError, 'PROTOCOL') // [MQTT5-3.8.3-4]
-    return []
+    return
   }
   const refusals = refusalsOf(packet, who, deps)
   // An unauthorised SUBSCRIBE ends an MQTT 3 connection and is told to MQTT 5 [AWS iot policy].
   if (who.version !== 5 && refusals.some((refused) => refused?.code === 'NOT_AUTHORIZED')) {
     who.disconnect(notAuthorized, 'NOT_AUTHORIZED')
-    return []
+    return
   }
   const granted = subscriptions.filter((_, i) => !refusals[i])
   const known = new Set(deps.routes.filtersOf(who.receiver))
-  try {
-    await change(who, deps, granted.map(toFilter))
-  } catch {
-    who.disconnect(serverBusy, 'SESSIONS_FAILED')
-    return []
+  const answer = () => {
+    const codes = refusals.map((refused, i) => (refused ? subackCode(refused.code, who.version) : subscriptions[i]!.qos))
+    who.write(toSuback(messageId, codes, who.version)) // [MQTT-3.8.4-4]
+    changed(granted.map(({ topic }) => topic))
+    for (const { topic, qos, rh = 0 } of granted) {
+      // Retain handling: 0 always, 1 for a new subscription only, 2 never [MQTT5-3.3.1-9].
+      if (rh === 0 || (rh === 1 && !known.has(topic))) sendRetained(topic, qos, who, deps)
+    }
   }
-  if (!who.isOpen()) return []
-  const codes = refusals.map((refused, i) => (refused ? subackCode(refused.code, who.version) : subscriptions[i]!.qos))
-  who.write(toSuback(messageId, codes, who.version)) // [MQTT-3.8.4-4]
-  for (const { topic, qos, rh = 0 } of granted) {
-    // Retain handling: 0 always, 1 for a new subscription only, 2 never [MQTT5-3.3.1-9].
-    if (rh === 0 || (rh === 1 && !known.has(topic))) sendRetained(topic, qos, who, deps)
+  const filters = granted.map(toFilter)
+  const { receiver } = who
+  if (receiver.persistent && filters.length > 0) {
+    whenStored(deps.sessions.subscribe(receiver as StoredSession, filters), who, answer)
+  } else {
+    for (const filter of filters) deps.routes.add(receiver, filter)
+    answer()
   }
-  return granted.map(({ topic }) => topic)
 }
 
-/** Resolves with the filters there are no more. */
-export async function unsubscribe(packet: UnsubscribePacket, who: Subscriber, deps: SubscribeDeps): Promise<readonly string[]> {
+/** Calls back with the filters there are no more. */
+export function unsubscribe(packet: UnsubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): void {
   const { messageId, unsubscriptions } = packet
   const { receiver, session } = who
   const known = new Set(deps.routes.filtersOf(receiver))
   session.unsubscribe(unsubscriptions)
-  try {
-    if (receiver.persistent) await deps.sessions.unsubscribe(receiver as StoredSession, unsubscriptions)
-    else for (const topic of unsubscriptions) deps.routes.remove(receiver, topic)
-  } catch {
-    who.disconnect(serverBusy, 'SESSIONS_FAILED')
-    return []
+  const answer = () => {
+    const codes = unsubscriptions.map((topic) => (known.has(topic) ? 0 : noSubscriptionExisted))
+    who.write(toUnsuback(messageId, codes, who.version))
+    changed(unsubscriptions)
   }
-  if (who.isOpen())
-    who.write(
-      toUnsuback(
-        messageId,
-        unsubscriptions.map((topic) => (known.has(topic) ? 0 : 0x11)),
-        who.version,
-      ),
-    ) // prettier-ignore
-  return unsubscriptions
+  if (receiver.persistent) whenStored(deps.sessions.unsubscribe(receiver as StoredSession, unsubscriptions), who, answer)
+  else {
+    for (const topic of unsubscriptions) deps.routes.remove(receiver, topic)
+    answer()
+  }
+}
+
+function whenStored(stored: Promise<void>, who: Subscriber, answer: () => void): void {
+  stored.then(
+    () => who.isOpen() && answer(),
+    () => who.disconnect(serverBusy, 'SESSIONS_FAILED'),
+  )
 }
 
 function refusalsOf(
@@ -107,12 +114,6 @@ function refusalsOf(
     }
     return refused
   })
-}
-
-async function change({ receiver }: Subscriber, { routes, sessions }: SubscribeDeps, filters: readonly Filter[]): Promise<void> {
-  if (filters.length === 0) return
-  if (receiver.persistent) await sessions.subscribe(receiver as StoredSession, filters)
-  else for (const filter of filters) routes.add(receiver, filter)
 }
 
 function toFilter({ topic, qos, nl, rap }: SubscribePacket['subscriptions'][number]): Filter {

@@ -166,39 +166,47 @@ function* chunks(first: Iterable<Entry>, all: Iterable<Entry>, last: Iterable<En
   yield buffer.subarray(0, used)
 }
 
-/** Applies what the last whole file holds; the highest number in use. */
-async function recover(options: FileJournalOptions): Promise<number> {
-  const { fs, dir } = options
+/** Applies what the last whole file holds; the highest number in use. One with damage in it is kept beside, as evidence and for rescue. */
+async function recover({ journaled, dir, observe, fs }: FileJournalOptions): Promise<number> {
   const names = await fs.list(dir)
   const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => b - a)
   for (const number of numbers) {
-    if (!(await scan(options, number, ({ kind }) => kind === 'whole'))) continue
-    await scan(options, number, (entry) => {
-      options.journaled.apply(entry)
+    const path = join(dir, segmentName(number))
+    let whole = false
+    await scan(fs, path, ({ kind }) => {
+      whole ||= kind === 'whole'
+      return whole
+    })
+    if (!whole) continue
+    const lost = await scan(fs, path, (entry) => {
+      journaled.apply(entry)
       return false
     })
+    if (lost > 0) {
+      observe.record('sessions.corrupted', { bytes: lost, detail: `${path}.corrupt` })
+      await fs.rename(path, `${path}.corrupt`)
+    }
     break
   }
   return numbers[0] ?? 0
 }
 
-/** Shows the entries of a file in order, until one is enough. */
-async function scan({ fs, dir, observe }: FileJournalOptions, number: number, isEnough: (entry: Entry) => boolean): Promise<boolean> {
-  const path = join(dir, segmentName(number))
+/** Shows the entries of a file in order, until one is enough. Resolves with the bytes of damage in between. */
+async function scan(fs: SpoolFs, path: string, isEnough: (entry: Entry) => boolean): Promise<number> {
   const file = await fs.open(path, 'r')
   try {
     const salt = await readHeader(file)
-    if (salt === undefined) return false
-    const size = await file.size()
+    const size = salt === undefined ? 0 : await file.size()
     let enough = false
+    let lost = 0
     for (let at = headerBytes; at < size && !enough; ) {
-      const { next, bad } = await readChunk(file, salt, at, size, (buffer, start, length) => {
+      const { next, bad } = await readChunk(file, salt!, at, size, (buffer, start, length) => {
         enough ||= isEnough(fromRecord(decodeRecord(buffer, start, length)))
       })
-      at = bad ? await skip(file, salt, next, size) : next
-      if (bad && at < size) observe.record('sessions.corrupted', { bytes: at - next, detail: path })
+      at = bad ? await skip(file, salt!, next, size) : next
+      if (bad && at < size) lost += at - next
     }
-    return enough
+    return lost
   } finally {
     await file.close()
   }
