@@ -94,7 +94,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** true: gone out. false: the client does not take packets of this size, which is as if it had been sent [MQTT5-3.1.2-25]. */
   const write = (full: PublishPacket): boolean => {
     const packet = protocolVersion === 5 && topicAliases > 0 ? aliased(full) : full
-    const bytes = generate(packet as Parameters<typeof generate>[0], { protocolVersion })
+    const bytes = encode(packet, protocolVersion)
+    if (!bytes) {
+      dropped(full.topic, 'PROPERTY_TOO_LARGE', 'the message cannot be written as a packet')
+      return false
+    }
     if (bytes.length > maxPacketBytes) {
       if (packet !== full && packet.topic !== '') aliases.delete(packet.topic)
       dropped(full.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
@@ -216,6 +220,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
       head = 0
       inFlight.clear()
     },
+  }
+}
+
+/** Not everything a rule or an HTTP client says fits into a packet. */
+function encode(packet: PublishPacket, protocolVersion: number): Buffer | undefined {
+  try {
+    return generate(packet as Parameters<typeof generate>[0], { protocolVersion })
+  } catch {
+    return undefined
   }
 }
 
