@@ -95,13 +95,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const write = (full: PublishPacket): boolean => {
     const packet = protocolVersion === 5 && topicAliases > 0 ? aliased(full) : full
     const bytes = encode(packet, protocolVersion)
-    if (!bytes) {
-      dropped(full.topic, 'PROPERTY_TOO_LARGE', 'the message cannot be written as a packet')
-      return false
-    }
-    if (bytes.length > maxPacketBytes) {
-      if (packet !== full && packet.topic !== '') aliases.delete(packet.topic)
-      dropped(full.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
+    if (!bytes || bytes.length > maxPacketBytes) {
+      if (packet !== full && packet.topic !== '') aliases.delete(packet.topic) // the client has not been told
+      if (bytes) dropped(full.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
+      else dropped(full.topic, 'PROPERTY_TOO_LARGE', 'no packet can hold it')
       return false
     }
     if (!corked) {
