@@ -24,7 +24,7 @@ import { createRoutes, type Receiver, type Routes, type Target } from './routes.
 import { createMemoryJournal } from './sessions/journal.ts'
 import { createSessions, type Opened, type Sessions, sessionsSchema } from './sessions/sessions.ts'
 import { type Subscriber, subscribe, unsubscribe } from './subscribe.ts'
-import { gate, keepAlive, type TapClient, tap } from './tap.ts'
+import { gate, keepAlive, type Takers, type TapClient, tap } from './tap.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly ingest: Ingest
@@ -244,7 +244,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   // ── a connection ──
 
   const createPeer = (client: AedesClient, caller: Caller): Peer => {
-    const gated = gate(client.conn, () => inlet.full)
+    const gated = gate(client.conn, () => inlet.full || tapped.holding)
     const inlet = createInlet({
       ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, maxPacketBytes },
       session: () => peer.session!,
@@ -255,16 +255,14 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       },
     })
     const peer: Peer = { client, caller, inlet }
-    const tapped = tap(client, {
+    const deps = { routes, sessions, observe }
+    const takers: Takers = {
       publish: inlet.take,
-      subscribe(packet) {
-        subscribe(packet, toSubscriber(peer), { routes, sessions, observe }, (filters) => changed('subscribed', peer, filters))
-      },
-      unsubscribe(packet) {
-        unsubscribe(packet, toSubscriber(peer), { routes, sessions, observe }, (filters) => changed('unsubscribed', peer, filters))
-      },
+      subscribe: (packet) => subscribe(packet, toSubscriber(peer), deps, (filters) => changed('subscribed', peer, filters)),
+      unsubscribe: (packet) => unsubscribe(packet, toSubscriber(peer), deps, (filters) => changed('unsubscribed', peer, filters)),
       puback: ({ messageId }) => peer.outbox!.acknowledged(messageId),
-    })
+    }
+    const tapped = tap(client, takers, gated.open)
     return peer
   }
 

@@ -35,22 +35,22 @@ const subscriptionIdentifiersNotSupported = 0xa1
 
 type Changed = (filters: readonly string[]) => unknown
 
-/** Calls back with the filters that were granted. For a clean session all of it happens at once, before the packet behind it. */
-export function subscribe(packet: SubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): void {
+/** Calls back with the filters that were granted. A promise: the disk comes first, and the packets behind must wait for it. */
+export function subscribe(packet: SubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): Promise<void> | undefined {
   const { messageId, subscriptions, properties } = packet
   if (properties?.subscriptionIdentifier !== undefined) {
     who.disconnect(subscriptionIdentifiersNotSupported, 'PROTOCOL')
-    return
+    return undefined
   }
   if (subscriptions.some(({ topic, nl }) => nl && isShared(topic))) {
     who.disconnect(protocolError, 'PROTOCOL') // [MQTT5-3.8.3-4]
-    return
+    return undefined
   }
   const refusals = refusalsOf(packet, who, deps)
   // An unauthorised SUBSCRIBE ends an MQTT 3 connection and is told to MQTT 5 [AWS iot policy].
   if (who.version !== 5 && refusals.some((refused) => refused?.code === 'NOT_AUTHORIZED')) {
     who.disconnect(notAuthorized, 'NOT_AUTHORIZED')
-    return
+    return undefined
   }
   const granted = subscriptions.filter((_, i) => !refusals[i])
   const known = new Set(deps.routes.filtersOf(who.receiver))
@@ -66,15 +66,15 @@ export function subscribe(packet: SubscribePacket, who: Subscriber, deps: Subscr
   const filters = granted.map(toFilter)
   const { receiver } = who
   if (receiver.persistent && filters.length > 0) {
-    whenStored(deps.sessions.subscribe(receiver as StoredSession, filters), who, answer)
-  } else {
-    for (const filter of filters) deps.routes.add(receiver, filter)
-    answer()
+    return whenStored(deps.sessions.subscribe(receiver as StoredSession, filters), who, answer)
   }
+  for (const filter of filters) deps.routes.add(receiver, filter)
+  answer()
+  return undefined
 }
 
 /** Calls back with the filters there are no more. */
-export function unsubscribe(packet: UnsubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): void {
+export function unsubscribe(packet: UnsubscribePacket, who: Subscriber, deps: SubscribeDeps, changed: Changed): Promise<void> | undefined {
   const { messageId, unsubscriptions } = packet
   const { receiver, session } = who
   const known = new Set(deps.routes.filtersOf(receiver))
@@ -84,16 +84,17 @@ export function unsubscribe(packet: UnsubscribePacket, who: Subscriber, deps: Su
     who.write(toUnsuback(messageId, codes, who.version))
     changed(unsubscriptions)
   }
-  if (receiver.persistent) whenStored(deps.sessions.unsubscribe(receiver as StoredSession, unsubscriptions), who, answer)
-  else {
-    for (const topic of unsubscriptions) deps.routes.remove(receiver, topic)
-    answer()
-  }
+  if (receiver.persistent) return whenStored(deps.sessions.unsubscribe(receiver as StoredSession, unsubscriptions), who, answer)
+  for (const topic of unsubscriptions) deps.routes.remove(receiver, topic)
+  answer()
+  return undefined
 }
 
-function whenStored(stored: Promise<void>, who: Subscriber, answer: () => void): void {
-  stored.then(
-    () => who.isOpen() && answer(),
+function whenStored(stored: Promise<void>, who: Subscriber, answer: () => void): Promise<void> {
+  return stored.then(
+    () => {
+      if (who.isOpen()) answer()
+    },
     () => who.disconnect(serverBusy, 'SESSIONS_FAILED'),
   )
 }

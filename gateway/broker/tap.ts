@@ -19,6 +19,8 @@ export interface TapClient extends LineClient {
 }
 
 export interface Tap {
+  /** true: a packet that was taken is not done with, and those behind it wait. */
+  readonly holding: boolean
   /** Gives a packet to aedes, as if there were no tap. */
   handOver(packet: PublishPacket): void
 }
@@ -43,11 +45,11 @@ export interface UnsubscribePacket {
   readonly unsubscriptions: readonly string[]
 }
 
-/** What is taken. A PUBLISH may be handed back. */
+/** What is taken. A PUBLISH may be handed back; packets behind a promise wait until it resolves, and it must not reject. */
 export interface Takers {
   publish(packet: PublishPacket): boolean
-  subscribe(packet: SubscribePacket): void
-  unsubscribe(packet: UnsubscribePacket): void
+  subscribe(packet: SubscribePacket): Promise<void> | undefined
+  unsubscribe(packet: UnsubscribePacket): Promise<void> | undefined
   puback(packet: { readonly messageId: number }): void
 }
 
@@ -62,25 +64,42 @@ type TappedPacket =
 const maxEarly = 42
 
 /** Offers the takers the packets of a connected client; those they do not take, and all other kinds, go to aedes. */
-export function tap(client: TapClient, takers: Takers): Tap {
+export function tap(client: TapClient, takers: Takers, onReleased: () => void): Tap {
   const { _parser: parser } = client
   const [listener, ...more] = parser.listeners('packet')
   if (!listener || more.length > 0 || client._keepaliveInterval === undefined) throw new Error('this version of aedes cannot be tapped')
   const handOver = (packet: { readonly cmd: string }) => {
     listener.call(parser, packet)
   }
-  const take = (packet: TappedPacket): boolean => {
+  const take = (packet: TappedPacket): boolean | Promise<void> => {
     if (packet.cmd === 'publish') return takers.publish(packet)
-    if (packet.cmd === 'puback') takers.puback(packet)
-    else if (packet.cmd === 'subscribe') takers.subscribe(packet)
-    else if (packet.cmd === 'unsubscribe') takers.unsubscribe(packet)
-    else return false
+    if (packet.cmd === 'subscribe') return takers.subscribe(packet) ?? true
+    if (packet.cmd === 'unsubscribe') return takers.unsubscribe(packet) ?? true
+    if (packet.cmd !== 'puback') return false
+    takers.puback(packet)
     return true
   }
+  let holding = false
+  let held: TappedPacket[] = []
   const act = (packet: TappedPacket) => {
     if (client.closed) return
-    if (take(packet)) keepAlive(client)
-    else handOver(packet)
+    if (holding) {
+      held.push(packet)
+      return
+    }
+    const taken = take(packet)
+    if (taken === false) return handOver(packet)
+    keepAlive(client)
+    if (taken === true) return
+    holding = true
+    taken.then(release)
+  }
+  const release = () => {
+    holding = false
+    const waiting = held
+    held = []
+    for (const packet of waiting) act(packet)
+    if (!holding) onReleased()
   }
   let connecting = false
   let early: TappedPacket[] | undefined
@@ -101,6 +120,9 @@ export function tap(client: TapClient, takers: Takers): Tap {
     for (const packet of waiting) act(packet)
   })
   return {
+    get holding() {
+      return holding
+    },
     handOver(packet) {
       if (!client.closed) handOver(packet)
     },
