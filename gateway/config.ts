@@ -7,6 +7,7 @@ import { parseAs } from '../lib/problems.ts'
 import { accessSchema } from './access/access.ts'
 import { awsSchema } from './aws.ts'
 import { brokerSchema } from './broker/config.ts'
+import { sessionsSchema } from './broker/sessions/sessions.ts'
 import { commandsSchema } from './commands/commands.ts'
 import { consumerSchema } from './consume/consumer-config.ts'
 import { GatewayError, invalidConfig, textOf } from './errors.ts'
@@ -56,6 +57,7 @@ export const configSchema = z.strictObject({
     .describe('the rules'),
   access: accessSchema.prefault({}).describe('who may do what, and how much'),
   spool: spoolSchema.prefault({ kind: 'file' }).describe('what stands between an acknowledgement and a delivery'),
+  sessions: sessionsSchema.prefault({}).describe('retained messages, persistent MQTT sessions and what waits in them'),
   commands: commandsSchema.prefault({}).describe('asking a device'),
   delivery: z
     .strictObject({ maxInFlight: z.number().int().min(1).default(4_096).describe('messages with the rules and their targets at one time') })

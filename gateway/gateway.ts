@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { backoffMs } from '../lib/backoff.ts'
 import { systemClock } from '../lib/clock.ts'
-import { systemRandom } from '../lib/random.ts'
-import { createAccess } from './access/access.ts'
+import { randomSeed, systemRandom } from '../lib/random.ts'
+import { type Access, createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
@@ -13,6 +13,9 @@ import { type Aws, createAws } from './aws.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
+import type { Routes } from './broker/routes.ts'
+import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
+import { createSessions } from './broker/sessions/sessions.ts'
 import { createCommands } from './commands/commands.ts'
 import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { type BacklogReport, createBacklog } from './consume/backlog.ts'
@@ -48,6 +51,7 @@ import type { Statement } from './rules/sql/statement.ts'
 import { compileTemplate } from './rules/sql/template.ts'
 import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool } from './spool/file.ts'
+import { nodeFs } from './spool/fs.ts'
 import type { Spool } from './spool/spool.ts'
 
 export type Ports = Readonly<Record<string, number>>
@@ -167,7 +171,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     return commands.isWaiting ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
-    ...{ ingest, access, observe, clock, random, ids, isRouted },
+    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: createBrokerSessions(config, access, observe) },
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,
   })
@@ -241,6 +245,18 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
 function createSpool({ spool, dataDir }: GatewayConfig, observe: Observe): Spool {
   if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
   return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
+}
+
+function createBrokerSessions({ sessions, dataDir }: GatewayConfig, { limits }: Access, observe: Observe) {
+  const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
+  return (routes: Routes) =>
+    createSessions({
+      ...sessions,
+      ...{ routes, clock, observe },
+      journal: (journaled) => (sessions.persist ? createFileJournal({ journaled, ...place }) : createMemoryJournal(journaled)),
+      maxRetained: limits.quotas.retainedMessages,
+      messageExpirySeconds: limits.messageExpirySeconds,
+    })
 }
 
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */

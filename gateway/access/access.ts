@@ -49,9 +49,11 @@ export interface Session {
   publish(publish: PublishAsked): GatewayError | undefined
   /** A QoS 1 publish that was not refused has been answered, or never will be. */
   acknowledged(): void
-  /** A whole SUBSCRIBE: what is over a limit refuses all its filters. */
-  subscribe(filters: readonly string[]): GatewayError | undefined
-  /** One filter of it: what a policy refuses is refused alone. */
+  /** A whole SUBSCRIBE, with an answer of the limits for each filter. */
+  subscribe(filters: readonly string[]): readonly (GatewayError | undefined)[]
+  /** The filters of a session that goes on: they count, and are not asked again. */
+  resume(filters: readonly string[]): void
+  /** One filter: what a policy says. */
   maySubscribe(filter: string): GatewayError | undefined
   unsubscribe(filters: readonly string[]): void
   /** Asked at each delivery; what is refused is dropped without a word. */
@@ -187,9 +189,11 @@ function createSession({ identity, source, counters, arns, things, tenantTopicLe
     },
     acknowledged: () => counters.acknowledged(),
     subscribe(filters) {
-      const refused = counters.subscribe(filters)
-      return refused && named(refused)
+      const refusals = counters.subscribe(filters)
+      for (const refused of new Set(refusals)) if (refused) named(refused)
+      return refusals
     },
+    resume: (filters) => counters.resume(filters),
     maySubscribe: (filter) => (free ? undefined : (revoked() ?? authorizer.subscribe(filter))),
     unsubscribe: (filters) => counters.unsubscribe(filters),
     receive(topic, payloadBytes) {

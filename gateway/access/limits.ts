@@ -42,8 +42,10 @@ export interface ConnectionLimits {
   deliver(payloadBytes: number, qos: number): Refusal | undefined
   /** The client acknowledged a QoS 1 delivery. */
   delivered(): void
-  /** A whole SUBSCRIBE: all its filters count, or none. A filter subscribed to again counts once. */
-  subscribe(filters: readonly string[]): Refusal | undefined
+  /** A whole SUBSCRIBE, with an answer for each filter: those not refused count. A filter subscribed to again counts once. */
+  subscribe(filters: readonly string[]): readonly (Refusal | undefined)[]
+  /** The filters of a session that goes on. */
+  resume(filters: readonly string[]): void
   unsubscribe(filters: readonly string[]): void
 }
 
@@ -149,16 +151,23 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
       outbound = Math.max(0, outbound - 1)
     },
     subscribe(filters) {
-      if (filters.length > values.filtersPerSubscribe) return refusal(values, 'filtersPerSubscribe')
-      const wrong = filters.map((filter) => filterProblem(filter, values)).find((problem) => problem !== undefined)
-      if (wrong) return new GatewayError('TOPIC_INVALID', wrong)
-      const added = new Set(filters.filter((filter) => !subscribed.has(filter)))
-      if (subscribed.size + added.size > values.subscriptionsPerConnection) {
-        return refusal(values, 'subscriptionsPerConnection')
-      }
-      const refused = takeAll(values, now(), [['subscribesPerSecond', shared.subscribes, 1]])
-      if (!refused) for (const filter of added) subscribed.add(filter)
-      return refused
+      const refused =
+        filters.length > values.filtersPerSubscribe
+          ? refusal(values, 'filtersPerSubscribe')
+          : takeAll(values, now(), [['subscribesPerSecond', shared.subscribes, 1]])
+      if (refused) return filters.map(() => refused)
+      return filters.map((filter) => {
+        const wrong = filterProblem(filter, values)
+        if (wrong) return new GatewayError('TOPIC_INVALID', wrong)
+        if (!subscribed.has(filter) && subscribed.size >= values.subscriptionsPerConnection) {
+          return refusal(values, 'subscriptionsPerConnection')
+        }
+        subscribed.add(filter)
+        return undefined
+      })
+    },
+    resume(filters) {
+      for (const filter of filters) subscribed.add(filter)
     },
     unsubscribe(filters) {
       for (const filter of filters) subscribed.delete(filter)

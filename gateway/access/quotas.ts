@@ -126,6 +126,14 @@ export const quotas = {
     code: 'IN_FLIGHT_EXCEEDED',
     source: core,
   },
+  storedDeliveriesPerSecond: {
+    value: 10,
+    unit: '1/s',
+    per: 'connection',
+    means: 'messages that waited for a client while it was away, when it is back',
+    beyond: 'the next delivery waits',
+    source: guide,
+  },
   filtersPerSubscribe: {
     value: 8,
     unit: 'filters',
@@ -219,6 +227,15 @@ export const quotas = {
     means: 'CONNECTs of all clients; 100 in smaller Regions',
     beyond: 'refused',
     code: 'CONNECT_RATE_EXCEEDED',
+    source: core,
+  },
+  retainedMessages: {
+    value: 500_000,
+    unit: 'messages',
+    per: 'account',
+    means: 'topics with a retained message; 100000 in smaller Regions',
+    beyond: 'a retained publish to one more topic is not taken and not acknowledged',
+    code: 'RETAINED_FULL',
     source: core,
   },
   inboundPublishesPerSecond: {

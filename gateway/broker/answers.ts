@@ -15,6 +15,7 @@ export type Answer =
 const reason = {
   notAuthorized: 0x87,
   serverBusy: 0x89,
+  topicFilterInvalid: 0x8f,
   topicNameInvalid: 0x90,
   receiveMaximumExceeded: 0x93,
   packetTooLarge: 0x95,
@@ -37,6 +38,8 @@ const answers: Partial<Record<ErrorCode, readonly [v3: Answer, v5: Answer]>> = {
   PROPERTY_TOO_LARGE: [disconnect(reason.quotaExceeded), puback(reason.quotaExceeded)],
   PAYLOAD_TOO_LARGE: [disconnect(reason.packetTooLarge), disconnect(reason.packetTooLarge)],
   QOS_NOT_SUPPORTED: [disconnect(reason.qosNotSupported), disconnect(reason.qosNotSupported)],
+  // Throttled, as by AWS: nothing is wrong with the message, and another time there may be room [AWS iot-core quotas].
+  RETAINED_FULL: [ignore, puback(reason.quotaExceeded)],
 }
 
 /** For a PUBLISH that was refused or could not be kept: never an acknowledgement that could pass for a success. */
@@ -58,11 +61,51 @@ const connacks: Partial<Record<ErrorCode, number>> = {
   CONNECT_RATE_EXCEEDED: 3,
   RATE_EXCEEDED: 3,
   NOT_AUTHENTICATED: 5,
+  SESSIONS_FAILED: 3,
 }
+
+/** Where AWS IoT Core has a reason in MQTT 5 that MQTT 3.1.1 has no code for [AWS iot mqtt reason codes]. */
+const connackReasons: Partial<Record<ErrorCode, number>> = {
+  CONNECT_RATE_EXCEEDED: reason.quotaExceeded,
+  RATE_EXCEEDED: reason.quotaExceeded,
+  PAYLOAD_TOO_LARGE: reason.quotaExceeded,
+  TOPIC_INVALID: reason.topicNameInvalid,
+  QOS_NOT_SUPPORTED: reason.qosNotSupported,
+}
+
+export const connackReasonFor = (code: ErrorCode): number | undefined => connackReasons[code]
 
 export function connackFor(code: ErrorCode, withPassword: boolean): number {
   if (code === 'NOT_AUTHENTICATED' && withPassword) return 4
   return connacks[code] ?? 5
+}
+
+const subacks: Partial<Record<ErrorCode, number>> = {
+  NOT_AUTHORIZED: reason.notAuthorized,
+  TOPIC_INVALID: reason.topicFilterInvalid,
+  SUBSCRIPTIONS_EXCEEDED: reason.quotaExceeded,
+  RATE_EXCEEDED: reason.quotaExceeded,
+}
+
+/** For one filter that was refused: MQTT 3.1.1 has but one code for it [MQTT-3.9.3-2]. */
+export function subackCode(code: ErrorCode, version: number): number {
+  return version === 5 ? (subacks[code] ?? 0x80) : 0x80
+}
+
+/** A code for each filter of the SUBSCRIBE, in its order [MQTT-3.8.4-5]. */
+export function toSuback(packetId: number, codes: readonly number[], version: number): Buffer {
+  return toAck(0x90, packetId, codes, version)
+}
+
+/** MQTT 3.1.1 is told no codes [MQTT-3.10.4-4]. */
+export function toUnsuback(packetId: number, codes: readonly number[], version: number): Buffer {
+  return toAck(0xb0, packetId, version === 5 ? codes : [], version)
+}
+
+function toAck(first: number, packetId: number, codes: readonly number[], version: number): Buffer {
+  const body = [packetId >> 8, packetId & 0xff, ...(version === 5 ? [0] : []), ...codes]
+  const length = body.length < 128 ? [body.length] : [(body.length % 128) | 0x80, Math.floor(body.length / 128)]
+  return Buffer.from([first, ...length, ...body])
 }
 
 /** PUBACK with a reason code and no properties [MQTT5-3.4.2.1]. */

@@ -1,12 +1,13 @@
-// The broker inside the gateway: aedes, told to acknowledge only what is safely ours. The only file that imports it.
-import type { Duplex } from 'node:stream'
-import { Aedes, type AedesPublishPacket, type Client } from 'aedes'
+// The broker inside the gateway. aedes shakes hands, keeps connections alive and sends wills; what is acknowledged, and who gets what, is decided here.
+import { Aedes, type Client } from 'aedes'
 import type { Clock } from '../../lib/clock.ts'
 import type { Access, Caller, Connect, Session } from '../access/access.ts'
-import { codeOf, GatewayError, textOf } from '../errors.ts'
+import { codeOf, type ErrorCode, GatewayError, textOf } from '../errors.ts'
+import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
-import { answerTo, connackFor, toPuback } from './answers.ts'
+import { answerTo, connackFor, connackReasonFor, toPuback } from './answers.ts'
 import type { Broker, Ingest } from './broker.ts'
+import { amendConnack, type Connack, feature } from './connack.ts'
 import { createInlet, type Inlet } from './inlet.ts'
 import {
   type Connection,
@@ -16,9 +17,14 @@ import {
   presence,
   subscriptionsChanged,
 } from './lifecycle.ts'
+import { createNoStore } from './no-store.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
 import { type PublishPacket, payloadOf, toPacket } from './packet.ts'
-import { createSubscriptions, type LiveSubscriptions, type StoredSubscriptions, watchLive, watchStored } from './subscriptions.ts'
-import { gate, keepAlive, type SubscribePacket, type TapClient, tap } from './tap.ts'
+import { createRoutes, type Receiver, type Routes, type Target } from './routes.ts'
+import { createMemoryJournal } from './sessions/journal.ts'
+import { createSessions, type Opened, type Sessions, sessionsSchema } from './sessions/sessions.ts'
+import { type Subscriber, subscribe, unsubscribe } from './subscribe.ts'
+import { gate, keepAlive, type Takers, type TapClient, tap } from './tap.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly ingest: Ingest
@@ -28,10 +34,10 @@ export interface EmbeddedBrokerOptions {
   readonly ids: () => string
   /** Whether a rule selects from a topic: lifecycle events that nobody wants are not made. */
   readonly isRouted?: (topic: string) => boolean
+  /** What outlives connections; by default nothing outlives the broker. */
+  readonly sessions?: (routes: Routes) => Sessions
 }
 
-/** A subscriber with more than this unread is closed: one that does not read must not hold the others. */
-const maxUnreadBytes = 1024 * 1024
 const connectTimeoutMs = 10_000
 const drainTimeoutMs = 2_000
 
@@ -40,56 +46,129 @@ const administrativeAction = 0x98
 
 /** Where packets have no limit of their own. */
 const anyPacketBytes = 16 * 1024 * 1024
+const mostInFlight = 65_535
+/** A session expiry interval that means never [MQTT5-3.1.2.11.2]. */
+const neverSeconds = 0xffffffff
 
 type Done = (error?: Error | null) => void
+
+/** What aedes keeps of a client and does not declare. */
+type AedesClient = Client &
+  TapClient & {
+    readonly _will: PublishPacket | null
+    readonly _cleanStart: boolean
+    readonly _disconnected: boolean
+  }
+
+/** One connection, from its first byte to its last. */
+interface Peer {
+  readonly client: AedesClient
+  readonly caller: Caller
+  readonly inlet: Inlet
+  /** What follows is there once it was let in. */
+  session?: Session
+  opened?: Opened
+  receiver?: Receiver
+  outbox?: Outbox
+  connection?: Connection
+  /** Why it was not let in. */
+  refusal?: ErrorCode
+  /** MQTT 5: topics it remembers by a number. */
+  topicAliases?: number
+  /** The gateway chose its client id. */
+  named?: boolean
+  ending?: DisconnectReason
+}
+
+/** A PUBLISH that went through `carry`, for aedes to publish when it has acknowledged it. */
+interface Carried {
+  readonly message: Message
+  targets?: readonly Target[]
+}
 
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const { ingest, access, observe, clock, ids, isRouted = () => false } = options
   const { quotas } = access.limits
   const maxPacketBytes = Math.min(quotas.packetBytes, anyPacketBytes)
-  const subscriptions = createSubscriptions()
+  const routes = createRoutes()
+  const sessions = options.sessions?.(routes) ?? inMemory(routes, { access, clock, observe })
   const numbers = createConnectionNumbers()
-  const callers = new WeakMap<Duplex, Caller>()
-  const sessions = new WeakMap<Client, Session>()
-  const connections = new WeakMap<Client, Connection>()
-  const endings = new WeakMap<Client, DisconnectReason>()
-  /** Also of those that have left: their wills come last. */
-  const inlets = new WeakMap<Client, Inlet>()
-  const connected = new Set<Client>()
+  /** Also of clients that have left: their wills come last. */
+  const peers = new WeakMap<Client, Peer>()
+  const present = new Set<Peer>()
   /** Packets taken early that came to nothing: aedes gets them after all, to answer them. */
   const refused = new WeakMap<object, { readonly error: unknown }>()
-  /** The SUBSCRIBE that a filter came in, whose filters count together. */
-  const asked = new WeakMap<object, SubscribePacket>()
-  const refusedSubscribes = new WeakMap<SubscribePacket, { readonly error: GatewayError | undefined }>()
+  const carried = new WeakMap<object, Carried>()
   let stopWatch = () => {}
   let stopListening = () => {}
 
-  const sessionOf = (client: Client) => sessions.get(client)!
+  const peerOf = (client: Client) => peers.get(client)!
 
   const failed = (client: Client, error: Error) => {
-    endings.set(client, 'CLIENT_ERROR')
+    const peer = peers.get(client)
+    if (peer) peer.ending = 'CLIENT_ERROR'
     observe.record('client.failed', { code: 'PROTOCOL', clientId: client.id ?? '', detail: error.message })
   }
 
+  // ── messages ──
+
+  /** To those connected; what waits in sessions is on its way already. */
+  const deliver = (message: Message, targets: readonly Target[]) => {
+    for (const { receiver, qos, asPublished } of targets) {
+      const granted = message.qos === 1 ? qos : 0
+      if (granted === 1 && receiver.persistent) continue
+      receiver.outbox?.send(toPacket(message, granted, asPublished && message.retain))
+    }
+  }
+
+  const targetsOf = ({ topic, source }: Message) => routes.match(topic, source.clientId)
+
+  /** Resolves when the message is safe: in the pipeline, and wherever it is retained or waits for a client. */
+  const keep = async (message: Message): Promise<readonly Target[]> => {
+    const problem = sessions.refusal(message)
+    if (problem) {
+      observe.record('message.refused', { code: problem.code, topic: message.topic, detail: problem.message })
+      throw problem
+    }
+    await ingest(message)
+    const targets = targetsOf(message)
+    await sessions.keep(message, targets)
+    return targets
+  }
+
+  const carry = async (message: Message, packet: PublishPacket): Promise<void> => {
+    const entry: Carried = { message }
+    carried.set(packet, entry)
+    entry.targets = await keep(message)
+  }
+
   const announce = (event: LifecycleEvent | undefined) => {
-    if (!event || !(subscriptions.cover(event.topic) || isRouted(event.topic))) return
-    const message = {
+    if (!event || !(routes.cover(event.topic) || isRouted(event.topic))) return
+    const message: Message = {
       ...({ id: ids(), topic: event.topic, payload: Buffer.from(JSON.stringify(event.body)), qos: 1, retain: false } as const),
       ...{ receivedAt: clock.now(), source: { clientId: 'weir', transport: 'inside' } as const, hops: 0 },
     }
     // A refusal is in the log already, and nobody waits for these.
     if (isRouted(event.topic)) ingest(message).catch(() => undefined)
-    broker.publish(toPacket(message) as AedesPublishPacket, () => {})
+    const targets = targetsOf(message)
+    sessions.keep(message, targets)?.catch(() => undefined)
+    deliver(message, targets)
   }
 
-  const admit = async (client: Client, username: string | undefined, password: string | undefined): Promise<void> => {
-    const caller = callers.get(client.conn)!
+  // ── CONNECT ──
+
+  const admit = async (client: AedesClient, username: string | undefined, password: string | undefined): Promise<void> => {
+    const peer = peerOf(client)
+    const { caller } = peer
     const { id: clientId } = client
+    if (peer.named) Object.assign(client, { _assignedClientId: clientId }) // [MQTT5-3.2.2.3.7]
     try {
       const login = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
-      sessions.set(client, await access.connect({ ...caller, ...login }, toConnect(client)))
+      const session = await access.connect({ ...caller, ...login }, toConnect(client))
+      await open(peer, session)
     } catch (error) {
       const code = codeOf(error, 'INTERNAL')
+      peer.refusal = code
       observe.record('client.refused', { code, clientId, transport: caller.transport, detail: textOf(error), ...detailsOf(error) })
       if (code === 'NOT_AUTHORIZED' || code === 'NOT_AUTHENTICATED') {
         const { transport, sourceIp } = caller
@@ -99,27 +178,53 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     }
   }
 
+  const open = async (peer: Peer, session: Session): Promise<void> => {
+    const { client } = peer
+    const { id: clientId, _cleanStart: fresh } = client
+    const opened = await sessions.open(clientId, { protocol: client.version === 5 ? 5 : 3, fresh, expirySeconds: expiryOf(client) })
+    // It may have gone meanwhile, and nobody would close what was opened.
+    if (client.closed) return opened.close(expiryOf(client))
+    const outbox = createOutbox({
+      ...{ client, clock, observe, release: sessions.release, storedPerSecond: quotas.storedDeliveriesPerSecond },
+      maxInFlight: Math.min(client.receiveMaximum ?? mostInFlight, quotas.inFlightOutbound, mostInFlight),
+      topicAliases: Math.min(peer.topicAliases ?? 0, quotas.topicAliases),
+      maxPacketBytes: client.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+      receive: session.receive,
+    })
+    Object.assign(peer, { session, opened, outbox, receiver: opened.session ?? { clientId, persistent: false, outbox } })
+  }
+
+  const connackOf = ({ session, opened, refusal }: Peer): Connack | undefined => {
+    const reasonCode = refusal && connackReasonFor(refusal)
+    if (refusal) return reasonCode === undefined ? undefined : { sessionPresent: false, reasonCode, features: {} }
+    return session && { sessionPresent: opened!.present, features }
+  }
+
   // A hook that throws or rejects would end the process, so every path of it ends in its callback.
   const broker = new Aedes({
-    // mqemitter with a limit stops every delivery behind one subscriber that does not read.
-    concurrency: 0,
     drainTimeout: drainTimeoutMs,
     connectTimeout: connectTimeoutMs,
     maxClientsIdLength: 128,
     maximumPacketSize: maxPacketBytes,
     topicAliasMaximum: Math.min(quotas.topicAliases, 65_535),
-    receiveMaximum: Math.min(quotas.inFlightInbound, 65_535),
+    receiveMaximum: Math.min(quotas.inFlightInbound, mostInFlight),
     sessionExpiryIntervalLimit: Number.isFinite(quotas.sessionExpirySeconds) ? quotas.sessionExpirySeconds : 0,
+    persistence: createNoStore(),
     preConnect(client, packet, done) {
       const seconds = access.limits.keepAliveSeconds(packet.keepalive ?? 0)
       const granted = Number.isFinite(seconds) ? Math.ceil(seconds) : 0
       // MQTT 5 is told what it got [MQTT5-3.2.2.3.14].
       if (granted !== packet.keepalive) Object.assign(client, { _serverKeepAlive: granted })
       packet.keepalive = granted
+      peerOf(client).topicAliases = packet.properties?.topicAliasMaximum ?? 0
+      if (packet.clientId === '' && (packet.clean || packet.protocolVersion === 5)) {
+        packet.clientId = ids() // [MQTT-3.1.3-6]
+        peerOf(client).named = true
+      }
       done(null, true)
     },
     authenticate(client, username, password, done) {
-      admit(client, username ?? undefined, password?.toString()).then(
+      admit(client as AedesClient, username ?? undefined, password?.toString()).then(
         () => done(null, true),
         (error) => done(error, false),
       )
@@ -128,68 +233,75 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       if (!client) return done(null)
       const early = refused.get(packet)
       if (early) return refuse(client, packet, early.error, done)
-      inlets.get(client)!.authorize(packet, (error) => (error === undefined ? done(null) : refuse(client, packet, error, done)))
-    },
-    authorizeSubscribe(client, subscription, done) {
-      const error = subscribeProblem(client, subscription)
-      if (!error) return done(null, subscription)
-      const { code, message: detail, details } = error
-      observe.record('client.failed', { code, clientId: client.id, topic: subscription.topic, detail, ...details })
-      done(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]
-    },
-    authorizeForward(client, packet) {
-      const error = sessionOf(client).receive(packet.topic, packet.payload.length)
-      if (error) {
-        observe.record('delivery.dropped', {
-          code: error.code,
-          clientId: client.id,
-          topic: packet.topic,
-          detail: error.message,
-          ...error.details,
-        })
-        return null
-      }
-      if (client.conn.writableLength <= maxUnreadBytes) return packet
-      observe.record('client.dropped', { clientId: client.id, bytes: client.conn.writableLength })
-      client.conn.destroy()
-      return null
+      peerOf(client).inlet.authorize(packet, (error) => (error === undefined ? done(null) : refuse(client, packet, error, done)))
     },
   })
 
-  const subscribeProblem = (client: Client, subscription: { readonly topic: string; readonly qos: number }): GatewayError | undefined => {
-    const session = sessionOf(client)
-    const whole = asked.get(subscription)
-    // A session that is resumed brings its filters one by one.
-    if (!whole) return session.subscribe([subscription.topic]) ?? session.maySubscribe(subscription.topic)
-    const known = refusedSubscribes.get(whole)
-    const problem = known ? known.error : session.subscribe(whole.subscriptions.map(({ topic }) => topic))
-    if (!known) refusedSubscribes.set(whole, { error: problem })
-    if (problem) return problem
-    // aedes would take the prefix for a part of the topic.
-    if (subscription.topic.startsWith('$share/')) return new GatewayError('TOPIC_INVALID', 'shared subscriptions are not supported')
-    if (subscription.qos > 1) return new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; subscribe with QoS 0 or 1')
-    return session.maySubscribe(subscription.topic)
+  // aedes publishes what it has acknowledged, wills, and events of its own that nobody may subscribe to.
+  broker.publish = (packet: object, client: unknown, done: unknown = client) => {
+    const entry = carried.get(packet)
+    // At QoS 0 also what could not be taken.
+    if (entry) deliver(entry.message, entry.targets ?? targetsOf(entry.message))
+    if (typeof done === 'function') done(null)
   }
 
-  watchLive(broker as unknown as LiveSubscriptions, subscriptions)
-  countApart(broker as unknown as Emitting)
+  // ── a connection ──
 
-  const open = (client: Client): Inlet => {
-    const tapped = client as Client & TapClient
-    const gated = gate(client.conn, () => inlet.full)
+  const createPeer = (client: AedesClient, caller: Caller): Peer => {
+    const gated = gate(client.conn, () => inlet.full || tapped.holding)
     const inlet = createInlet({
-      ...{ client: tapped, ingest, observe, clock, ids, subscriptions, maxPacketBytes },
-      session: () => sessionOf(client),
+      ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, maxPacketBytes },
+      session: () => peer.session!,
       onRoom: gated.open,
       onRefused(packet, error) {
         refused.set(packet, { error })
-        early.handOver(packet)
+        tapped.handOver(packet)
       },
     })
-    const early = tap(tapped, inlet.take, (packet) => {
-      for (const subscription of packet.subscriptions) asked.set(subscription, packet)
-    })
-    return inlet
+    const peer: Peer = { client, caller, inlet }
+    const deps = { routes, sessions, observe }
+    const takers: Takers = {
+      publish: inlet.take,
+      subscribe: (packet) => subscribe(packet, toSubscriber(peer), deps, (filters) => changed('subscribed', peer, filters)),
+      unsubscribe: (packet) => unsubscribe(packet, toSubscriber(peer), deps, (filters) => changed('unsubscribed', peer, filters)),
+      puback: ({ messageId }) => peer.outbox!.acknowledged(messageId),
+    }
+    const tapped = tap(client, takers, gated.open)
+    return peer
+  }
+
+  const toSubscriber = ({ client, session, receiver, outbox }: Peer): Subscriber => ({
+    ...{ version: client.version ?? 4, session: session!, receiver: receiver!, outbox: outbox! },
+    isOpen: () => !client.closed && client.disconnectReasonCode === null,
+    write: (packet) => void client.conn.write(packet),
+    disconnect(reasonCode, code) {
+      peerOf(client).ending = code === 'NOT_AUTHORIZED' ? 'AUTH_ERROR' : 'CLIENT_ERROR'
+      observe.record('client.failed', { code, clientId: client.id })
+      client.disconnect({ reasonCode })
+    },
+  })
+
+  const changed = (what: 'subscribed' | 'unsubscribed', { client, connection }: Peer, filters: readonly string[]) => {
+    if (connection && filters.length > 0 && !client.closed) announce(subscriptionsChanged(what, connection, clock.now(), filters))
+  }
+
+  /** What waited comes first, then what is queued from now on. */
+  const begin = ({ opened, outbox, session }: Peer) => {
+    const stored = opened?.session
+    if (!stored || !outbox) return
+    session!.resume([...stored.filters.keys()])
+    for (const [kept, flagged] of sessions.queued(stored)) outbox.offer(stored, kept, flagged, true)
+    stored.outbox = outbox
+  }
+
+  const end = (peer: Peer) => {
+    const { client, opened, outbox, receiver } = peer
+    if (!present.delete(peer)) return
+    outbox?.stop()
+    if (!opened || !receiver) return
+    if (!opened.session) routes.removeAll(receiver)
+    else if (opened.session.outbox === outbox) opened.session.outbox = undefined
+    opened.close(expiryOf(client))
   }
 
   /** What happens to a PUBLISH that was not taken: never an acknowledgement that could pass for a success. */
@@ -200,7 +312,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const answer = answerTo(code, packet.qos, client.version ?? 4)
     if (answer.kind === 'forward') return done(null)
     if (answer.kind === 'disconnect') {
-      endings.set(client, code === 'NOT_AUTHORIZED' ? 'AUTH_ERROR' : 'CLIENT_ERROR')
+      peerOf(client).ending = code === 'NOT_AUTHORIZED' ? 'AUTH_ERROR' : 'CLIENT_ERROR'
       return client.disconnect({ reasonCode: answer.reason })
     }
     if (answer.kind === 'puback') client.conn.write(toPuback(packet.messageId ?? 0, answer.reason))
@@ -211,135 +323,119 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 
   // Before its CONNACK, so that whoever was announced as here is announced as gone.
   broker.on('client', (client) => {
-    const connection = numbers.next(sessionOf(client).source, ids())
-    connections.set(client, connection)
-    announce(presence.connected(connection, clock.now()))
+    const peer = peerOf(client)
+    peer.connection = numbers.next(peer.session!.source, ids())
+    announce(presence.connected(peer.connection, clock.now()))
   })
-  broker.on('clientReady', (client) =>
-    observe.record('client.connected', { clientId: client.id, transport: sessionOf(client).source.transport }),
-  )
+  broker.on('clientReady', (client) => {
+    const peer = peerOf(client)
+    observe.record('client.connected', { clientId: client.id, transport: peer.caller.transport })
+    begin(peer)
+  })
   broker.on('clientDisconnect', (client) => {
-    observe.record('client.disconnected', { clientId: client.id, transport: callers.get(client.conn)!.transport })
-    const connection = connections.get(client)
-    if (connection) announce(presence.disconnected(connection, clock.now(), endingOf(client)))
+    const peer = peerOf(client)
+    const { caller, connection } = peer
+    end(peer)
+    observe.record('client.disconnected', { clientId: client.id, transport: caller.transport })
+    if (connection) announce(presence.disconnected(connection, clock.now(), endingOf(client as AedesClient)))
   })
-  broker.on('subscribe', (granted, client) =>
-    changed(
-      'subscribed',
-      client,
-      granted.filter(({ qos }) => qos < 128).map(({ topic }) => topic),
-    ),
-  ) // prettier-ignore
-  broker.on('unsubscribe', (filters, client) => {
-    sessions.get(client)?.unsubscribe(filters)
-    if (!client.closed) changed('unsubscribed', client, filters)
+  broker.on('keepaliveTimeout', (client) => {
+    peerOf(client).ending = 'MQTT_KEEP_ALIVE_TIMEOUT'
   })
-  broker.on('keepaliveTimeout', (client) => endings.set(client, 'MQTT_KEEP_ALIVE_TIMEOUT'))
   broker.on('clientError', failed)
   broker.on('connectionError', failed)
 
   /** Those whose certificate or secret no longer stands after a change are cut, and told why in MQTT 5. */
   const cutRevoked = () => {
-    for (const client of connected) {
-      const session = sessions.get(client)
+    for (const peer of present) {
+      const { client, session } = peer
       const revoked = session?.revoked()
       if (!session || !revoked || client.closed) continue
       const { clientId, transport } = session.source
       observe.record('client.revoked', { clientId, transport, code: revoked.code, detail: revoked.message, ...revoked.details })
-      endings.set(client, 'AUTH_ERROR')
+      peer.ending = 'AUTH_ERROR'
       client.disconnect({ reasonCode: administrativeAction })
     }
   }
 
-  const changed = (what: 'subscribed' | 'unsubscribed', client: Client, filters: readonly string[]) => {
-    const connection = connections.get(client)
-    if (connection && filters.length > 0) announce(subscriptionsChanged(what, connection, clock.now(), filters))
-  }
-
-  const endingOf = (client: Client): DisconnectReason => {
+  const endingOf = (client: AedesClient): DisconnectReason => {
     const { _takingOver: takingOver } = broker as unknown as { readonly _takingOver: ReadonlySet<string> }
-    if ((client as unknown as { readonly _disconnected: boolean })._disconnected) return 'CLIENT_INITIATED_DISCONNECT'
+    if (client._disconnected) return 'CLIENT_INITIATED_DISCONNECT'
     if (takingOver.has(client.id)) return 'DUPLICATE_CLIENTID'
     if (broker.closed) return 'SERVER_INITIATED_DISCONNECT'
-    return endings.get(client) ?? 'CONNECTION_LOST'
+    return peerOf(client).ending ?? 'CONNECTION_LOST'
+  }
+
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    stopWatch()
+    stopListening()
+    await new Promise<void>((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
+    for (const peer of [...present]) end(peer)
+    await sessions.stop()
   }
 
   return {
     async start() {
+      await sessions.start()
       await broker.listen()
-      const { persistence } = broker as unknown as { persistence: StoredSubscriptions & RetainedMessages }
-      watchStored(persistence, subscriptions)
-      retainForExactFilters(persistence)
       stopListening = access.onChange(cutRevoked)
       stopWatch = clock.every(1_000, () => {
-        for (const client of connected) if (inlets.get(client)?.full) keepAlive(client as Client & TapClient)
+        for (const { client, inlet } of present) if (inlet.full) keepAlive(client)
       })
     },
     accept(stream, caller) {
-      callers.set(stream, caller)
-      const client = broker.handle(stream)
-      inlets.set(client, open(client))
-      connected.add(client)
-      stream.once('close', () => connected.delete(client))
+      const client = broker.handle(stream) as unknown as AedesClient
+      const peer = createPeer(client, caller)
+      peers.set(client, peer)
+      present.add(peer)
+      amendConnack(
+        stream,
+        () => connackOf(peer),
+        () => client.version ?? 4,
+      )
+      stream.once('close', () => end(peer))
     },
     hasSeen: (clientId) => numbers.has(clientId),
     filtersOf(clientId) {
       const client = (broker as unknown as { readonly clients: Readonly<Record<string, Client>> }).clients[clientId]
-      return client?.connected ? Object.keys((client as unknown as { subscriptions: object }).subscriptions) : undefined
+      return client?.connected ? routes.filtersOf(peerOf(client).receiver!) : undefined
     },
     async publish(message) {
-      await ingest(message)
-      if (!message.retain && !subscriptions.cover(message.topic)) return
-      await new Promise<void>((resolve, reject) => {
-        broker.publish(toPacket(message) as AedesPublishPacket, (error) => (error ? reject(error) : resolve()))
-      })
+      deliver(message, await keep(message))
     },
     stop() {
-      stopWatch()
-      stopListening()
-      return new Promise((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
+      stopping ??= stop()
+      return stopping
     },
   }
 }
 
-interface Emitting {
-  readonly id: string
-  readonly mq: { emit(packet: { readonly qos?: number; brokerId?: string }, done: unknown): void }
+/** What this broker does, said to MQTT 5 [AWS iot mqtt5 properties]. */
+const features: Connack['features'] = {
+  [feature.maximumQos]: 1,
+  [feature.retainAvailable]: 1,
+  [feature.wildcardSubscriptionAvailable]: 1,
+  [feature.subscriptionIdentifiersAvailable]: 0,
+  [feature.sharedSubscriptionAvailable]: 1,
 }
 
-/**
- * aedes takes a packet with a lower number than the last for a duplicate. QoS 1 asks the store first, so QoS 0 overtakes it: each
- * gets numbers of its own.
- */
-function countApart({ id, mq }: Emitting): void {
-  const emit = mq.emit.bind(mq)
-  mq.emit = (packet, done) => {
-    if (packet.qos === 0) packet.brokerId = `${id}/0`
-    emit(packet, done)
-  }
+function inMemory(routes: Routes, { access, clock, observe }: Pick<EmbeddedBrokerOptions, 'access' | 'clock' | 'observe'>): Sessions {
+  return createSessions({
+    ...sessionsSchema.parse({}),
+    ...{ routes, clock, observe, journal: createMemoryJournal },
+    maxRetained: access.limits.quotas.retainedMessages,
+    messageExpirySeconds: access.limits.messageExpirySeconds,
+  })
 }
 
-interface RetainedMessages {
-  createRetainedStreamCombi(filters: readonly string[]): unknown
-}
-
-/** A wildcard never brings retained messages [AWS iot retained messages]. */
-function retainForExactFilters(store: RetainedMessages): void {
-  const streamOf = store.createRetainedStreamCombi.bind(store)
-  store.createRetainedStreamCombi = (filters) => streamOf(filters.filter((filter) => !/[#+]/.test(filter)))
+/** Seconds that the session of a client lives without it. */
+function expiryOf({ sessionExpiryInterval }: Client): number {
+  return sessionExpiryInterval >= neverSeconds ? Number.POSITIVE_INFINITY : sessionExpiryInterval
 }
 
 /** What a CONNECT asks for. The will is in aedes' hands until the client is let in. */
-function toConnect(client: Client): Connect {
-  const {
-    id: clientId,
-    clean,
-    _will: will,
-  } = client as unknown as {
-    readonly id: string
-    readonly clean: boolean
-    readonly _will: PublishPacket | null
-  }
+function toConnect({ id: clientId, clean, _will: will }: AedesClient): Connect {
   const persistent = !clean
   if (!will) return { clientId, persistent }
   const { topic, qos, retain = false } = will

@@ -1,7 +1,7 @@
 // What one connection publishes: allowed, made a message, handed to Ingest once, and answered in order. The same for both ways a PUBLISH can take.
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../access/access.ts'
-import type { Source } from '../message.ts'
+import type { Message, Source } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 import { createLine, type LineOptions } from './line.ts'
@@ -15,11 +15,14 @@ import type { Subscriptions } from './subscriptions.ts'
    Both stand in one line, so a device cannot tell from its answers which way was taken.
 */
 export interface InletDeps {
+  /** For what nobody but the pipeline is to have. */
   readonly ingest: Ingest
+  /** For all else: the same, and what its subscribers are owed is safe too when it resolves. */
+  readonly carry: (message: Message, packet: PublishPacket) => Promise<void>
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: () => string
-  readonly subscriptions: Subscriptions
+  readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
   /** Larger packets are for the broker to refuse. */
   readonly maxPacketBytes: number
 }
@@ -57,8 +60,17 @@ interface KnownTopic {
   version: number
 }
 
+interface Admission {
+  readonly packet: PublishPacket
+  readonly payload: Buffer
+  readonly known: KnownTopic
+  readonly give: InletDeps['carry']
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
 export function createInlet(options: InletOptions): Inlet {
-  const { ingest, observe, clock, ids, subscriptions, maxPacketBytes, session, onRefused } = options
+  const { ingest, carry, observe, clock, ids, subscriptions, maxPacketBytes, session, onRefused } = options
   const line = createLine({ ...options, maxOpen, maxOpenBytes })
   const topics = new Map<string, KnownTopic>()
 
@@ -86,7 +98,7 @@ export function createInlet(options: InletOptions): Inlet {
   }
 
   /** Calls back once: when Ingest has the message, or at once when it may not be taken. */
-  const admit = (packet: PublishPacket, payload: Buffer, known: KnownTopic, done: () => void, failed: (error: unknown) => void) => {
+  const admit = ({ packet, payload, known, give, done, failed }: Admission) => {
     const { qos, retain = false, properties: sent } = packet
     const { topic, source } = known
     const { tenant } = source
@@ -105,7 +117,7 @@ export function createInlet(options: InletOptions): Inlet {
       return failed(refused)
     }
     const head = { id: ids(), topic, payload, qos: qos === 0 ? 0 : 1, retain, receivedAt: clock.now(), source, hops: 0 } as const
-    ingest(properties ? { ...head, properties } : head).then(
+    give(properties ? { ...head, properties } : head, packet).then(
       () => {
         if (qos !== 0) who.acknowledged()
         done()
@@ -127,25 +139,21 @@ export function createInlet(options: InletOptions): Inlet {
       if (known.invalid || isAwaited(known)) return false
       const payload = payloadOf(packet)
       const turn = line.enter(qos === 0 ? 0 : messageId, payload.length)
-      admit(
-        packet,
-        payload,
-        known,
-        () => line.acknowledge(turn),
-        (error) => line.settle(turn, () => onRefused(packet, error)),
-      )
+      admit({
+        ...{ packet, payload, known, give: ingest },
+        done: () => line.acknowledge(turn),
+        failed: (error) => line.settle(turn, () => onRefused(packet, error)),
+      })
       return true
     },
     authorize(packet, done) {
       const payload = payloadOf(packet)
       const turn = line.enter(0, payload.length)
-      admit(
-        packet,
-        payload,
-        topics.get(packet.topic) ?? learn(packet.topic),
-        () => line.settle(turn, done),
-        (error) => line.settle(turn, () => done(error)),
-      )
+      admit({
+        ...{ packet, payload, known: topics.get(packet.topic) ?? learn(packet.topic), give: carry },
+        done: () => line.settle(turn, done),
+        failed: (error) => line.settle(turn, () => done(error)),
+      })
     },
     get full() {
       return line.full

@@ -45,9 +45,11 @@ function pairs(from: Readonly<Record<string, string | string[]>>): readonly (rea
   return Object.entries(from).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
 }
 
-/** For the broker to hand to its subscribers. */
-export function toPacket({ topic, payload, qos, retain, properties }: Message): PublishPacket {
-  const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos, retain, dup: false } as const
+/** For a subscriber. DUP is never set: a message sent again may have another packet id [AWS iot mqtt differences]. */
+export function toPacket(message: Pick<Message, 'topic' | 'payload' | 'properties'>, qos: 0 | 1, retain: boolean): PublishPacket {
+  const { topic, payload: bytes, properties } = message
+  const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as const
   return properties ? { ...packet, properties: fromProperties(properties) } : packet
 }
 

@@ -64,8 +64,8 @@ export function createRemoteBroker(config: RemoteConfig, target: string, dial: D
   const stopping = new AbortController()
   const { signal } = stopping
   const intake = createIntake({ ...options, signal, sourceOf: sourceFrom(config, clientId, options.tenantTopicLevel) })
-  const own = createSubscriptions()
-  for (const filter of config.filters) own.add(filter)
+  const own = createSubscriptions<true>()
+  for (const filter of config.filters) own.add(filter, true)
   const filters = config.filters.map((filter) => (config.group === undefined ? filter : `$share/${config.group}/${filter}`))
   const links = new Map<number, Link>()
   /** Messages on their way to an acknowledgement. */

@@ -1,4 +1,4 @@
-// The early tap: takes a PUBLISH out of a client's packets before aedes sees it. What aedes keeps private and this needs is named here.
+// The tap: takes a client's packets before aedes sees them. What aedes keeps private and this needs is named here.
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { LineClient } from './line.ts'
@@ -7,42 +7,122 @@ import type { PublishPacket } from './packet.ts'
 /** An aedes client, as far as the tap must know it. Checked when a connection is tapped: another version may differ. */
 export interface TapClient extends LineClient {
   readonly connected: boolean
-  /** Until then aedes queues packets, and none may overtake them. */
+  /** Until then no packet is acted upon. */
   readonly connackSent: boolean
   /** Emits `packet`, for aedes alone to hear. */
   readonly _parser: EventEmitter
   /** Absent or 0: the client asked for no keep alive. */
   readonly _keepaliveInterval: number
   readonly _keepaliveTimer: { refresh(): unknown } | null
+  once(event: 'connected', listener: () => void): unknown
+  emit(event: 'error', error: Error): unknown
 }
 
 export interface Tap {
+  /** true: a packet that was taken is not done with, and those behind it wait. */
+  readonly holding: boolean
   /** Gives a packet to aedes, as if there were no tap. */
   handOver(packet: PublishPacket): void
 }
 
-/** A SUBSCRIBE, as far as anybody but aedes must know it. */
 export interface SubscribePacket {
   readonly cmd: 'subscribe'
-  readonly subscriptions: readonly { readonly topic: string; readonly qos: number }[]
+  readonly messageId: number
+  readonly subscriptions: readonly {
+    readonly topic: string
+    readonly qos: number
+    /** MQTT 5: no local, retain as published, retain handling. */
+    readonly nl?: boolean
+    readonly rap?: boolean
+    readonly rh?: number
+  }[]
+  readonly properties?: { readonly subscriptionIdentifier?: unknown }
 }
 
-/** Offers `take` every PUBLISH of a connected client; those it does not take, and all else, go to aedes. `see` is shown every SUBSCRIBE first. */
-export function tap(client: TapClient, take: (packet: PublishPacket) => boolean, see: (packet: SubscribePacket) => void): Tap {
+export interface UnsubscribePacket {
+  readonly cmd: 'unsubscribe'
+  readonly messageId: number
+  readonly unsubscriptions: readonly string[]
+}
+
+/** What is taken. A PUBLISH may be handed back; packets behind a promise wait until it resolves, and it must not reject. */
+export interface Takers {
+  publish(packet: PublishPacket): boolean
+  subscribe(packet: SubscribePacket): Promise<void> | undefined
+  unsubscribe(packet: UnsubscribePacket): Promise<void> | undefined
+  puback(packet: { readonly messageId: number }): void
+}
+
+type TappedPacket =
+  | PublishPacket
+  | SubscribePacket
+  | UnsubscribePacket
+  | { readonly cmd: 'puback'; readonly messageId: number }
+  | { readonly cmd: 'connect' | 'disconnect' }
+
+/** Packets a client may send before it has its CONNACK. */
+const maxEarly = 42
+
+/** Offers the takers the packets of a connected client; those they do not take, and all other kinds, go to aedes. */
+export function tap(client: TapClient, takers: Takers, onReleased: () => void): Tap {
   const { _parser: parser } = client
   const [listener, ...more] = parser.listeners('packet')
   if (!listener || more.length > 0 || client._keepaliveInterval === undefined) throw new Error('this version of aedes cannot be tapped')
   const handOver = (packet: { readonly cmd: string }) => {
     listener.call(parser, packet)
   }
-  parser.removeListener('packet', listener as () => void)
-  parser.on('packet', (packet: PublishPacket | SubscribePacket | { readonly cmd: '' }) => {
-    if (packet.cmd === 'subscribe') see(packet)
-    const mayTake = packet.cmd === 'publish' && client.connackSent && client.connected && !client.closed
-    if (!mayTake || !take(packet)) return handOver(packet)
+  const take = (packet: TappedPacket): boolean | Promise<void> => {
+    if (packet.cmd === 'publish') return takers.publish(packet)
+    if (packet.cmd === 'subscribe') return takers.subscribe(packet) ?? true
+    if (packet.cmd === 'unsubscribe') return takers.unsubscribe(packet) ?? true
+    if (packet.cmd !== 'puback') return false
+    takers.puback(packet)
+    return true
+  }
+  let holding = false
+  let held: TappedPacket[] = []
+  const act = (packet: TappedPacket) => {
+    if (client.closed) return
+    if (holding) {
+      held.push(packet)
+      return
+    }
+    const taken = take(packet)
+    if (taken === false) return handOver(packet)
     keepAlive(client)
+    if (taken === true) return
+    holding = true
+    taken.then(release)
+  }
+  const release = () => {
+    holding = false
+    const waiting = held
+    held = []
+    for (const packet of waiting) act(packet)
+    if (!holding) onReleased()
+  }
+  let connecting = false
+  let early: TappedPacket[] | undefined
+  parser.removeListener('packet', listener as () => void)
+  parser.on('packet', (packet: TappedPacket) => {
+    if (client.connackSent && client.connected && !early) return act(packet)
+    // The first packet, whatever it is, and a second CONNECT are for aedes to judge [MQTT-3.1.0-1] [MQTT-3.1.0-2].
+    if (!connecting || packet.cmd === 'connect') {
+      connecting = true
+      return handOver(packet)
+    }
+    early ??= []
+    if (early.push(packet) > maxEarly) client.emit('error', new Error('too many packets before CONNACK'))
+  })
+  client.once('connected', () => {
+    const waiting = early ?? []
+    early = undefined
+    for (const packet of waiting) act(packet)
   })
   return {
+    get holding() {
+      return holding
+    },
     handOver(packet) {
       if (!client.closed) handOver(packet)
     },

@@ -63,10 +63,10 @@ async function open(config: UpstreamConfig, identity: IClientOptions, { clientId
     closed: closed.then(textOf),
     subscribe: (filters) => subscribe(client, filters),
     async publish(message) {
-      const packet = toPacket(message)
-      const properties = toPacket({ ...message, properties: withHops(message) ?? {} }).properties
-      const { topic, qos, retain = false } = packet
-      const answered = client.publishAsync(topic, payloadOf(packet), { qos, retain, ...(config.protocolVersion === '5' && { properties }) })
+      const { topic, qos, retain } = message
+      const packet = toPacket({ ...message, properties: withHops(message) ?? {} }, qos, retain)
+      const properties = config.protocolVersion === '5' && { properties: packet.properties }
+      const answered = client.publishAsync(topic, payloadOf(packet), { qos, retain, ...properties })
       await answered.catch((error) => {
         throw refusalOf(error)
       })

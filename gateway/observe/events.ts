@@ -40,6 +40,12 @@ export const events = {
     metric: 'registries_rejected_total',
     means: 'the new things.json or a policy is broken; the old ones stay',
   },
+  'sessions.recovered': { level: 'info', means: 'sessions and retained messages of an earlier run were found' },
+  'sessions.corrupted': {
+    level: 'error',
+    metric: 'sessions_corruptions_total',
+    means: 'part of what was known of sessions and retained messages is unreadable',
+  },
   'client.dropped': { level: 'warn', metric: 'slow_clients_total', means: 'a subscriber that does not read was closed' },
   'broker.connected': { level: 'info', metric: 'broker_connects_total', means: 'a connection to the broker of somebody else is up' },
   'broker.disconnected': {

@@ -125,7 +125,7 @@ async function scan(
  * Whether damage at `from`, with whole records behind it, is one write that a crash tore: all of those records belong to the write that
  * also covers the damage. The next write begins only after a sync, so anything of a later one proves that this one had been on disk.
  */
-async function isTorn(file: SpoolFile, salt: number, from: number, found: number, size: number): Promise<boolean> {
+export async function isTorn(file: SpoolFile, salt: number, from: number, found: number, size: number): Promise<boolean> {
   let torn = true
   for (let at = found; torn && at < size; ) {
     const { next, bad } = await readChunk(file, salt, at, size, (buffer, start, _length, offset) => {

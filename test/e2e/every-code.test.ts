@@ -171,6 +171,12 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
     because: 'it is what nobody foresaw; how it is answered is shown with an error made for it',
     test: 'test/gateway/listen/problem.test.ts',
   }, // prettier-ignore
+  SESSIONS_FAILED: { because: 'it takes a disk that fails', test: 'test/gateway/broker/sessions/journal.test.ts' },
+  SESSION_QUEUE_FULL: {
+    because: 'the publisher has its acknowledgement; what an absent device misses is told in the log',
+    test: 'test/gateway/broker/sessions/sessions.test.ts',
+  },
+  RETAINED_FULL: { because: 'it takes 500,000 retained messages', test: 'test/gateway/broker/sessions/sessions.test.ts' },
   SPOOL_FAILED: { because: 'it takes a disk that fails', test: 'test/proofs/disk-full.test.ts' },
   MESSAGE_EXPIRED: {
     because: 'the device has its acknowledgement; the message grew too old later',

@@ -61,13 +61,14 @@ describe('which way', () => {
   })
 
   const taken = (packet: Partial<PublishPacket>, subscribed: string[] = []) => {
-    const subscriptions = createSubscriptions()
-    for (const filter of subscribed) subscriptions.add(filter)
+    const subscriptions = createSubscriptions<string>()
+    for (const filter of subscribed) subscriptions.add(filter, 'dashboard')
     const seen: Message[] = []
     const inlet = createInlet({
       client: { closed: true } as LineClient,
       onRoom: () => {},
       ingest: async (message) => void seen.push(message),
+      carry: async () => {},
       observe,
       clock: systemClock,
       ids: () => 'id',

@@ -1,0 +1,219 @@
+// Sessions that outlive their connection, and retained messages: opened, queued for, released and ended, each step on disk before it counts.
+import { z } from 'zod'
+import type { Clock } from '../../../lib/clock.ts'
+import { GatewayError } from '../../errors.ts'
+import type { Message } from '../../message.ts'
+import type { Observe } from '../../observe/observe.ts'
+import type { Filter, Routes, Target } from '../routes.ts'
+import type { Entry, KeptEntry, Protocol } from './entry.ts'
+import type { Journal, Journaled } from './journal.ts'
+import { createState, type Kept, type StoredSession, sizeOf } from './state.ts'
+
+export const sessionsSchema = z.strictObject({
+  persist: z
+    .boolean()
+    .default(true)
+    .describe(
+      'keep retained messages, persistent sessions and what is queued for them in dataDir/sessions, with either kind of spool; false: in memory',
+    ),
+  maxBytes: z
+    .int()
+    .min(1_024)
+    .default(256 * 1024 ** 2)
+    .describe('memory for retained and queued messages; beyond it retained messages are refused, and others are not queued'),
+  maxQueued: z.int().min(1).default(10_000).describe('QoS 1 messages queued for one session; further ones are not queued for it'),
+})
+
+export type SessionsConfig = z.infer<typeof sessionsSchema>
+
+export interface SessionsOptions extends SessionsConfig {
+  readonly routes: Routes
+  readonly journal: (journaled: Journaled) => Journal
+  readonly clock: Clock
+  readonly observe: Observe
+  /** Retained messages at most. */
+  readonly maxRetained: number
+  /** The longest a message may wait for its clients, in seconds. */
+  readonly messageExpirySeconds: (asked: number) => number
+}
+
+export interface Opening {
+  readonly protocol: Protocol
+  /** Nothing of an earlier session is wanted [MQTT-3.1.2-6]. */
+  readonly fresh: boolean
+  /** 0: the session ends with the connection. */
+  readonly expirySeconds: number
+}
+
+export interface Opened {
+  /** An earlier session goes on [MQTT-3.2.2-2]. */
+  readonly present: boolean
+  /** undefined: nothing of this session outlives its connection. */
+  readonly session: StoredSession | undefined
+  /** The client left; another connection that has opened the session meanwhile keeps it. */
+  close(expirySeconds: number): void
+}
+
+export interface Sessions {
+  start(): Promise<void>
+  open(clientId: string, opening: Opening): Promise<Opened>
+  subscribe(session: StoredSession, filters: readonly Filter[]): Promise<void>
+  unsubscribe(session: StoredSession, filters: readonly string[]): Promise<void>
+  /** Why this message cannot be retained. */
+  refusal(message: Pick<Message, 'retain' | 'topic' | 'payload'>): GatewayError | undefined
+  /** Retains and queues as far as the message wants it; undefined when there is nothing to keep. Rejects with SESSIONS_FAILED. */
+  keep(message: Message, targets: readonly Target[]): Promise<void> | undefined
+  /** What is retained under a topic. */
+  retained(topic: string): Kept | undefined
+  /** What waits in a session, oldest first. */
+  queued(session: StoredSession): Iterable<readonly [Kept, flagged: boolean]>
+  /** The client has it, or no longer wants it. */
+  release(session: StoredSession, number: number): void
+  readonly counts: { readonly sessions: number; readonly retained: number; readonly queued: number; readonly bytes: number }
+  stop(): Promise<void>
+}
+
+const sweepEveryMs = 1_000
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const { routes, clock, observe, maxBytes, maxQueued, maxRetained, messageExpirySeconds } = options
+  const state = createState({ routes, onQueued: (session, kept, flagged) => session.outbox?.offer(session, kept, flagged) })
+  const journal = options.journal(state)
+  /** The connection that a client id belongs to: the last one that opened it. */
+  const owners = new Map<string, object>()
+  const releases = new Map<StoredSession, number[]>()
+  let number = 0
+  let stopSweep = () => {}
+
+  /** For what nobody waits for; a disk that fails is told by the journal, once. */
+  const note = (entry: Entry) => void journal.append(entry).catch(() => undefined)
+
+  const isOver = ({ leftAt, expirySeconds }: StoredSession) =>
+    leftAt !== undefined && expirySeconds !== null && leftAt + expirySeconds * 1_000 <= clock.now()
+
+  const sweep = () => {
+    for (const session of state.sessions.values()) {
+      if (isOver(session) && !owners.has(session.clientId)) note({ kind: 'ended', client: session.clientId })
+    }
+  }
+
+  /** A connection whose gateway died has left when the next one starts: the life of a session may be longer, never shorter. */
+  const leaveAll = () => {
+    for (const { clientId: client, leftAt, expirySeconds } of [...state.sessions.values()]) {
+      if (leftAt === undefined) note({ kind: 'left', client, at: clock.now(), expirySeconds })
+    }
+  }
+
+  const flushReleases = () => {
+    for (const [{ clientId: client }, numbers] of releases) note({ kind: 'released', client, numbers })
+    releases.clear()
+  }
+
+  const drop = (clientId: string, topic: string, detail: string) =>
+    observe.record('delivery.dropped', { code: 'SESSION_QUEUE_FULL', clientId, topic, detail })
+
+  const hasRoom = (session: StoredSession, { topic, payload }: Message): boolean => {
+    if (session.queue.size >= maxQueued) drop(session.clientId, topic, `${maxQueued} messages wait for it already`)
+    else if (state.bytes + sizeOf({ topic, payload }) > maxBytes) drop(session.clientId, topic, `${maxBytes} bytes are in use already`)
+    else return true
+    return false
+  }
+
+  const toEntry = (message: Message, queued: readonly Target[]): KeptEntry => {
+    const { topic, qos, payload, properties, retain, receivedAt } = message
+    const seconds = properties?.messageExpiryIntervalSeconds
+    const flagged = retain ? queued.filter(({ asPublished }) => asPublished).map(({ receiver }) => receiver.clientId) : []
+    number++
+    return {
+      ...({ kind: 'kept', number, retained: retain, to: queued.map(({ receiver }) => receiver.clientId) } as const),
+      ...(flagged.length > 0 ? { flagged } : {}),
+      ...{ topic, qos, payload },
+      ...(properties ? { properties } : {}),
+      ...(seconds === undefined ? {} : { expiresAt: receivedAt + messageExpirySeconds(seconds) * 1_000 }),
+    }
+  }
+
+  return {
+    async start() {
+      await journal.start()
+      number = state.lastNumber
+      leaveAll()
+      const { sessions, retained, queued } = count(state)
+      if (sessions + retained > 0) observe.record('sessions.recovered', { sessions, retained, queued })
+      stopSweep = clock.every(sweepEveryMs, sweep)
+    },
+    async open(client, { protocol, fresh: asked, expirySeconds }) {
+      const owner = {}
+      owners.set(client, owner)
+      const known = state.sessions.get(client)
+      const present = known !== undefined && !asked && known.protocol === protocol && !isOver(known)
+      const life = { expirySeconds: Number.isFinite(expirySeconds) ? expirySeconds : null }
+      try {
+        if (expirySeconds > 0 || present) await journal.append({ kind: 'opened', client, protocol, fresh: !present, ...life })
+        else if (known) await journal.append({ kind: 'ended', client })
+      } catch (error) {
+        if (owners.get(client) === owner) owners.delete(client)
+        throw error
+      }
+      return {
+        present,
+        session: state.sessions.get(client),
+        close(seconds) {
+          if (owners.get(client) !== owner) return
+          owners.delete(client)
+          if (!state.sessions.has(client)) return
+          const expiry = Number.isFinite(seconds) ? seconds : null
+          note(seconds === 0 ? { kind: 'ended', client } : { kind: 'left', client, at: clock.now(), expirySeconds: expiry })
+        },
+      }
+    },
+    subscribe: ({ clientId: client }, filters) => journal.append({ kind: 'subscribed', client, filters }),
+    unsubscribe: ({ clientId: client }, filters) => journal.append({ kind: 'unsubscribed', client, filters }),
+    refusal({ retain, topic, payload }) {
+      if (!retain || payload.length === 0) return undefined
+      const before = state.retained.get(topic)
+      if (!before && state.retained.size >= maxRetained) {
+        return new GatewayError('RETAINED_FULL', `${maxRetained} messages are retained already`, { details: { limit: 'retainedMessages' } })
+      }
+      const more = sizeOf({ topic, payload }) - (before ? sizeOf(before) : 0)
+      return state.bytes + more > maxBytes ? new GatewayError('RETAINED_FULL', `${maxBytes} bytes are in use already`) : undefined
+    },
+    keep(message, targets) {
+      const { qos, retain, topic, payload } = message
+      const queued = targets.filter(
+        ({ receiver, qos: granted }) => qos === 1 && granted === 1 && receiver.persistent && hasRoom(receiver as StoredSession, message),
+      )
+      const changes = retain && (payload.length > 0 || state.retained.has(topic))
+      return changes || queued.length > 0 ? journal.append(toEntry(message, queued)) : undefined
+    },
+    retained(topic) {
+      const kept = state.retained.get(topic)
+      if (kept?.expiresAt === undefined || kept.expiresAt > clock.now()) return kept
+      note({ kind: 'kept', number: ++number, retained: true, to: [], topic, qos: 0, payload: new Uint8Array() })
+      return undefined
+    },
+    *queued({ queue }) {
+      for (const [number, flagged] of queue) yield [state.kept.get(number)!, flagged]
+    },
+    release(session, number) {
+      if (releases.size === 0) queueMicrotask(flushReleases)
+      const numbers = releases.get(session)
+      if (numbers) numbers.push(number)
+      else releases.set(session, [number])
+    },
+    get counts() {
+      return count(state)
+    },
+    async stop() {
+      stopSweep()
+      flushReleases()
+      await journal.stop()
+    },
+  }
+}
+
+function count({ sessions, retained, bytes }: ReturnType<typeof createState>): Sessions['counts'] {
+  let queued = 0
+  for (const { queue } of sessions.values()) queued += queue.size
+  return { sessions: sessions.size, retained: retained.size, queued, bytes }
+}
