@@ -81,6 +81,10 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
       deliver(delivery, signal).catch((error) => {
         throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : error
       }),
+    isAway() {
+      for (const { open } of breakers.values()) if (open) return true
+      return false
+    },
     ...(sink.stop && { stop: () => sink.stop!() }),
   }
 }

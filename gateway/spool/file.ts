@@ -51,15 +51,15 @@ export interface FileSpoolOptions {
   readonly maxBytes: number
   readonly maxAgeMs?: number | undefined
   readonly segmentBytes?: number
+  /** Memory for records that are ready to be read. Default: 8 MiB. */
+  readonly windowBytes?: number
   readonly clock: Clock
   readonly observe: Observe
   readonly fs?: SpoolFs
 }
 
-/** Memory for records that are ready to be read. */
-const windowBytes = 8 * MiB
 /** Memory for records with their rules and targets: many small ones or few large ones. */
-const inFlightBytes = 32 * MiB
+export const inFlightBytes = 32 * MiB
 /** Memory for records on their way to a disk that does not keep up. */
 const pendingBytes = 32 * MiB
 const cursorEveryMs = 250
@@ -70,7 +70,7 @@ const qos0Share = 0.9
 const insideShare = 2
 
 export function createFileSpool(options: FileSpoolOptions): Spool {
-  const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs } = options
+  const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs, windowBytes = 8 * MiB } = options
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
 
