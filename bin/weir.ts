@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The table of commands. Each is imported when it is called, so that `weir --help` costs nothing.
 import { Command, CommanderError } from 'commander'
+import { limitHeap } from './heap.ts'
 
 interface Row {
   readonly summary: string
@@ -12,7 +13,13 @@ const commands: Readonly<Record<string, Row>> = {
     summary: 'everything at once: queues, gateway, a demo fleet and its consumers',
     load: async () => (await import('./up.ts')).upCommand(),
   },
-  gateway: { summary: 'the gateway alone', load: async () => (await import('../gateway/cli/gateway.ts')).gatewayCommand() },
+  gateway: {
+    summary: 'the gateway alone',
+    load: async () => {
+      limitHeap()
+      return (await import('../gateway/cli/gateway.ts')).gatewayCommand()
+    },
+  },
   fleet: { summary: 'a fleet of simulated devices', load: loadFleet },
   cost: {
     summary: 'what a fleet costs over each transport, and where the answer turns',
