@@ -41,6 +41,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
   const stopping = new AbortController()
   /** Per spool that is read. */
   const drains: { readonly slots: Slots; readonly done: Promise<void> }[] = []
+  const mostHeld = Math.ceil(maxInFlight * laneShare)
   const settledIn = Promise.withResolvers<void>()
   let pending = 0
   let closed = false
@@ -66,14 +67,6 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     return 'dead'
   }
 
-  const drain = async (from: Spool, slots: Slots, passed: () => void, only?: Part) => {
-    for await (const entry of from.read(stopping.signal)) {
-      while (!slots.take()) await slots.freed()
-      pass(entry, slots, only)
-      passed()
-    }
-  }
-
   /** What the last run left in the spool is dispatched before a lane is read: among it may be what is older than the lane. */
   const drainMain = async (slots: Slots) => {
     let left = spool.depth.messages
@@ -82,20 +75,26 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
       settledIn.resolve()
     }
     if (left === 0) settleIn()
-    await drain(spool, slots, () => {
+    for await (const entry of spool.read(stopping.signal)) {
+      while (!slots.take()) await slots.freed()
+      pass(entry, slots)
       if (--left === 0) settleIn()
-    })
+    }
     settledIn.resolve()
   }
 
   const drainLane = async (lane: Spool, slots: Slots, part: Part) => {
     await settledIn.promise
-    await drain(lane, slots, () => {}, part)
+    const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
+    for await (const entry of lane.read(stopping.signal)) {
+      while ((slots.taken >= mostHeld && isAway()) || !slots.take()) await slots.freed()
+      pass(entry, slots, part)
+    }
   }
 
   const start = async () => {
     await overflow?.start((lane, part) => {
-      const slots = createSlots(Math.ceil(maxInFlight * laneShare))
+      const slots = createSlots(maxInFlight)
       drains.push({ slots, done: drainLane(lane, slots, part) })
     })
     const slots = createSlots(maxInFlight)
@@ -150,6 +149,7 @@ function refusal({ topic, source: { clientId, transport, tenant } }: Message, er
 }
 
 interface Slots {
+  readonly taken: number
   /** false: none was free. */
   take(): boolean
   release(): void
@@ -167,6 +167,9 @@ function createSlots(size: number): Slots {
     return waiting.promise
   }
   return {
+    get taken() {
+      return taken
+    },
     take() {
       if (taken >= size) return false
       taken++

@@ -32,7 +32,9 @@ export const fileSpoolSchema = z.strictObject({
     .int()
     .min(4096)
     .default(1024 * MiB)
-    .describe('refuse messages when the spool occupies this many bytes; QoS 0 is refused at nine tenths of it'),
+    .describe(
+      'refuse messages when the spool occupies this many bytes; QoS 0 is refused at nine tenths of it. What waits for targets that are away may occupy as many once more',
+    ),
   maxAgeMs: z
     .int()
     .min(1000)
