@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Sink } from './actions/action.ts'
 import type { Message } from './message.ts'
 import type { Observe } from './observe/observe.ts'
-import type { Lane, Overflow, Part } from './rules/dispatch.ts'
+import type { Lane, Overflow, Parked, Part } from './rules/dispatch.ts'
 import type { Rule } from './rules/rule-set.ts'
 import type { Spool } from './spool/spool.ts'
 
@@ -11,7 +11,8 @@ import type { Spool } from './spool/spool.ts'
    spool ─▶ rules ─┬─ held by its target: fewer than its share, or it is well ──▶ target
                    └─ else ─▶ lane: written behind what waits there ─▶ read ────▶ target        the spool may forget the message
 
-   A lane that has been begun takes every message of its action until it is empty, so none overtakes another.
+   A lane that has been begun takes every message of its action until it is empty, so none overtakes another. When little is left of it
+   and the target is well, what comes waits in memory for that little, and then goes straight.
 */
 export interface OverflowOptions {
   /** The spool of a lane, not yet started. It must not refuse for want of room: `maxBytes` does, for all lanes together. */
@@ -26,9 +27,12 @@ export interface OverflowOptions {
   readonly clock: Clock
 }
 
+/** What is to be read for which action; to be told of every message that was handed to it. */
+export type OnLane = (spool: Spool, part: Part, handed: () => void) => void
+
 export interface Lanes extends Overflow {
-  /** Opens what an earlier run left. `onLane` is called for each lane, now and later, with what is to be read. */
-  start(onLane: (spool: Spool, part: Part) => void): Promise<void>
+  /** Opens what an earlier run left, and calls back for each lane, now and later. */
+  start(onLane: OnLane): Promise<void>
   /** Messages that waited in the spool when the gateway started have all been dispatched. */
   settledIn(): void
   /** Written and not settled. */
@@ -40,10 +44,11 @@ export interface Lanes extends Overflow {
 
 interface Parking {
   readonly message: Message
-  readonly parked: () => void
+  readonly settle: (how: Parked) => void
 }
 
 const retryMs = 1_000
+const lookAgainMs = 5
 
 export function createOverflow(options: OverflowOptions): Lanes {
   const { open, names, maxHeld, maxHeldBytes, maxBytes, observe, clock } = options
@@ -52,7 +57,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
   const bySink = new WeakMap<Sink, Lane>()
   let settlingIn = true
   let parking = 0
-  let onLane: (spool: Spool, part: Part) => void = () => {}
+  let onLane: OnLane = () => {}
 
   const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, { depth }) => total + depth[of], 0)
 
@@ -62,26 +67,53 @@ export function createOverflow(options: OverflowOptions): Lanes {
     /** What is older than the lane's first message was with the target when the last run ended, and goes there first. */
     const beganAt = left?.depth.oldestAt ?? 0
     let spool = left
+    let sink: Sink | undefined
     let held = 0
     let heldBytes = 0
     let waiting: Parking[] = []
     let writing = 0
+    /** Written, and not yet handed to the target. */
+    let behind = left?.depth.messages ?? 0
+    /** Told to go straight, and not yet gone. */
+    let going = 0
     let writer: Promise<void> | undefined
+    const handed = () => void behind--
 
     const begin = async () => {
       const begun = open(name)
       await begun.start()
       spools.add(begun)
       spool = begun
-      onLane(begun, part)
+      onLane(begun, part, handed)
+    }
+
+    /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
+    const isEmptySoon = async (signal: AbortSignal) => {
+      while (spool && !settlingIn && behind < maxHeld && waiting.length < maxHeld && sink?.isAway?.() !== true) {
+        if (spool.depth.messages === 0) return true
+        await clock.sleep(lookAgainMs, signal)
+      }
+      return false
+    }
+
+    const letGo = () => {
+      const all = waiting
+      waiting = []
+      going += all.length
+      for (const { settle } of all) settle('go')
     }
 
     /** All or none of a batch, and nothing before what was called earlier: a lane keeps the order through every failure. */
     const write = async (signal: AbortSignal) => {
       while (waiting.length > 0) {
+        if (await isEmptySoon(signal)) {
+          letGo()
+          continue
+        }
         const batch = waiting
         waiting = []
         writing = batch.length
+        behind += batch.length
         for (;;) {
           try {
             if (!spool) await begin()
@@ -93,31 +125,38 @@ export function createOverflow(options: OverflowOptions): Lanes {
           }
         }
         writing = 0
-        for (const { parked } of batch) parked()
+        for (const { settle } of batch) settle('moved')
       }
       writer = undefined
     }
 
+    if (left) onLane(left, part, handed)
     return {
-      takes({ receivedAt }, sink) {
-        const begun = writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth.messages > 0)
+      takes({ receivedAt }, to) {
+        sink = to
+        const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth.messages > 0)
         if (begun) return !(settlingIn && receivedAt < beganAt)
-        return (held >= maxHeld || heldBytes >= maxHeldBytes) && sink.isAway?.() === true
+        return (held >= maxHeld || heldBytes >= maxHeldBytes) && to.isAway?.() === true
       },
       park(message, signal) {
         parking++
-        return new Promise<'moved'>((resolve, reject) => {
-          const parked = () => {
+        return new Promise<Parked>((resolve, reject) => {
+          const settle = (how: Parked) => {
             parking--
-            observe.record('message.parked', { rule })
-            resolve('moved')
+            if (how === 'moved') observe.record('message.parked', { rule })
+            resolve(how)
           }
-          waiting.push({ message, parked })
+          waiting.push({ message, settle })
           writer ??= write(signal)
-          writer.catch(reject) // only a stop ends it early
+          // Only a stop ends it early.
+          writer.catch((error) => {
+            parking--
+            reject(error)
+          })
         })
       },
       enter(bytes) {
+        if (going > 0) going--
         held++
         heldBytes += bytes
       },
@@ -146,8 +185,6 @@ export function createOverflow(options: OverflowOptions): Lanes {
         await spool.start()
         spools.add(spool)
         byName.set(name, createLane(name, spool))
-        const [rule = '', action] = name.split('.')
-        onLane(spool, { rule, action: Number(action) })
       }
     },
     settledIn() {

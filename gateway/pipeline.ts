@@ -83,19 +83,20 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     settledIn.resolve()
   }
 
-  const drainLane = async (lane: Spool, slots: Slots, part: Part) => {
+  const drainLane = async (lane: Spool, slots: Slots, part: Part, handed: () => void) => {
     await settledIn.promise
     const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
     for await (const entry of lane.read(stopping.signal)) {
       while ((slots.taken >= mostHeld && isAway()) || !slots.take()) await slots.freed()
       pass(entry, slots, part)
+      handed()
     }
   }
 
   const start = async () => {
-    await overflow?.start((lane, part) => {
+    await overflow?.start((lane, part, handed) => {
       const slots = createSlots(maxInFlight)
-      drains.push({ slots, done: drainLane(lane, slots, part) })
+      drains.push({ slots, done: drainLane(lane, slots, part, handed) })
     })
     const slots = createSlots(maxInFlight)
     drains.push({ slots, done: drainMain(slots) })

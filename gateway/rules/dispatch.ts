@@ -21,11 +21,14 @@ export interface Overflow {
   laneOf(rule: Rule, action: number): Lane
 }
 
+/** `moved`: on disk, behind those parked before. `go`: nothing waits any more, so deliver it now. */
+export type Parked = 'moved' | 'go'
+
 export interface Lane {
   /** true: the message must be parked, because its target holds too much already or others wait in front of it. */
   takes(message: Message, sink: Sink): boolean
-  /** Resolves when the message is on disk behind those parked before. Rejects only when the signal aborts. */
-  park(message: Message, signal: AbortSignal): Promise<'moved'>
+  /** Resolves in the order of the calls. Rejects only when the signal aborts. */
+  park(message: Message, signal: AbortSignal): Promise<Parked>
   /** What the target holds, in bytes of payload. */
   enter(bytes: number): void
   leave(bytes: number): void
@@ -61,8 +64,9 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     observe.record('rule.matched', { rule: rule.name })
     if (rule.sinks.length !== 1) return deliverAll(rule, delivery, signal)
     const lane = overflow?.laneOf(rule, 0)
-    if (lane?.takes(message, rule.sinks[0]!)) return lane.park(message, signal)
-    return deliverOne(rule, 0, { ...delivery, key: keyOf(message, rule, 0) }, signal, lane)
+    const deliver = () => deliverOne(rule, 0, { ...delivery, key: keyOf(message, rule, 0) }, signal, lane)
+    if (!lane?.takes(message, rule.sinks[0]!)) return deliver()
+    return lane.park(message, signal).then((how) => (how === 'go' ? deliver() : how))
   }
 
   /** What nearly every message needs, with one promise and no array. */
@@ -89,7 +93,7 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     const results = await Promise.allSettled(
       rule.sinks.map(async (sink, index) => {
         const lane = overflow?.laneOf(rule, index)
-        if (lane?.takes(message, sink)) return lane.park(message, signal)
+        if (lane?.takes(message, sink) && (await lane.park(message, signal)) === 'moved') return 'moved'
         lane?.enter(message.payload.length)
         await attempt(sink, { ...delivery, key: keyOf(message, rule, index) }, signal).finally(() => lane?.leave(message.payload.length))
         return 'accepted'

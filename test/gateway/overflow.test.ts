@@ -18,13 +18,14 @@ const maxHeld = 4
 function aTarget() {
   const got: number[] = []
   let back: PromiseWithResolvers<void> | undefined
+  let slow = () => Promise.resolve()
   const sink: Sink = {
     action: 'sqs',
     isAway: () => back !== undefined,
     deliver({ message }, signal) {
       const take = () => void got.push(Number(message.id))
       if (signal.aborted) return Promise.reject(signal.reason)
-      if (!back) return Promise.resolve().then(take)
+      if (!back) return slow().then(take)
       const gone = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       return Promise.race([back.promise, gone]).then(take)
     },
@@ -34,6 +35,9 @@ function aTarget() {
     sink,
     leave() {
       back = Promise.withResolvers()
+    },
+    answersAfter(pause: () => Promise<void>) {
+      slow = pause
     },
     comeBack() {
       back?.resolve()
@@ -122,6 +126,29 @@ test('a message that goes nowhere else is moved: it is queued once, and ends onc
   await until(() => ledger().queued === 0)
   expect(dead.got).toEqual(numbers(1, 50))
   expect(ledger()).toMatchObject({ accepted: 50, delivered: 50, split: 0, balanced: true })
+  await stop()
+})
+
+test('a lane ends while messages go on coming: what comes then waits for its last answers and goes straight', async () => {
+  const dead = aTarget()
+  const { send, until, clock, observe, ledger, overflow, stop } = await aGateway([aRule('dead', [dead.sink])])
+  const parked = () => observe.metrics.total('message.parked')
+  dead.leave()
+  await send(1, 50)
+  await until(() => overflow.messages === 50 - maxHeld && overflow.parking === 0)
+  dead.comeBack()
+  // Never a moment without a message on its way, from here on: three are.
+  dead.answersAfter(() => clock.sleep(12))
+  let next = 51
+  for (; next < 500; next++) {
+    await send(next, next)
+    await clock.advance(5)
+  }
+  expect(parked()).toBeLessThan(100)
+  await clock.advance(100)
+  await until(() => ledger().queued === 0)
+  expect(dead.got).toEqual(numbers(1, next - 1))
+  expect(ledger()).toMatchObject({ delivered: next - 1, split: 0, balanced: true })
   await stop()
 })
 
