@@ -245,7 +245,16 @@ function createOverflowOf({ spool, dataDir, delivery }: GatewayConfig, observe: 
   const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
   return createOverflow({
     open: (name) =>
-      createFileSpool({ dir: join(dir, name), maxBytes: Infinity, segmentBytes, windowBytes: 1024 ** 2, maxAgeMs, clock, observe }),
+      createFileSpool({
+        dir: join(dir, name),
+        maxBytes: Infinity,
+        segmentBytes,
+        windowBytes: 1024 ** 2,
+        lock: false,
+        maxAgeMs,
+        clock,
+        observe,
+      }),
     names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
     maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
     maxHeldBytes: inFlightBytes * laneShare,

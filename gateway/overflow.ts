@@ -89,11 +89,28 @@ export function createOverflow(options: OverflowOptions): Lanes {
 
     /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
     const isEmptySoon = async (signal: AbortSignal) => {
-      while (spool && !settlingIn && behind < maxHeld && waiting.length < maxHeld && sink?.isAway?.() !== true) {
-        if (spool.depth.messages === 0) return true
+      while (sink?.isAway?.() !== true) {
+        if (!spool || spool.depth.messages === 0) return true
+        if (settlingIn || behind >= maxHeld || waiting.length >= maxHeld) return false
         await clock.sleep(lookAgainMs, signal)
       }
       return false
+    }
+
+    /** Returns those that could not be written; the spool has said why. */
+    const append = async (batch: readonly Parking[]): Promise<readonly Parking[]> => {
+      try {
+        if (sum('bytes') >= maxBytes) return batch
+        if (!spool) await begin()
+      } catch {
+        return batch
+      }
+      behind += batch.length
+      const results = await Promise.allSettled(batch.map(({ message }) => spool!.append(message)))
+      const left = batch.filter((_, index) => results[index]!.status === 'rejected')
+      behind -= left.length
+      for (const [index, { settle }] of batch.entries()) if (results[index]!.status === 'fulfilled') settle('moved')
+      return left
     }
 
     const letGo = () => {
@@ -103,7 +120,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
       for (const { settle } of all) settle('go')
     }
 
-    /** All or none of a batch, and nothing before what was called earlier: a lane keeps the order through every failure. */
+    /** Nothing is written before what was called earlier: a lane keeps the order through every failure. */
     const write = async (signal: AbortSignal) => {
       while (waiting.length > 0) {
         if (await isEmptySoon(signal)) {
@@ -113,19 +130,10 @@ export function createOverflow(options: OverflowOptions): Lanes {
         const batch = waiting
         waiting = []
         writing = batch.length
-        behind += batch.length
-        for (;;) {
-          try {
-            if (!spool) await begin()
-            while (sum('bytes') >= maxBytes) await clock.sleep(retryMs, signal)
-            await Promise.all(batch.map(({ message }) => spool!.append(message)))
-            break
-          } catch {
-            await clock.sleep(retryMs, signal) // the spool has said what is wrong
-          }
-        }
+        const unwritten = await append(batch)
         writing = 0
-        for (const { settle } of batch) settle('moved')
+        waiting = [...unwritten, ...waiting]
+        if (unwritten.length > 0) await clock.sleep(retryMs, signal)
       }
       writer = undefined
     }

@@ -58,6 +58,8 @@ export interface FileSpoolOptions {
   readonly clock: Clock
   readonly observe: Observe
   readonly fs?: SpoolFs
+  /** false: whoever opens it holds the lock of a directory above. */
+  readonly lock?: boolean
 }
 
 /** Memory for records with their rules and targets: many small ones or few large ones. */
@@ -127,7 +129,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const take = async () => {
     await fs.makeDir(dir)
-    return lockDir(fs, dir)
+    return options.lock === false ? async () => {} : lockDir(fs, dir)
   }
 
   const unusable = (cause: unknown) =>

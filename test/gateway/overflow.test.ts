@@ -220,6 +220,24 @@ test('a disk that does not take what is parked: it waits in its order, and so do
   await stop()
 })
 
+test('a disk that stays full does not keep what it cannot take from a target that is back', async () => {
+  const fs = createMemoryFs()
+  const dead = aTarget()
+  const { send, until, clock, ledger, overflow, stop } = await aGateway([aRule('dead', [dead.sink])], { fs })
+  dead.leave()
+  await send(1, 10)
+  await until(() => overflow.messages === 10 - maxHeld && overflow.parking === 0)
+  fs.fault = (call, path) => (call === 'write' && path.startsWith('/overflow/') ? errno('ENOSPC') : undefined)
+  await send(11, 40)
+  await until(() => overflow.parking > 0)
+  dead.comeBack()
+  while (ledger().queued > 0) await clock.advance(500)
+  expect(dead.got).toEqual(numbers(1, 40))
+  expect(ledger()).toMatchObject({ delivered: 40, split: 0, balanced: true })
+  fs.fault = () => undefined
+  await stop()
+})
+
 test('the lanes together stay within their limit, beyond which the spool holds what comes', async () => {
   const dead = aTarget()
   const { send, until, clock, overflow, ledger, stop } = await aGateway([aRule('dead', [dead.sink])], { maxBytes: 4_096 })
