@@ -57,6 +57,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
   const bySink = new WeakMap<Sink, Lane>()
   let settlingIn = true
   let parking = 0
+  let stopped = false
   let onLane: OnLane = () => {}
 
   const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, { depth }) => total + depth[of], 0)
@@ -83,6 +84,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
       const begun = open(name)
       await begun.start()
       spools.add(begun)
+      if (stopped) await begun.stop()
       spool = begun
       onLane(begun, part, handed)
     }
@@ -205,6 +207,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
       return parking
     },
     async stop() {
+      stopped = true
       await Promise.all([...spools].map((spool) => spool.stop()))
     },
   }
