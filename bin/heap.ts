@@ -9,5 +9,5 @@ export function limitHeap(): void {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS?.split(/\s+/) ?? [])]
   const isSet = given.some((flag) => /^--(max[-_])?(semi[-_]space|old[-_]space|heap)/.test(flag))
   if (isSet || process.platform === 'win32' || !process.execve) return
-  process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)], process.env)
+  process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)])
 }
