@@ -8,11 +8,8 @@ const argumentsOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'
 const env = (options: string) => ({ env: { ...process.env, NODE_OPTIONS: options } })
 
 test.skipIf(process.platform !== 'linux')('the gateway is the process that was started, with a limited heap', async () => {
-  const { child, line, finished } = await aGatewayProcess([], env(''))
+  const { child } = await aGatewayProcess([], env(''))
   expect(argumentsOf(child.pid!).slice(1, 3)).toEqual(limits)
-  child.kill('SIGTERM')
-  await line('gateway.stopped')
-  expect((await finished).code).toBe(0)
 })
 
 test.skipIf(process.platform !== 'linux')('whoever has said how large the heap may be is not overruled', async () => {
