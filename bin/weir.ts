@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The table of commands. Each is imported when it is called, so that `weir --help` costs nothing.
 import { Command, CommanderError } from 'commander'
+import { limitHeap } from './heap.ts'
 
 interface Row {
   readonly summary: string
@@ -53,6 +54,7 @@ const commands: Readonly<Record<string, Row>> = {
 
 /** The gateway knows no prices: who may import both puts the two together. */
 async function loadGateway(): Promise<Command> {
+  limitHeap()
   const [{ gatewayCommand }, { createMonthlyDollars }] = await Promise.all([import('../gateway/cli/gateway.ts'), import('./monthly.ts')])
   return gatewayCommand({ createMonthlyDollars })
 }

@@ -58,6 +58,11 @@ export const codes = {
   ACTION_TARGET_MISSING: { retryable: true, status: 502, means: 'the queue or topic of a rule action does not exist' },
   BODY_NOT_TEXT: { retryable: false, status: 400, means: 'SQS and SNS carry only XML characters, and the body has others' },
   BODY_TOO_LARGE: { retryable: false, status: 413, means: 'the body is over what the target accepts' },
+  REPUBLISH_NO_ROOM: {
+    retryable: false,
+    status: 507,
+    means: 'the spool holds twice its limit, so what a rule republishes is not taken either',
+  },
   REPUBLISH_LOOP: { retryable: false, status: 508, means: 'the message was republished too often' },
   QUEUE_UNREACHABLE: { retryable: true, status: 503, means: 'the queue endpoint does not answer' },
   QUEUE_MISSING: { retryable: true, status: 503, means: 'the queue does not exist' },

@@ -1,5 +1,6 @@
 // The only file that sees every room: builds them, wires them, starts and stops them in order.
 import { randomUUID } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backoffMs } from '../lib/backoff.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -42,7 +43,8 @@ import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
 import { createRegistry as createPrometheus } from './observe/prometheus.ts'
-import { createPipeline, type Pipeline } from './pipeline.ts'
+import { createOverflow, type Lanes } from './overflow.ts'
+import { createPipeline, laneShare, type Pipeline } from './pipeline.ts'
 import { createDispatch } from './rules/dispatch.ts'
 import { readRules } from './rules/load.ts'
 import { createRules } from './rules/rules.ts'
@@ -50,7 +52,7 @@ import type { Scope } from './rules/sql/scope.ts'
 import type { Statement } from './rules/sql/statement.ts'
 import { compileTemplate } from './rules/sql/template.ts'
 import { createDirectSpool } from './spool/direct.ts'
-import { createFileSpool } from './spool/file.ts'
+import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
 import type { Spool } from './spool/spool.ts'
 
@@ -86,6 +88,9 @@ export interface Gateway {
 type Stops = (() => Promise<void> | void)[]
 
 const clock = systemClock
+
+/** Lanes come and go: small segments give their space back soon. */
+const laneSegmentBytes = 16 * 1024 ** 2
 
 /** Resolves when every door is open. Rejects with a GatewayError a person can read, and leaves nothing running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -134,10 +139,13 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   await spool.start()
   stops.unshift(() => spool.stop())
 
-  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId } })
-  const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery })
-  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
-  pipeline.start()
+  const overflow = createOverflowOf(config, observe)
+  const beside = overflow ? { overflow } : {}
+  if (overflow) stops.unshift(() => overflow.stop())
+  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, ...beside })
+  const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
+  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued, pending: pipeline.pending }))
+  await pipeline.start()
   stops.unshift(() => pipeline.stop(0))
 
   const consumers: Consumer[] = []
@@ -223,7 +231,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   let stopped: Promise<void> | undefined
   const stop = async (drainTimeoutMs: number) => {
     ready = false
-    observe.record('gateway.draining', { count: spool.depth.messages })
+    observe.record('gateway.draining', { count: pipeline.queued })
     await pipeline.stop(drainTimeoutMs)
     await stopAll()
     observe.record('gateway.stopped', { ...ledger() })
@@ -257,6 +265,33 @@ function createBrokerSessions({ sessions, dataDir }: GatewayConfig, { limits }: 
       maxRetained: limits.quotas.retainedMessages,
       messageExpirySeconds: limits.messageExpirySeconds,
     })
+}
+
+/** Without a spool on disk there is nowhere to make way to: the devices wait. */
+function createOverflowOf({ spool, dataDir, delivery }: GatewayConfig, observe: Observe): Lanes | undefined {
+  if (spool.kind === 'direct') return undefined
+  const { maxBytes, maxAgeMs } = spool
+  const dir = join(dataDir, 'overflow')
+  const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
+  return createOverflow({
+    open: (name) =>
+      createFileSpool({
+        dir: join(dir, name),
+        maxBytes: Infinity,
+        segmentBytes,
+        windowBytes: 1024 ** 2,
+        lock: false,
+        maxAgeMs,
+        clock,
+        observe,
+      }),
+    names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
+    maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
+    maxHeldBytes: inFlightBytes * laneShare,
+    maxBytes,
+    observe,
+    clock,
+  })
 }
 
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */

@@ -91,6 +91,15 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/observe',
     'gateway/broker/broker.ts',
     'gateway/spool/spool.ts',
+    'gateway/overflow.ts',
+    'gateway/rules',
+  ],
+  'gateway/overflow.ts': [
+    'lib',
+    'gateway/message.ts',
+    'gateway/observe',
+    'gateway/actions/action.ts',
+    'gateway/spool/spool.ts',
     'gateway/rules',
   ],
   'gateway/consume': [
@@ -281,6 +290,8 @@ test('only lib touches the real clock, real timers and real randomness', () => {
 })
 
 test('environment variables are read in one place', () => {
-  const offenders = files.filter((file) => file !== 'gateway/config.ts' && readFileSync(file, 'utf8').includes('process.env'))
+  // Whether Node was told about its heap is not in the configuration of the gateway.
+  const readers = ['gateway/config.ts', 'bin/heap.ts']
+  const offenders = files.filter((file) => !readers.includes(file) && readFileSync(file, 'utf8').includes('process.env'))
   expect(offenders).toEqual([])
 })

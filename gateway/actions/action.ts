@@ -27,6 +27,8 @@ export type Template = (delivery: Delivery) => string
 export interface Sink {
   readonly action: string
   deliver(delivery: Delivery, signal: AbortSignal): Promise<void>
+  /** true: a target of it does not answer, so what is handed over now waits until it does. */
+  isAway?(): boolean
   /** Finishes what was handed over. */
   stop?(): Promise<void>
 }

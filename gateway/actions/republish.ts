@@ -1,7 +1,7 @@
 // Publishes the rule's result as a new message on another topic.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { GatewayError } from '../errors.ts'
+import { codeOf, GatewayError } from '../errors.ts'
 import type { Message, MqttProperties } from '../message.ts'
 import type { ActionDeps, ActionKind, Delivery, Target, Template } from './action.ts'
 import { roleArn } from './params.ts'
@@ -47,7 +47,7 @@ export const republish = {
       async deliver(delivery) {
         const { message } = delivery
         if (message.hops >= maxHops) throw loop(message)
-        await deps.broker.publish({
+        const copy: Message = {
           id: derivedId(message.id, delivery.key),
           topic: checked(topicOf(delivery)),
           payload: delivery.body,
@@ -58,6 +58,9 @@ export const republish = {
           hops: message.hops + 1,
           ...(message.trace !== undefined && { trace: message.trace }),
           ...(propertiesOf && { properties: propertiesOf(delivery) }),
+        }
+        await deps.broker.publish(copy).catch((error) => {
+          throw codeOf(error, 'INTERNAL') === 'SPOOL_FULL' ? noRoom(copy) : error
         })
       },
     }
@@ -103,6 +106,11 @@ function checked(topic: string): string {
 
 function refused(text: string): GatewayError {
   return new GatewayError('ACTION_REFUSED', text, { details: { action: 'republish' } })
+}
+
+/** Final: whoever waited for room would hold the very message whose leaving makes it. */
+function noRoom({ topic }: Message): GatewayError {
+  return new GatewayError('REPUBLISH_NO_ROOM', 'the spool holds twice what it may', { details: { action: 'republish', target: topic } })
 }
 
 function loop({ topic, hops }: Message): GatewayError {

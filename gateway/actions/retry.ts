@@ -78,6 +78,10 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
   return {
     action,
     deliver,
+    isAway() {
+      for (const { open } of breakers.values()) if (open) return true
+      return false
+    },
     ...(sink.stop && { stop: () => sink.stop!() }),
   }
 }

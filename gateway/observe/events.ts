@@ -70,6 +70,7 @@ export const events = {
   'message.recovered': { level: 'info', metric: 'recovered_total', means: 'messages of an earlier run were found in the spool' },
   'message.refused': { level: 'warn', metric: 'refused_total', labels: ['code'], means: 'a message was not accepted and not acknowledged' },
   'message.shed': { level: 'warn', metric: 'shed_total', labels: ['code'], means: 'a QoS 0 message was dropped to save the others' },
+  'message.parked': { level: 'none', metric: 'parked_total', labels: ['rule'], means: 'a message makes way until its target is back' },
   'message.settled': { level: 'none', metric: 'settled_total', labels: ['outcome'], means: 'a message left the spool' },
   'message.dead': {
     level: 'error',

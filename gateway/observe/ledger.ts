@@ -12,11 +12,13 @@ export interface Ledger {
   readonly dead: number
   /** Still in the spool. */
   readonly queued: number
+  /** Messages that had been delivered to some targets while they went on waiting for others: each ends once more than it came in. */
+  readonly split: number
   /** Offered and neither acknowledged nor refused yet. */
   readonly pending: number
   readonly refused: Readonly<Record<string, number>>
   readonly shed: Readonly<Record<string, number>>
-  /** accepted = delivered + unmatched + dead + queued; while messages are pending, each of them may be on either side. */
+  /** accepted + split = delivered + unmatched + dead + queued; while messages are pending, each of them may be on either side. */
   readonly balanced: boolean
 }
 
@@ -31,15 +33,18 @@ export function createLedger(metrics: Metrics, holdings: () => Holdings): () => 
   return () => {
     const recovered = metrics.total('message.recovered')
     const accepted = metrics.total('message.accepted') + recovered
-    const [delivered, unmatched, dead] = ['delivered', 'unmatched', 'dead'].map((outcome) => metrics.total('message.settled', { outcome }))
+    const [delivered, unmatched, dead, moved] = ['delivered', 'unmatched', 'dead', 'moved'].map((outcome) =>
+      metrics.total('message.settled', { outcome }),
+    )
     const { queued, pending } = holdings()
-    const ledger = { accepted, recovered, delivered: delivered!, unmatched: unmatched!, dead: dead!, queued, pending }
+    const split = metrics.total('message.parked') - moved!
+    const ledger = { accepted, recovered, delivered: delivered!, unmatched: unmatched!, dead: dead!, queued, split, pending }
     const held = ledger.delivered + ledger.unmatched + ledger.dead + queued
     return {
       ...ledger,
       refused: byCode(metrics, 'message.refused'),
       shed: byCode(metrics, 'message.shed'),
-      balanced: accepted <= held && held <= accepted + pending,
+      balanced: accepted + split <= held && held <= accepted + split + pending,
     }
   }
 }

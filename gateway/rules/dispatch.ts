@@ -7,18 +7,50 @@ import type { Observe } from '../observe/observe.ts'
 import type { Rule, RuleSet } from './rule-set.ts'
 import { createScope, type Environment, type Scope } from './sql/scope.ts'
 
-export type Outcome = 'delivered' | 'unmatched' | 'dead'
+/** `moved`: what is left to do for the message waits in the overflow. */
+export type Outcome = 'delivered' | 'unmatched' | 'dead' | 'moved'
+
+/** One action of one rule. */
+export interface Part {
+  readonly rule: string
+  readonly action: number
+}
+
+/** Takes messages out of the way of others while their target is away. */
+export interface Overflow {
+  laneOf(rule: Rule, action: number): Lane
+}
+
+/** `moved`: on disk, behind those parked before. `go`: nothing waits any more, so deliver it now. */
+export type Parked = 'moved' | 'go'
+
+export interface Lane {
+  /** true: the message must be parked, because its target holds too much already or others wait in front of it. */
+  takes(message: Message, sink: Sink): boolean
+  /** Resolves in the order of the calls. Rejects only when the signal aborts. */
+  park(message: Message, signal: AbortSignal): Promise<Parked>
+  /** What the target holds, in bytes of payload. */
+  enter(bytes: number): void
+  leave(bytes: number): void
+}
 
 /**
  * Resolves when every action has accepted or failed for good. Rejects only when the signal aborts: the message is then still the caller's.
  * The actions see messages in the order of the calls: everything up to their `deliver` happens before this returns.
+ * `only`: all that is left of a message that was moved; where that action is not there any more, nobody wants the message.
  */
-export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal) => Outcome | Promise<Outcome>
+export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal, only?: Part) => Outcome | Promise<Outcome>
+
+export interface DispatchOptions {
+  readonly observe: Observe
+  readonly environment: Environment
+  readonly overflow?: Overflow
+}
 
 const basicIngest = '$aws/rules/'
 
-export function createDispatch({ observe, environment }: { readonly observe: Observe; readonly environment: Environment }): Dispatch {
-  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal): Outcome | Promise<Outcome> => {
+export function createDispatch({ observe, environment, overflow }: DispatchOptions): Dispatch {
+  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal, only?: number): Outcome | Promise<Outcome> => {
     let body: Uint8Array | undefined
     try {
       body = rule.evaluate(scope)
@@ -27,21 +59,29 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
       return 'dead'
     }
     if (body === undefined) return 'unmatched'
+    const delivery = { message, rule: rule.name, body, scope, key: '' }
+    if (only !== undefined) return deliverOne(rule, only, { ...delivery, key: keyOf(message, rule, only) }, signal)
     observe.record('rule.matched', { rule: rule.name })
-    const { sinks } = rule
-    if (sinks.length === 1) return deliverOne(rule, { message, rule: rule.name, body, scope, key: keyOf(message, rule, 0) }, signal)
-    return deliverAll(rule, { message, rule: rule.name, body, scope, key: '' }, signal)
+    if (rule.sinks.length !== 1) return deliverAll(rule, delivery, signal)
+    const lane = overflow?.laneOf(rule, 0)
+    const deliver = () => deliverOne(rule, 0, { ...delivery, key: keyOf(message, rule, 0) }, signal, lane)
+    if (!lane?.takes(message, rule.sinks[0]!)) return deliver()
+    return lane.park(message, signal).then((how) => (how === 'go' ? deliver() : how))
   }
 
   /** What nearly every message needs, with one promise and no array. */
-  const deliverOne = (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
-    const sink = rule.sinks[0]!
+  const deliverOne = (rule: Rule, index: number, delivery: Delivery, signal: AbortSignal, lane?: Lane): Promise<Outcome> => {
+    const sink = rule.sinks[index]!
+    const { length } = delivery.message.payload
+    lane?.enter(length)
     return attempt(sink, delivery, signal).then(
       () => {
+        lane?.leave(length)
         delivered(rule, sink)
         return 'delivered'
       },
       (error) => {
+        lane?.leave(length)
         signal.throwIfAborted()
         return giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal)
       },
@@ -51,16 +91,25 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
   const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
     const { message } = delivery
     const results = await Promise.allSettled(
-      rule.sinks.map((sink, index) => attempt(sink, { ...delivery, key: keyOf(message, rule, index) }, signal)),
+      rule.sinks.map(async (sink, index) => {
+        const lane = overflow?.laneOf(rule, index)
+        if (lane?.takes(message, sink) && (await lane.park(message, signal)) === 'moved') return 'moved'
+        lane?.enter(message.payload.length)
+        await attempt(sink, { ...delivery, key: keyOf(message, rule, index) }, signal).finally(() => lane?.leave(message.payload.length))
+        return 'accepted'
+      }),
     )
     if (results.some(({ status }) => status === 'rejected')) signal.throwIfAborted()
     const failures: Failure[] = []
+    let moved = 0
     for (const [index, result] of results.entries()) {
       const sink = rule.sinks[index]!
-      if (result.status === 'fulfilled') delivered(rule, sink)
-      else failures.push(failed(rule, sink, message, result.reason))
+      if (result.status === 'rejected') failures.push(failed(rule, sink, message, result.reason))
+      else if (result.value === 'moved') moved++
+      else delivered(rule, sink)
     }
-    return failures.length === 0 ? 'delivered' : giveUp(rule, delivery, failures, signal)
+    if (failures.length > 0) return giveUp(rule, delivery, failures, signal)
+    return moved > 0 && moved === results.length ? 'moved' : 'delivered'
   }
 
   const delivered = (rule: Rule, { action }: Sink) => observe.record('action.delivered', { rule: rule.name, action })
@@ -91,7 +140,11 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
     }
   }
 
-  return (message, ruleSet, signal) => {
+  return (message, ruleSet, signal, only) => {
+    if (only) {
+      const rule = ruleSet.named(only.rule)
+      return rule?.sinks[only.action] ? runRule(rule, createScope(message, environment), message, signal, only.action) : 'unmatched'
+    }
     const rules = rulesFor(message, ruleSet, observe)
     if (rules.length === 0) return 'unmatched'
     const scope = createScope(message, environment)
@@ -104,7 +157,8 @@ export function createDispatch({ observe, environment }: { readonly observe: Obs
 /** One rule's failure is the message's; a rule that did not want it says nothing. */
 function worstOf(outcomes: readonly Outcome[]): Outcome {
   if (outcomes.includes('dead')) return 'dead'
-  return outcomes.includes('delivered') ? 'delivered' : 'unmatched'
+  if (outcomes.includes('delivered')) return 'delivered'
+  return outcomes.includes('moved') ? 'moved' : 'unmatched'
 }
 
 function keyOf({ id }: Message, { name }: Rule, index: number): string {

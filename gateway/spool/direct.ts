@@ -64,7 +64,8 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
     },
     append(message) {
       if (stopped) return Promise.reject(new GatewayError('STOPPING', 'the gateway is shutting down'))
-      if (bytes + message.payload.length > maxBytes) {
+      const { hops } = message
+      if (hops === 0 && bytes + message.payload.length > maxBytes) {
         return Promise.reject(new GatewayError('SPOOL_FULL', `${maxBytes} bytes wait for their targets already`))
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -73,7 +74,8 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
       unsettled.add(waiting)
       unread.push(waiting)
       wake.resolve()
-      return inOrder(promise)
+      // The message that a rule republished waits for its copy: the copy must not wait for it in turn.
+      return hops === 0 ? inOrder(promise) : promise
     },
     async *read(signal) {
       const aborted = Promise.withResolvers<void>()

@@ -10,6 +10,7 @@ import * as z from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { randomSeed } from '../../lib/random.ts'
 import { GatewayError, textOf } from '../errors.ts'
+import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Cursor, writeCursor } from './cursor.ts'
 import { nodeFs, type SpoolFs } from './fs.ts'
@@ -31,7 +32,9 @@ export const fileSpoolSchema = z.strictObject({
     .int()
     .min(4096)
     .default(1024 * MiB)
-    .describe('refuse messages when the spool occupies this many bytes; QoS 0 is refused at nine tenths of it'),
+    .describe(
+      'refuse messages when the spool occupies this many bytes; QoS 0 is refused at nine tenths of it. What waits for targets that are away may occupy as many once more',
+    ),
   maxAgeMs: z
     .int()
     .min(1000)
@@ -50,24 +53,28 @@ export interface FileSpoolOptions {
   readonly maxBytes: number
   readonly maxAgeMs?: number | undefined
   readonly segmentBytes?: number
+  /** Memory for records that are ready to be read. Default: 8 MiB. */
+  readonly windowBytes?: number
   readonly clock: Clock
   readonly observe: Observe
   readonly fs?: SpoolFs
+  /** false: whoever opens it holds the lock of a directory above. */
+  readonly lock?: boolean
 }
 
-/** Memory for records that are ready to be read. */
-const windowBytes = 8 * MiB
 /** Memory for records with their rules and targets: many small ones or few large ones. */
-const inFlightBytes = 32 * MiB
+export const inFlightBytes = 32 * MiB
 /** Memory for records on their way to a disk that does not keep up. */
 const pendingBytes = 32 * MiB
 const cursorEveryMs = 250
 const retryReadMs = 1000
 /** QoS 0 goes first: the last tenth is for what must be acknowledged. */
 const qos0Share = 0.9
+/** What a rule republishes takes the place of a message that the spool holds. If it were refused, that one could never leave, and the room never come. */
+const insideShare = 2
 
 export function createFileSpool(options: FileSpoolOptions): Spool {
-  const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs } = options
+  const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs, windowBytes = 8 * MiB } = options
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
 
@@ -122,7 +129,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const take = async () => {
     await fs.makeDir(dir)
-    return lockDir(fs, dir)
+    return options.lock === false ? async () => {} : lockDir(fs, dir)
   }
 
   const unusable = (cause: unknown) =>
@@ -155,18 +162,22 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     await segments.roll()
   })
 
-  function refusalOf(size: number, qos: 0 | 1): GatewayError | undefined {
+  function refusalOf(size: number, { qos, hops }: Message): GatewayError | undefined {
     if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
     const waiting = commits.pendingBytes
+    if (hops > 0) return segments.bytes + waiting + size <= maxBytes * insideShare ? undefined : tooFull(segments.bytes + waiting)
     const share = qos === 0 ? qos0Share : 1
     if (waiting > 0 && waiting + size > pendingBytes * share)
       return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
     const used = segments.bytes + waiting
     if (used + size <= maxBytes * share) return undefined
-    const full = new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
+    const full = tooFull(used)
     if (qos > 0) degrade('SPOOL_FULL', full.message)
     return full
   }
+
+  const tooFull = (used: number) =>
+    new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
 
   function committed({ messages, ends, bytes }: Group, segment: Segment): void {
     depth.messages += messages.length
@@ -323,7 +334,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       if (phase === 'stopped') return commits.refuse(new GatewayError('STOPPING', 'the spool has stopped'))
       if (phase === 'new') return Promise.reject(new Error('the spool has not been started'))
       const size = recordSizeLimit(message)
-      const refusal = refusalOf(size, message.qos)
+      const refusal = refusalOf(size, message)
       if (refusal) return commits.refuse(refusal)
       return commits.append(message, size)
     },

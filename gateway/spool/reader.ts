@@ -2,7 +2,7 @@
 import type { Message } from '../message.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import { decodeRecord } from './record.ts'
-import { findRecord, isSettled, readChunk, type Segment } from './segment.ts'
+import { createScratch, findRecord, isSettled, readChunk, type Segment, type Visit } from './segment.ts'
 
 export interface SegmentReader {
   /** Calls back for each unsettled record of the next part and moves segment.readFrom behind it. Rejects when the disk cannot be read. */
@@ -12,7 +12,7 @@ export interface SegmentReader {
 
 /** `onDamage` hears of damage that was not there at the start: the disk lost what it had promised to keep. */
 export function createReader(fs: SpoolFs, onDamage: (segment: Segment, bytes: number) => void): SegmentReader {
-  let open: { readonly segment: Segment; readonly file: SpoolFile } | undefined
+  let open: { readonly segment: Segment; readonly file: SpoolFile; readonly scratch: Buffer } | undefined
 
   const close = async () => {
     const closing = open
@@ -33,15 +33,16 @@ export function createReader(fs: SpoolFs, onDamage: (segment: Segment, bytes: nu
     async load(segment, found) {
       if (open?.segment !== segment) {
         await close()
-        open = { segment, file: await fs.open(segment.path, 'r') }
+        open = { segment, file: await fs.open(segment.path, 'r'), scratch: createScratch() }
       }
-      const { file } = open
+      const { file, scratch } = open
       const to = segment.bytes
-      const { next, bad } = await readChunk(file, segment.salt, segment.readFrom, to, (buffer, at, length, offset) => {
+      const visit: Visit = (buffer, at, length, offset) => {
         if (isSettled(segment, offset)) return
         found(decodeRecord(buffer, at, length), offset, length)
         segment.unread--
-      })
+      }
+      const { next, bad } = await readChunk(file, segment.salt, segment.readFrom, to, visit, scratch)
       segment.readFrom = next
       if (bad) segment.readFrom = await skip(file, segment, next, to)
     },

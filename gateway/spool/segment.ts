@@ -122,6 +122,9 @@ export async function readHeader(file: SpoolFile): Promise<number | undefined> {
 /** One whole record: `length` bytes at `at` in the buffer, `offset` in the file. */
 export type Visit = (buffer: Buffer, at: number, length: number, offset: number) => void
 
+/** Memory for readChunk, which whoever reads much brings along: it would be garbage of the expensive kind. */
+export const createScratch = (): Buffer => Buffer.allocUnsafe(chunkBytes)
+
 /**
  * Visits the whole records from `from`, a few hundred KiB of them at a time, never beyond `to`.
  * Returns where to go on; when that is before `to` and `bad`, what lies there is no record.
@@ -132,8 +135,10 @@ export async function readChunk(
   from: number,
   to: number,
   visit: Visit,
+  scratch: Buffer = createScratch(),
 ): Promise<{ next: number; bad: boolean }> {
-  let buffer = await readAt(file, from, Math.min(chunkBytes, to - from))
+  const length = Math.min(chunkBytes, to - from)
+  let buffer = scratch.subarray(0, await file.read(scratch.subarray(0, length), from))
   let at = 0
   while (at < buffer.length) {
     const length = checkRecord(buffer, at, salt)

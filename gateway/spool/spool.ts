@@ -1,7 +1,8 @@
 // What stands between an acknowledgement and a delivery. Whoever awaits append still owns the message; when it resolves, the spool does.
 import type { Message } from '../message.ts'
 
-export type Outcome = 'delivered' | 'unmatched' | 'dead'
+/** `moved`: another spool has it now. */
+export type Outcome = 'delivered' | 'unmatched' | 'dead' | 'moved'
 
 /** Settle exactly once. An entry nobody settled comes back after a restart. */
 export interface Entry {

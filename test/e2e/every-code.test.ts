@@ -202,6 +202,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
   BODY_NOT_TEXT: { because: ofRules, test: 'test/proofs/failures.test.ts' },
   BODY_TOO_LARGE: { because: ofRules, test: 'test/gateway/actions/sqs.test.ts' },
   REPUBLISH_LOOP: { because: ofRules, test: 'test/proofs/failures.test.ts' },
+  REPUBLISH_NO_ROOM: { because: ofRules, test: 'test/gateway/actions/republish.test.ts' },
   QUEUE_UNREACHABLE: { because: ofQueues, test: 'test/e2e/gateway.test.ts' },
   QUEUE_MISSING: { because: ofQueues, test: 'test/gateway/consume/sqs-queue.test.ts' },
   QUEUE_REFUSED: { because: ofQueues, test: 'test/gateway/consume/sqs-queue.test.ts' },

@@ -5,7 +5,9 @@ import { createPipeline } from '../../gateway/pipeline.ts'
 import type { Dispatch, Outcome } from '../../gateway/rules/dispatch.ts'
 import type { RuleSet } from '../../gateway/rules/rule-set.ts'
 import { createDirectSpool } from '../../gateway/spool/direct.ts'
+import { createFileSpool } from '../../gateway/spool/file.ts'
 import { createManualClock, settled } from '../helpers/manual-clock.ts'
+import { createMemoryFs } from '../helpers/memory-fs.ts'
 import { createMessage } from '../helpers/message.ts'
 
 const noRules: RuleSet = { rules: [], match: () => [], named: () => undefined, stop: async () => {} }
@@ -88,4 +90,22 @@ test('a refused QoS 0 message is shed, not refused: nobody was promised anything
   const { pipeline, ledger } = await aPipeline(() => 'delivered')
   await expect(pipeline.ingest(createMessage('x'.repeat(2_000_000), { qos: 0 }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
   expect(ledger()).toMatchObject({ refused: {}, shed: { SPOOL_FULL: 1 } })
+})
+
+test('a full spool empties although every message in it is republished', async () => {
+  const clock = createManualClock()
+  const observe = createObserve()
+  const spool = createFileSpool({ dir: '/spool', maxBytes: 8_192, clock, observe, fs: createMemoryFs() })
+  await spool.start()
+  const republishing: Dispatch = (message) =>
+    message.hops > 0 ? 'delivered' : pipeline.ingest({ ...message, hops: 1 }).then(() => 'delivered' as const)
+  const pipeline = createPipeline({ spool, dispatch: republishing, ruleSet: () => noRules, observe, clock, maxInFlight: 4 })
+  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
+  const full = async (): Promise<unknown> => pipeline.ingest(createMessage('x'.repeat(200))).then(full, (error) => error)
+  expect(await full()).toMatchObject({ code: 'SPOOL_FULL' })
+  const held = spool.depth.messages
+  pipeline.start()
+  while (spool.depth.messages > 0) await settled()
+  expect(ledger()).toMatchObject({ accepted: 2 * held, delivered: 2 * held, queued: 0, balanced: true })
+  await pipeline.stop(0)
 })

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { aDevice, closed } from '../helpers/mqtt-client.ts'
 import { startNumberedDevices } from '../helpers/numbered-devices.ts'
 import { aDirectory, aGatewayProcess, ask, askUntil } from '../helpers/program.ts'
-import { call, queueUrl, receiveAll } from '../helpers/sqs.ts'
+import { anSqs, call, queueUrl, receiveAll } from '../helpers/sqs.ts'
 
 type RuleFile = { readonly name: string; readonly sql: string; readonly actions: readonly object[]; readonly errorAction?: object }
 
@@ -87,6 +87,40 @@ test('a circle of rules is cut, and the message is dead with rule and code', asy
     queued: 0,
     balanced: true,
   })
+})
+
+test('a queue that does not exist holds up nobody else, over a kill as well, and gets everything when it is made', async () => {
+  const all = (name: string, queueUrl: string) => ({
+    ...{ name, sql: "SELECT * FROM 'dt/coldchain/+/+/+/telemetry'", actions: [{ sqs: { queueUrl } }] },
+  })
+  const rules = rulesIn(all('dead', 'not-there-yet'), all('well', 'telemetry'))
+  const dir = aDirectory()
+  const config = join(dir, 'gateway.json')
+  writeFileSync(config, JSON.stringify({ delivery: { maxInFlight: 64 } }))
+  const sqs = await anSqs()
+  const endpoint = `http://127.0.0.1:${sqs.port}`
+  const args = ['--config', config, '--rules', rules, '--data-dir', dir, '--aws-endpoint', endpoint]
+  const first = await aGatewayProcess(args)
+  const devices = startNumberedDevices({ port: first.ports.mqtt!, devices: 20, rate: 20, seed: 11 })
+  await devices.reached(600)
+  await devices.stop()
+  const { size } = devices.acked
+  // What the missing queue held before it was known to be missing is still in flight, 64 at most; the rest has made way.
+  const ledger = await askUntil(first.ports.admin!, '/api/ledger', ({ delivered, pending }) => delivered >= size - 64 && pending === 0)
+  expect(ledger).toMatchObject({ accepted: size, split: ledger.delivered, queued: size, dead: 0, balanced: true })
+  expect(await ask(first.ports.admin!, '/healthz')).toMatchObject({ status: 'degraded', reasons: ['not-there-yet'] })
+  await new Promise((resolve) => setTimeout(resolve, 600)) // two cursors on
+  first.child.kill('SIGKILL')
+  await first.finished
+
+  const second = await aGatewayProcess(args)
+  await call(sqs.port, 'CreateQueue', { QueueName: 'not-there-yet' })
+  await askUntil(second.ports.admin!, '/api/ledger', ({ queued }) => queued === 0)
+  second.child.kill('SIGTERM')
+  expect(JSON.parse(await second.line('gateway.stopped'))).toMatchObject({ queued: 0, dead: 0, balanced: true })
+  const readings = (received: readonly { body: string }[]) =>
+    new Set(received.map(({ body }) => `${JSON.parse(body).device}:${JSON.parse(body).seq}`))
+  for (const queue of ['telemetry', 'not-there-yet']) expect(readings(await receiveAll(sqs.port, queue, 4))).toEqual(devices.acked)
 })
 
 test('the error action gets one envelope with every failure of the rule in it', async () => {

@@ -11,8 +11,6 @@ const seed = 20_260_104
 const warmMs = long ? 10_000 : 3_000
 const awayMs = long ? 60_000 : 10_000
 const MiB = 1024 ** 2
-/** Where memory is plenty, Node lets garbage lie for speed; with a heap as small as this, what grows is what is held. */
-const smallHeap = { env: { ...process.env, NODE_OPTIONS: '--max-old-space-size=88 --max-semi-space-size=8' } }
 
 const residentBytes = (pid: number) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 
@@ -21,7 +19,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     const sqs = await anSqs()
     const proxy = await aTcpProxy(sqs.port)
-    const { ports, child, line, finished } = await aGatewayProcess(['--aws-endpoint', `http://127.0.0.1:${proxy.port}`], smallHeap)
+    const { ports, child, line, finished } = await aGatewayProcess(['--aws-endpoint', `http://127.0.0.1:${proxy.port}`])
     const admin = ports.admin!
     // Every fifth reading is a door event and goes to the FIFO queue, one group per device.
     const kindOf = (n: number) => (n % 5 === 0 ? 'door' : 'telemetry')

@@ -13,7 +13,7 @@ function setUp(params: object) {
   return { published, sink: republish.bind(republish.params.parse(params), createDeps({ broker })) }
 }
 
-const codes = { refuse: 'TOPIC_INVALID', fail: 'SPOOL_FULL' } as const
+const codes = { refuse: 'TOPIC_INVALID', fail: 'SPOOL_FAILED' } as const
 
 testSink({
   entry: { republish: { topic: 'alerts/warm' } },
@@ -44,6 +44,12 @@ test('the id of the new message is the same at every attempt, and another for an
   expect(first).toMatch(/^01JZZZZZZZ[0-9A-HJKMNP-TV-Z]{16}$/)
   expect(again).toBe(first)
   expect(other).not.toBe(first)
+})
+
+test('a spool without room even for this makes the delivery fail for good: waiting would keep the room taken', async () => {
+  const publish = () => Promise.reject(new GatewayError('SPOOL_FULL', 'no room'))
+  const sink = republish.bind(republish.params.parse({ topic: 'a' }), createDeps({ broker: { publish } }))
+  await expect(sink.deliver(createDelivery(), signal)).rejects.toMatchObject({ code: 'REPUBLISH_NO_ROOM', retryable: false })
 })
 
 test('a leading $$ stands for $', async () => {

@@ -79,6 +79,7 @@ test('the ledger balances while every accepted message is somewhere, and says so
     unmatched: 1,
     dead: 1,
     queued: 1,
+    split: 0,
     pending: 0,
     refused: { SPOOL_FULL: 1 },
     shed: { SPOOL_FULL: 4 },
@@ -86,6 +87,14 @@ test('the ledger balances while every accepted message is somewhere, and says so
   })
   queued = 0
   expect(ledger().balanced).toBe(false)
+  // Part of it waits in the overflow, and the rest has been delivered: one message, two places.
+  queued = 2
+  observe.record('message.parked', { rule: 'telemetry' })
+  expect(ledger()).toMatchObject({ accepted: 5, split: 1, balanced: true })
+  // All of it waits there.
+  queued = 1
+  observe.record('message.settled', { outcome: 'moved' })
+  expect(ledger()).toMatchObject({ accepted: 5, split: 0, balanced: true })
 })
 
 test('health lists what is away until it is back', () => {

@@ -73,3 +73,14 @@ test('a reader ends when its signal aborts', async () => {
 })
 
 testSpool({ name: 'direct', create: () => createDirectSpool({ clock: createManualClock(), maxBytes: 1_000_000, ackTimeoutMs: 60_000 }) })
+
+test('a republished copy waits neither for room nor for the message it was made of, which waits for it', async () => {
+  const { spool, entries } = await aSpool({ maxBytes: 100 })
+  const original = spool.append(createMessage('x'.repeat(80)))
+  const copy = spool.append(createMessage('x'.repeat(80), { hops: 1 }))
+  await settled()
+  entries[1]!.settle('delivered')
+  await copy
+  entries[0]!.settle('delivered')
+  await original
+})

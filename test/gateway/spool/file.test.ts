@@ -399,3 +399,22 @@ test('large messages are handed out a few at a time, so that what is in flight f
   await reading
   await spool.stop()
 })
+
+test('what a rule republishes is taken beyond the limit, up to twice of it', async () => {
+  const spool = await started({ maxBytes: 4_096 })
+  const fill = async (hops: number) => {
+    for (let n = 1; ; n++) {
+      const refused = await spool.append({ ...toReading(n), hops }).then(
+        () => undefined,
+        (error) => error,
+      )
+      if (refused) return refused
+    }
+  }
+  expect(await fill(0)).toMatchObject({ code: 'SPOOL_FULL' })
+  const { bytes } = spool.depth
+  expect(await fill(1)).toMatchObject({ code: 'SPOOL_FULL' })
+  expect(spool.depth.bytes).toBeGreaterThan(1.8 * bytes)
+  expect(spool.depth.bytes).toBeLessThan(8_192)
+  await spool.stop()
+})

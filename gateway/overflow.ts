@@ -1,0 +1,214 @@
+// Where messages wait for a target that is away, so that they do not stand in front of those for others: a spool per action of a rule.
+import type { Clock } from '../lib/clock.ts'
+import type { Sink } from './actions/action.ts'
+import type { Message } from './message.ts'
+import type { Observe } from './observe/observe.ts'
+import type { Lane, Overflow, Parked, Part } from './rules/dispatch.ts'
+import type { Rule } from './rules/rule-set.ts'
+import type { Spool } from './spool/spool.ts'
+
+/*
+   spool ─▶ rules ─┬─ held by its target: fewer than its share, or it is well ──▶ target
+                   └─ else ─▶ lane: written behind what waits there ─▶ read ────▶ target        the spool may forget the message
+
+   A lane that has been begun takes every message of its action until it is empty, so none overtakes another. When little is left of it
+   and the target is well, what comes waits in memory for that little, and then goes straight.
+*/
+export interface OverflowOptions {
+  /** The spool of a lane, not yet started. It must not refuse for want of room: `maxBytes` does, for all lanes together. */
+  open(name: string): Spool
+  /** The lanes that an earlier run left. */
+  names(): Promise<readonly string[]>
+  /** What one target may hold of the messages in flight before the next ones make way: their number, and the bytes of their payloads. */
+  readonly maxHeld: number
+  readonly maxHeldBytes: number
+  readonly maxBytes: number
+  readonly observe: Observe
+  readonly clock: Clock
+}
+
+/** What is to be read for which action; to be told of every message that was handed to it. */
+export type OnLane = (spool: Spool, part: Part, handed: () => void) => void
+
+export interface Lanes extends Overflow {
+  /** Opens what an earlier run left, and calls back for each lane, now and later. */
+  start(onLane: OnLane): Promise<void>
+  /** Messages that waited in the spool when the gateway started have all been dispatched. */
+  settledIn(): void
+  /** Written and not settled. */
+  readonly messages: number
+  /** On their way into a lane: on either side of it. */
+  readonly parking: number
+  stop(): Promise<void>
+}
+
+interface Parking {
+  readonly message: Message
+  readonly settle: (how: Parked) => void
+}
+
+const retryMs = 1_000
+const lookAgainMs = 5
+
+export function createOverflow(options: OverflowOptions): Lanes {
+  const { open, names, maxHeld, maxHeldBytes, maxBytes, observe, clock } = options
+  const spools = new Set<Spool>()
+  const byName = new Map<string, Lane>()
+  const bySink = new WeakMap<Sink, Lane>()
+  let settlingIn = true
+  let parking = 0
+  let stopped = false
+  let onLane: OnLane = () => {}
+
+  const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, { depth }) => total + depth[of], 0)
+
+  const createLane = (name: string, left?: Spool): Lane => {
+    const [rule = '', action] = name.split('.')
+    const part = { rule, action: Number(action) }
+    /** What is older than the lane's first message was with the target when the last run ended, and goes there first. */
+    const beganAt = left?.depth.oldestAt ?? 0
+    let spool = left
+    let sink: Sink | undefined
+    let held = 0
+    let heldBytes = 0
+    let waiting: Parking[] = []
+    let writing = 0
+    /** Written, and not yet handed to the target. */
+    let behind = left?.depth.messages ?? 0
+    /** Told to go straight, and not yet gone. */
+    let going = 0
+    let writer: Promise<void> | undefined
+    const handed = () => void behind--
+
+    const begin = async () => {
+      const begun = open(name)
+      await begun.start()
+      spools.add(begun)
+      if (stopped) await begun.stop()
+      spool = begun
+      onLane(begun, part, handed)
+    }
+
+    /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
+    const isEmptySoon = async (signal: AbortSignal) => {
+      while (sink?.isAway?.() !== true) {
+        if (!spool || spool.depth.messages === 0) return true
+        if (settlingIn || behind >= maxHeld || waiting.length >= maxHeld) return false
+        await clock.sleep(lookAgainMs, signal)
+      }
+      return false
+    }
+
+    /** Returns those that could not be written; the spool has said why. */
+    const append = async (batch: readonly Parking[]): Promise<readonly Parking[]> => {
+      try {
+        if (sum('bytes') >= maxBytes) return batch
+        if (!spool) await begin()
+      } catch {
+        return batch
+      }
+      behind += batch.length
+      const results = await Promise.allSettled(batch.map(({ message }) => spool!.append(message)))
+      const left = batch.filter((_, index) => results[index]!.status === 'rejected')
+      behind -= left.length
+      for (const [index, { settle }] of batch.entries()) if (results[index]!.status === 'fulfilled') settle('moved')
+      return left
+    }
+
+    const letGo = () => {
+      const all = waiting
+      waiting = []
+      going += all.length
+      for (const { settle } of all) settle('go')
+    }
+
+    /** Nothing is written before what was called earlier: a lane keeps the order through every failure. */
+    const write = async (signal: AbortSignal) => {
+      while (waiting.length > 0) {
+        if (await isEmptySoon(signal)) {
+          letGo()
+          continue
+        }
+        const batch = waiting
+        waiting = []
+        writing = batch.length
+        const unwritten = await append(batch)
+        writing = 0
+        waiting = [...unwritten, ...waiting]
+        if (unwritten.length > 0) await clock.sleep(retryMs, signal)
+      }
+      writer = undefined
+    }
+
+    if (left) onLane(left, part, handed)
+    return {
+      takes({ receivedAt }, to) {
+        sink = to
+        const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth.messages > 0)
+        if (begun) return !(settlingIn && receivedAt < beganAt)
+        return (held >= maxHeld || heldBytes >= maxHeldBytes) && to.isAway?.() === true
+      },
+      park(message, signal) {
+        parking++
+        return new Promise<Parked>((resolve, reject) => {
+          const settle = (how: Parked) => {
+            parking--
+            if (how === 'moved') observe.record('message.parked', { rule })
+            resolve(how)
+          }
+          waiting.push({ message, settle })
+          writer ??= write(signal)
+          // Only a stop ends it early.
+          writer.catch((error) => {
+            parking--
+            reject(error)
+          })
+        })
+      },
+      enter(bytes) {
+        if (going > 0) going--
+        held++
+        heldBytes += bytes
+      },
+      leave(bytes) {
+        held--
+        heldBytes -= bytes
+      },
+    }
+  }
+
+  return {
+    laneOf(rule: Rule, action: number) {
+      const sink = rule.sinks[action]!
+      const known = bySink.get(sink)
+      if (known) return known
+      const name = `${rule.name}.${action}`
+      const lane = byName.get(name) ?? createLane(name)
+      byName.set(name, lane)
+      bySink.set(sink, lane)
+      return lane
+    },
+    async start(listener) {
+      onLane = listener
+      for (const name of await names()) {
+        const spool = open(name)
+        await spool.start()
+        spools.add(spool)
+        byName.set(name, createLane(name, spool))
+      }
+    },
+    settledIn() {
+      settlingIn = false
+    },
+    get messages() {
+      return sum('messages')
+    },
+    get parking() {
+      return parking
+    },
+    async stop() {
+      stopped = true
+      await Promise.all([...spools].map((spool) => spool.stop()))
+    },
+  }
+}
