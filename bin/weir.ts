@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // The table of commands. Each is imported when it is called, so that `weir --help` costs nothing.
 import { Command, CommanderError } from 'commander'
-import { limitHeap } from './heap.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { systemClock } from '../lib/clock.ts'
+import { limitHeap, loosenHeapWhenBusy } from './heap.ts'
 
 interface Row {
   readonly summary: string
@@ -56,7 +58,8 @@ const commands: Readonly<Record<string, Row>> = {
 async function loadGateway(): Promise<Command> {
   limitHeap()
   const [{ gatewayCommand }, { createMonthlyDollars }] = await Promise.all([import('../gateway/cli/gateway.ts'), import('./monthly.ts')])
-  return gatewayCommand({ createMonthlyDollars })
+  const onReady = (gateway: Gateway) => loosenHeapWhenBusy(() => gateway.ledger().accepted, systemClock)
+  return gatewayCommand({ createMonthlyDollars, onReady })
 }
 
 /** The fleet knows no queues: who may import both puts the two together. */

@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
-import { type GatewayOptions, startGateway } from '../gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
 import { addBrokerFlags, addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
@@ -27,26 +27,28 @@ interface Flags extends GatewayFlags {
 
 export interface GatewayCommandDeps {
   readonly createMonthlyDollars?: () => NonNullable<GatewayOptions['monthlyDollars']>
+  readonly onReady?: (gateway: Gateway) => void
 }
 
-export function gatewayCommand({ createMonthlyDollars }: GatewayCommandDeps = {}): Command {
+export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
   const command = new Command('gateway')
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
     .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
   return addBrokerFlags(addGatewayFlags(command))
     .addHelpText('after', examples)
-    .action((flags: Flags) => run(flags, createMonthlyDollars?.()))
+    .action((flags: Flags) => run(flags, deps))
 }
 
-async function run(flags: Flags, monthlyDollars: GatewayOptions['monthlyDollars']): Promise<void> {
+async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayCommandDeps): Promise<void> {
   const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
   // Who reads that it is ready may stop it at once.
   const stop = signalled()
-  const gateway = await startGateway({ config, directory, log, ...(monthlyDollars ? { monthlyDollars } : {}) })
+  const gateway = await startGateway({ config, directory, log, ...(createMonthlyDollars && { monthlyDollars: createMonthlyDollars() }) })
+  onReady?.(gateway)
   await stop
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
