@@ -13,6 +13,8 @@ export interface Account {
   readonly buried: number
   /** By queue: what its consumer handled. */
   readonly queues: Readonly<Record<string, number>>
+  /** Of these, how many messages to expect is not known beforehand. */
+  readonly filtered: readonly string[]
   /** Acknowledged to a device and never taken into the books, or delivered to a queue and neither consumed nor waiting there. */
   readonly lost: number
 }
@@ -41,6 +43,7 @@ export async function account(
     consumed,
     buried,
     queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
+    filtered: stats.flatMap(({ queue }) => (uncounted.has(queue) ? [queue] : [])),
     lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - waiting),
   }
 }
@@ -59,20 +62,24 @@ function fanOut({ topics }: Resources): { readonly copies: number; readonly unco
 
 const number = (value: number) => value.toLocaleString('en-US')
 
-export function accountText({ ledger, fleet, delivered, consumed, buried, queues, lost }: Account, colour: boolean): string {
-  const { accepted, delivered: done, unmatched, dead, queued, balanced } = ledger
+export function accountText({ ledger, fleet, delivered, consumed, buried, queues, filtered, lost }: Account, colour: boolean): string {
+  const { accepted, split, delivered: done, unmatched, dead, queued, balanced } = ledger
   const verdict = lost === 0 && balanced
   const paint = (text: string) => (colour ? `\u001b[${verdict ? 32 : 31}m${text}\u001b[0m` : text)
   const refused = Object.entries({ ...ledger.refused, ...ledger.shed }).map(([code, count]) => `${number(count)} ${code}`)
+  const handled = (behindFilter: boolean) =>
+    Object.entries(queues)
+      .filter(([queue]) => filtered.includes(queue) === behindFilter)
+      .map(([queue, count]) => `${queue} ${number(count)}`)
+      .join(', ')
   return [
     '',
     'Ledger',
     `  devices   ${number(fleet.sent)} sent · ${number(fleet.acked)} acknowledged · ${number(fleet.failed)} failed · ${number(fleet.dropped)} dropped`,
-    `  gateway   accepted ${number(accepted)} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)}`,
+    `  gateway   accepted ${number(accepted)}${split > 0 ? ` + split ${number(split)}` : ''} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)}`,
     ...(refused.length > 0 ? [`  refused   ${refused.join(' · ')}`] : []),
-    `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${Object.entries(queues)
-      .map(([queue, handled]) => `${queue} ${number(handled)}`)
-      .join(', ')}) · ${number(buried)} dead letters`,
+    `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)}) · ${number(buried)} dead letters`,
+    ...(filtered.length > 0 ? [`            and what filters let through: ${handled(true)}`] : []),
     paint(balanced ? `${number(lost)} lost` : `the ledger does not balance, ${number(lost)} lost`),
     '',
   ].join('\n')

@@ -41,7 +41,7 @@ interface Flags extends GatewayFlags {
 type Handler = NonNullable<GatewayOptions['handlers']>[string]
 
 /** Queues the demo takes from. Errors of rules stay where an operator finds them. */
-const consumed = ['telemetry', 'door-events.fifo', 'alerts']
+const consumed = ['telemetry', 'door-events.fifo', 'alerts', 'severe-alerts']
 const readingEverySeconds = 2
 const alertsShownPerSecond = 10
 const settleTimeoutMs = 15_000
@@ -75,7 +75,7 @@ async function run(flags: Flags): Promise<void> {
   const colour = out.isTTY ?? false
   const alerts = { count: 0, shown: 0 }
   const resources = template?.reached ?? resourcesOf(config)
-  const alerted = new Set(Object.values(resources.topics).flatMap(({ queues }) => queues.map(({ queue }) => queue)))
+  const alerted = new Set(alertQueues(resources))
   const onAlert: Handler = async ({ body }) => {
     alerts.count++
     if (alerts.shown++ < alertsShownPerSecond) out.write(`${alertLine(body, colour)}\n`)
@@ -106,6 +106,14 @@ async function run(flags: Flags): Promise<void> {
   out.write(accountText(result, colour))
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   process.exitCode = result.ledger.balanced && result.lost === 0 ? 0 : 1
+}
+
+/** Where each alert arrives once: not in what filters copy from it. */
+function alertQueues({ topics }: Resources): readonly string[] {
+  return Object.values(topics).flatMap(({ queues }) => {
+    const whole = queues.filter(({ filterPolicy }) => !filterPolicy)
+    return (whole.length > 0 ? whole : queues).map(({ queue }) => queue)
+  })
 }
 
 function demoConfig(): GatewayConfigInput {
