@@ -1,8 +1,8 @@
 // The flags that `weir gateway` and `weir up` share, and how they override the config file.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../../lib/units.ts'
 import type { GatewayConfigInput } from '../config.ts'
 import type { Port } from '../listen/door.ts'
+import { toCount } from './arguments.ts'
 
 export interface GatewayFlags {
   readonly host?: string
@@ -96,20 +96,8 @@ function brokerOf(file: GatewayConfigInput['broker'], flags: GatewayFlags): Gate
   return { ...known, kind: 'upstream', url: broker, ...more, ...secure }
 }
 
-export function toDuration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new InvalidArgumentError('write a duration such as 500ms, 10s or 5m')
-  return ms
-}
-
 function toPort(text: string): Port {
   return text === 'off' ? 'off' : toPortNumber(text)
-}
-
-function toCount(text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('write a whole number, 1 or more')
-  return count
 }
 
 function toPortNumber(text: string): number {
