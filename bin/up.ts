@@ -87,6 +87,7 @@ async function run(flags: Flags): Promise<void> {
     welcome({
       ports: gateway.ports,
       host: config.host,
+      adminHost: config.listen.adminHost,
       logFile,
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
