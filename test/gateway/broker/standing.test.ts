@@ -164,6 +164,21 @@ describe.each([4, 5] as const)('MQTT version %i: a session whose policy changed 
   })
 })
 
+test('a session that another principal began is asked about by the policies of whoever connects now', async () => {
+  const anybody = await aRawDevice(port, { clean: false })
+  anybody.send(filters('cmd/all', 'secret/x'))
+  await anybody.next('suback')
+  anybody.socket.destroy()
+  await observe.next('client.disconnected')
+  await broker.publish(createMessage('hidden', { topic: 'secret/x', qos: 1 }))
+  await broker.publish(createMessage('shown', { topic: 'cmd/all', qos: 1 }))
+  const device = await aUser({ clean: false })
+  await device.next('publish')
+  await answers(device)
+  expect(texts(device)).toEqual(['shown'])
+  device.socket.destroy()
+})
+
 describe.each([
   ['MQTT 3.1.1, clean session', { protocolVersion: 4, clean: true }],
   ['MQTT 3.1.1, persistent session', { protocolVersion: 4, clean: false }],
