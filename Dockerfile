@@ -29,5 +29,5 @@ EXPOSE 1883 8883 8083 8084 8081 8443 8082 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/bin/weir.js"]
-# 0.0.0.0 within the container; what is reachable from outside is what -p publishes.
+# 0.0.0.0 within the container; what is reachable from outside is what -p publishes. The admin port has no login and stays on its loopback.
 CMD ["gateway", "--host", "0.0.0.0"]

@@ -5,18 +5,19 @@ import type { Gateway, Ports } from '../gateway/gateway.ts'
 export interface Welcome {
   readonly ports: Ports
   readonly host: string
+  readonly adminHost: string
   readonly logFile: string
   /** Who sends what. */
   readonly fleet: string
 }
 
-export function welcome({ ports, host, logFile, fleet }: Welcome): string {
+export function welcome({ ports, host, adminHost, logFile, fleet }: Welcome): string {
   const rows: readonly (readonly [string, string | false | undefined])[] = [
     ['MQTT', ports.mqtt !== undefined && `mqtt://${host}:${ports.mqtt}`],
     ['MQTT over TLS', ports.mqtts !== undefined && `mqtts://${host}:${ports.mqtts}`],
     ['MQTT over WebSocket', ports.mqttWs !== undefined && `ws://${host}:${ports.mqttWs}/mqtt`],
     ['SQS and SNS', ports.aws !== undefined && `http://127.0.0.1:${ports.aws}`],
-    ['Dashboard', ports.admin !== undefined && `http://${host}:${ports.admin}/ · also /api/ledger · /metrics · /healthz`],
+    ['Dashboard', ports.admin !== undefined && `http://${adminHost}:${ports.admin}/ · also /api/ledger · /metrics · /healthz`],
     ['Log', `${logFile} · read it with: weir logs --follow`],
     ['Fleet', fleet],
   ]

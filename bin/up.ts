@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
 import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
-import { toCount } from '../gateway/cli/arguments.ts'
-import { addGatewayFlags, type GatewayFlags, toDuration, withFlags } from '../gateway/cli/flags.ts'
+import { toCount, toMs } from '../gateway/cli/arguments.ts'
+import { addGatewayFlags, type GatewayFlags, withFlags } from '../gateway/cli/flags.ts'
 import { createFileLog } from '../gateway/cli/log.ts'
 import { signalled } from '../gateway/cli/signals.ts'
 import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
@@ -50,7 +50,7 @@ export function upCommand(): Command {
   const command = new Command('up')
     .description('run everything: embedded SQS and SNS, gateway, a demo fleet of freezers, consumers')
     .option('--devices <n>', 'freezers in the demo fleet', toCount, 60)
-    .option('--duration <duration>', 'stop by itself after this time', toDuration)
+    .option('--duration <duration>', 'stop by itself after this time', toMs)
     .option('--seed <n>', 'same seed, same readings (default: drawn)', toCount, randomSeed())
     .option('--template <file>', "run a CloudFormation template's rules, queues, topics and IoT policies instead of the demo's")
     .option('--strict', 'end with an error where the template holds what cannot be run here')
@@ -87,6 +87,7 @@ async function run(flags: Flags): Promise<void> {
     welcome({
       ports: gateway.ports,
       host: config.host,
+      adminHost: config.listen.adminHost,
       logFile,
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),

@@ -1,5 +1,6 @@
 // The rooms' schemas put together. Parsed once, here; inside, the values are trusted.
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -22,7 +23,7 @@ const bundled = (path: string) => fileURLToPath(new URL(`../infra/${path}`, impo
 
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('for editors'),
-  host: z.string().default('127.0.0.1').describe('address every door listens on; loopback unless told otherwise'),
+  host: z.string().default('127.0.0.1').describe('address every door but the admin port listens on; loopback unless told otherwise'),
   dataDir: z.string().default('.weir').describe('directory for the spool, the log and persisted queues'),
   listen: z
     .strictObject({
@@ -34,7 +35,13 @@ export const configSchema = z.strictObject({
       https: portSchema.optional().describe('the same over TLS; 8443 where `tls` is given, else off'),
       websocket: portSchema.default(8082).describe('WebSocket port, JSON frames'),
       websockets: portSchema.optional().describe('the same over TLS; off unless given'),
-      admin: portSchema.default(8080).describe('admin HTTP port: health, metrics, ledger'),
+      admin: portSchema.default(8080).describe('admin HTTP port: health, metrics, ledger, commands to devices'),
+      adminHost: z
+        .string()
+        .default('127.0.0.1')
+        .describe(
+          'address the admin port listens on, whatever `host` says: it asks nobody who they are, so others reach it only where told',
+        ),
     })
     .prefault({})
     .describe('the doors'),
@@ -84,11 +91,13 @@ export type GatewayConfigInput = z.input<typeof configSchema>
 const mqttPorts = { mqtt: 1_883, mqttWs: 8_083, mqtts: 8_883, mqttWss: 8_084 } as const
 const tlsPorts = { mqtts: 8_883, mqttWss: 8_084, https: 8_443, websockets: 'off' } as const
 
+type DoorName = Exclude<keyof GatewayConfig['listen'], 'adminHost'>
+
 /** Throws CONFIG_INVALID for a TLS door without certificates, and for an MQTT door without the embedded broker. */
-export function portsOf(config: GatewayConfig): Record<keyof GatewayConfig['listen'], Port> {
+export function portsOf(config: GatewayConfig): Record<DoorName, Port> {
   const hasTls = tlsOf(config) !== undefined
   const isEmbedded = config.broker.kind === 'embedded'
-  const portOf = (name: keyof GatewayConfig['listen'], port: Port): Port => {
+  const portOf = (name: DoorName, port: Port): Port => {
     const asked = config.listen[name]
     const wants = asked !== undefined && asked !== 'off'
     if (wants && !isEmbedded && name in mqttPorts)
@@ -102,7 +111,13 @@ export function portsOf(config: GatewayConfig): Record<keyof GatewayConfig['list
     return (name in mqttPorts && !isEmbedded) || (name in tlsPorts && !hasTls) ? 'off' : port
   }
   const ports = Object.entries({ ...mqttPorts, ...tlsPorts }).map(([name, port]) => [name, portOf(name as keyof typeof mqttPorts, port)])
-  return { ...config.listen, ...Object.fromEntries(ports) }
+  const { adminHost: _, ...given } = config.listen
+  return { ...given, ...Object.fromEntries(ports) }
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
 export function tlsOf({ tls, certs }: GatewayConfig): TlsConfig | undefined {

@@ -45,7 +45,7 @@ export const codes = {
   SPOOL_FULL: { retryable: true, status: 503, means: 'the spool reached its byte limit' },
   MESSAGE_EXPIRED: { retryable: false, status: 500, means: 'the message waited longer than the age limit of the spool' },
   SPOOL_FAILED: { retryable: true, status: 503, means: 'the spool cannot write to its disk' },
-  SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same spool directory' },
+  SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same directory for its spool or its sessions' },
   DATA_DIR_UNUSABLE: { retryable: false, status: 500, means: 'the data directory cannot be made, read or written' },
   ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },
   BROKER_UNREACHABLE: { retryable: true, status: 503, means: 'the broker that the gateway consumes from does not answer' },

@@ -18,7 +18,7 @@ import type { Routes } from './broker/routes.ts'
 import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
 import { createSessions } from './broker/sessions/sessions.ts'
 import { createCommands } from './commands/commands.ts'
-import { type GatewayConfig, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
+import { type GatewayConfig, isLoopback, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { type BacklogReport, createBacklog } from './consume/backlog.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
@@ -208,6 +208,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   })
 
   const { host } = config
+  const { adminHost } = config.listen
   const secure = tls ? { tls } : {}
   const at = (port: number, flag: string) => ({ host, port, flag, observe })
   const posting = { access, publish: createPublisher({ broker, clock, ids, observe }), clock, uuid: randomUUID }
@@ -220,13 +221,14 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     ['https', listen.https, (port) => createHttpIngestDoor({ ...at(port, '--https-port'), ...posting, ...secure })],
     ['websocket', listen.websocket, (port) => createWebSocketDoor({ ...at(port, '--websocket-port'), ...posting })],
     ['websockets', listen.websockets, (port) => createWebSocketDoor({ ...at(port, '--websockets-port'), ...posting, ...secure })],
-    ['admin', listen.admin, (port) => createHttpDoor(admin, at(port, '--admin-port'))],
+    ['admin', listen.admin, (port) => createHttpDoor(admin, { host: adminHost, port, flag: '--admin-port', hostFlag: '--admin-host' })],
   ])
   // Before the doors close its connections, the broker says goodbye on them.
   stops.unshift(() => broker.stop())
   ready = true
   const ports = { ...doors, ...localPorts }
   observe.record('gateway.ready', { ports })
+  if (doors.admin !== undefined && !isLoopback(adminHost)) observe.record('gateway.exposed', { host: adminHost, port: doors.admin })
 
   let stopped: Promise<void> | undefined
   const stop = async (drainTimeoutMs: number) => {

@@ -91,6 +91,12 @@ test('the health check asks the admin port of the configuration', () => {
   expect(check!.rest).toContain(`http://127.0.0.1:${parseConfig({}).listen.admin}/readyz`)
 })
 
+test('what others reach does not include the admin port, which the health check asks from inside', () => {
+  const command = JSON.parse(of(image, 'CMD')[0]!.rest) as string[]
+  expect(command).toEqual(['gateway', '--host', '0.0.0.0'])
+  expect(parseConfig({ host: '0.0.0.0' }).listen.adminHost).toBe('127.0.0.1')
+})
+
 test('the command is one of weir, with flags that it has', () => {
   const [entry, command] = ['ENTRYPOINT', 'CMD'].map((name) => JSON.parse(of(image, name)[0]!.rest) as string[])
   expect(entry).toEqual(['node', '/app/bin/weir.js'])

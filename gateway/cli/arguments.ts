@@ -1,10 +1,17 @@
-// Arguments of the consumer commands, checked once, each with a sentence for what does not fit.
+// Arguments of the commands, checked once, each with a sentence for what does not fit.
 import { InvalidArgumentError } from 'commander'
 import { parseDuration, parseRate } from '../../lib/units.ts'
 
 export function toMs(text: string): number {
+  const ms = toMsOrNone(text)
+  if (ms === 0) throw new InvalidArgumentError('a duration above zero is needed.')
+  return ms
+}
+
+/** 0 is not at all: nothing is waited for. */
+export function toMsOrNone(text: string): number {
   const ms = parseDuration(text)
-  if (ms === undefined || ms <= 0) throw new InvalidArgumentError('write a duration such as 500ms, 10s or 5m.')
+  if (ms === undefined) throw new InvalidArgumentError('write a duration such as 500ms, 10s or 5m.')
   return ms
 }
 

@@ -1,8 +1,7 @@
 // `weir command`: asks a device through a running gateway and prints its answer.
 import { Command } from 'commander'
 import { GatewayError } from '../errors.ts'
-import { toUrl } from './arguments.ts'
-import { toDuration } from './flags.ts'
+import { toMs, toUrl } from './arguments.ts'
 
 const examples = `
 Examples:
@@ -29,7 +28,7 @@ export function commandCommand(): Command {
     .argument('<device>', 'client id of the device')
     .argument('<name>', 'name of the command, such as ping')
     .argument('[payload]', 'what the device is told with it', '')
-    .option('--timeout <duration>', 'how long the device has', toDuration, 5_000)
+    .option('--timeout <duration>', 'how long the device has', toMs, 5_000)
     .option('--async', 'do not wait: print where the answer will be')
     .option('--idempotency-key <key>', 'asked again with the same key, the device is not asked again')
     .option('--admin <url>', 'admin address of the gateway', toUrl, 'http://127.0.0.1:8080')

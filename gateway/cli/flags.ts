@@ -1,8 +1,8 @@
 // The flags that `weir gateway` and `weir up` share, and how they override the config file.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../../lib/units.ts'
 import type { GatewayConfigInput } from '../config.ts'
 import type { Port } from '../listen/door.ts'
+import { toCount } from './arguments.ts'
 
 export interface GatewayFlags {
   readonly host?: string
@@ -16,6 +16,7 @@ export interface GatewayFlags {
   readonly websocketsPort?: Port
   readonly certs?: string
   readonly adminPort?: Port
+  readonly adminHost?: string
   readonly broker?: string
   readonly brokerFilter?: string[]
   readonly brokerGroup?: string
@@ -32,7 +33,7 @@ export interface GatewayFlags {
 
 export function addGatewayFlags(command: Command): Command {
   return command
-    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('--host <address>', 'address to listen on, but for the admin port (default: 127.0.0.1)')
     .option('--mqtt-port <port>', 'MQTT (default: 1883; 0 = any free, off = none)', toPort)
     .option('--mqtts-port <port>', 'MQTT over TLS (default: 8883 with --certs, else off)', toPort)
     .option('--mqtt-ws-port <port>', 'MQTT over WebSocket, path /mqtt (default: 8083)', toPort)
@@ -43,6 +44,7 @@ export function addGatewayFlags(command: Command): Command {
     .option('--websockets-port <port>', 'the same over TLS (default: off)', toPort)
     .option('--certs <dir>', 'a folder that `weir certs mint` wrote: opens the TLS doors to the devices in it')
     .option('--admin-port <port>', 'admin HTTP: health, metrics, ledger (default: 8080)', toPort)
+    .option('--admin-host <address>', 'address of the admin port, whatever --host says: it has no login (default: 127.0.0.1)')
     .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
     .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
     .option('--data-dir <dir>', 'spool, log and persisted queues (default: .weir)')
@@ -68,7 +70,7 @@ export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): Gatewa
   const ports = {
     ...{ mqtt: flags.mqttPort, mqtts: flags.mqttsPort, mqttWs: flags.mqttWsPort, mqttWss: flags.mqttWssPort },
     ...{ http: flags.httpPort, https: flags.httpsPort, websocket: flags.websocketPort, websockets: flags.websocketsPort },
-    admin: flags.adminPort,
+    ...{ admin: flags.adminPort, adminHost: flags.adminHost },
   }
   return {
     ...file,
@@ -96,20 +98,8 @@ function brokerOf(file: GatewayConfigInput['broker'], flags: GatewayFlags): Gate
   return { ...known, kind: 'upstream', url: broker, ...more, ...secure }
 }
 
-export function toDuration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new InvalidArgumentError('write a duration such as 500ms, 10s or 5m')
-  return ms
-}
-
 function toPort(text: string): Port {
   return text === 'off' ? 'off' : toPortNumber(text)
-}
-
-function toCount(text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('write a whole number, 1 or more')
-  return count
 }
 
 function toPortNumber(text: string): number {

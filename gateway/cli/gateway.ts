@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
-import { addBrokerFlags, addGatewayFlags, type GatewayFlags, toDuration, withFlags } from './flags.ts'
+import { toMsOrNone } from './arguments.ts'
+import { addBrokerFlags, addGatewayFlags, type GatewayFlags, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
 
@@ -34,7 +35,7 @@ export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
   const command = new Command('gateway')
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
-    .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toDuration, 10_000)
+    .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toMsOrNone, 10_000)
   return addBrokerFlags(addGatewayFlags(command))
     .addHelpText('after', examples)
     .action((flags: Flags) => run(flags, deps))

@@ -20,18 +20,21 @@ export interface Address {
   readonly port: number
   /** The flag a person changes the port with. */
   readonly flag: string
+  /** The one that changes the host. */
+  readonly hostFlag?: string
 }
 
-export async function listenOn(server: Server, { host, port, flag }: Address): Promise<number> {
+export async function listenOn(server: Server, address: Address): Promise<number> {
+  const { host, port } = address
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
   server.listen({ host, port }, resolve)
   try {
     await promise
   } catch (error) {
-    throw toPortError(error as NodeJS.ErrnoException, { host, port, flag })
+    throw toPortError(error as NodeJS.ErrnoException, address)
   }
-  return portOf(server, { port })
+  return portOf(server, address)
 }
 
 function portOf(server: Server, asked: Pick<Address, 'port'>): number {
@@ -39,12 +42,12 @@ function portOf(server: Server, asked: Pick<Address, 'port'>): number {
   return typeof address === 'object' && address ? address.port : asked.port
 }
 
-export function toPortError(error: NodeJS.ErrnoException, { host, port, flag }: Address): Error {
+export function toPortError(error: NodeJS.ErrnoException, { host, port, flag, hostFlag = '--host' }: Address): Error {
   if (error.code === 'EADDRINUSE')
     return new GatewayError('PORT_IN_USE', `port ${port} is in use: choose another with ${flag} (0 = any free, off = none)`)
   if (error.code === 'EACCES') return new GatewayError('PORT_IN_USE', `port ${port} needs more rights: choose another with ${flag}`)
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
-    return new GatewayError('CONFIG_INVALID', `${host} is no address of this machine: choose another with --host`)
+    return new GatewayError('CONFIG_INVALID', `${host} is no address of this machine: choose another with ${hostFlag}`)
   }
   return error
 }

@@ -14,6 +14,10 @@ export interface EventKind {
 
 export const events = {
   'gateway.ready': { level: 'info', always: true, means: 'every door is open; carries the ports' },
+  'gateway.exposed': {
+    level: 'warn',
+    means: 'the admin port listens where other machines may reach it: whoever does sees the ledger and sends commands to devices',
+  },
   'gateway.draining': { level: 'info', means: 'doors are closed, what was accepted is being finished' },
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },

@@ -16,7 +16,7 @@ export async function lockDir(fs: SpoolFs, dir: string): Promise<() => Promise<v
     if (holder !== '' && (await fs.isRunning(holder))) {
       throw new GatewayError(
         'SPOOL_LOCKED',
-        `process ${holder.split(' ')[0]} already uses the spool in ${dir}; stop it, or give this one another directory`,
+        `process ${holder.split(' ')[0]} already uses ${dir}; stop it, or give this one another directory`,
         {
           details: { dir, holder },
         },
@@ -24,7 +24,7 @@ export async function lockDir(fs: SpoolFs, dir: string): Promise<() => Promise<v
     }
     await fs.remove(path)
     if (!(await claim(fs, path, owner))) {
-      throw new GatewayError('SPOOL_LOCKED', `another process has just taken the spool in ${dir}`, { details: { dir } })
+      throw new GatewayError('SPOOL_LOCKED', `another process has just taken ${dir}`, { details: { dir } })
     }
   }
   return () => fs.remove(path)

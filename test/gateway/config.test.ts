@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { addBrokerFlags, addGatewayFlags, type GatewayFlags, withFlags } from '../../gateway/cli/flags.ts'
-import { type GatewayConfigInput, parseConfig, portsOf } from '../../gateway/config.ts'
+import { type GatewayConfigInput, isLoopback, parseConfig, portsOf } from '../../gateway/config.ts'
 
 const upstream = { kind: 'upstream', url: 'mqtts://broker.example:8883' } as const
 const iotCore = { kind: 'iot-core' as const, endpoint: 'x.example', filters: ['dt/#'], cert: 'c.pem', key: 'k.pem' }
@@ -83,6 +83,18 @@ describe('the doors', () => {
     const ports = portsOf(parseConfig({ broker: upstream, tls }))
     expect(ports).toMatchObject({ mqtt: 'off', mqttWs: 'off', mqtts: 'off', mqttWss: 'off', http: 8081, https: 8443, websocket: 8082 })
   })
+
+  test('the admin port has an address of its own, which is loopback whatever the others have', () => {
+    expect(parseConfig({ host: '0.0.0.0' }).listen.adminHost).toBe('127.0.0.1')
+    expect(portsOf(parseConfig({ listen: { adminHost: '10.0.0.7' } }))).not.toHaveProperty('adminHost')
+  })
+
+  test.each(['127.0.0.1', '127.8.0.1', '::1', 'localhost'])('%s is reached from this machine only', (host) =>
+    expect(isLoopback(host)).toBe(true),
+  )
+  test.each(['0.0.0.0', '::', '10.0.0.7', '', '127.example'])('"%s" may be reached from others', (host) =>
+    expect(isLoopback(host)).toBe(false),
+  )
 
   test('an MQTT door that is asked for all the same is a mistake', () => {
     expect(() => portsOf(parseConfig({ broker: upstream, listen: { mqtt: 1883 } }))).toThrow(

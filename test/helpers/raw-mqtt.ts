@@ -1,6 +1,6 @@
 // A device that speaks in bytes: sends what it is told, however wrong, and keeps every packet that comes back.
 import { connect, type Socket } from 'node:net'
-import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
+import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { expect } from 'vitest'
 
 export interface RawDevice {
@@ -17,11 +17,14 @@ export interface RawOptions {
   readonly protocolVersion?: 4 | 5
   readonly clean?: boolean
   readonly keepalive?: number
+  /** What else the CONNECT says. */
+  readonly connect?: Partial<IConnectPacket>
 }
 
 export async function aRawDevice(port: number, options: RawOptions = {}): Promise<RawDevice> {
   const { clientId = 'raw-1', protocolVersion = 4, clean = true, keepalive = 0 } = options
   const socket = connect(port, '127.0.0.1')
+  socket.setNoDelay(true) // what is sent is there, answered or not
   socket.on('error', () => {})
   const received: Packet[] = []
   const parse = parser({ protocolVersion })
@@ -43,7 +46,7 @@ export async function aRawDevice(port: number, options: RawOptions = {}): Promis
     },
   }
   const properties = protocolVersion === 5 && !clean ? { properties: { sessionExpiryInterval: 60 } } : {}
-  device.send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion, clean, clientId, keepalive, ...properties })
+  device.send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion, clean, clientId, keepalive, ...properties, ...options.connect })
   await device.next('connack')
   return device
 }

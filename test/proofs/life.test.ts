@@ -51,9 +51,7 @@ test('a second gateway on the same data directory is refused with one sentence',
   const dir = aDirectory()
   const first = await aGatewayProcess(['--data-dir', dir])
   const { code, stdout, stderr } = await runWeir(['gateway', ...anyPorts, '--data-dir', dir])
-  expect(stderr).toBe(
-    `weir: process ${first.child.pid} already uses the spool in ${join(dir, 'spool')}; stop it, or give this one another directory\n`,
-  )
+  expect(stderr).toBe(`weir: process ${first.child.pid} already uses ${join(dir, 'spool')}; stop it, or give this one another directory\n`)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(await ask(first.ports.admin!, '/healthz')).toEqual({ status: 'ok', reasons: [] })
 })

@@ -1,14 +1,11 @@
 // What the gateway takes and its operator will regret: open doors, limits the cloud does have, consumers that do not fit their queues.
-import { isIP } from 'node:net'
 import { quotas, quotaValues } from '../../access/quotas.ts'
-import { portsOf, tlsOf } from '../../config.ts'
+import { isLoopback, portsOf, tlsOf } from '../../config.ts'
 import { GatewayError, textOf } from '../../errors.ts'
 import type { CheckTable } from '../check.ts'
 import { bareName, type Estate } from '../estate.ts'
 
 const plainDoors = ['mqtt', 'mqttWs', 'http', 'websocket'] as const
-
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /** The longest of six handler timeouts fits a visibility timeout, so that a batch that is retried is not seen twice [AWS Lambda with SQS]. */
 const timeoutsPerVisibility = 6
@@ -35,10 +32,12 @@ export const configChecks = {
   'admin-public': {
     severity: 'error',
     means: 'the admin port on an address that others reach: it asks nobody who they are, and sends commands to devices',
-    fix: 'set listen.admin to off, or listen on 127.0.0.1 and put a proxy that authenticates in front',
+    fix: 'leave listen.adminHost at 127.0.0.1, with a proxy that authenticates in front for who must reach it; or set listen.admin to off',
     *find({ config }) {
-      if (config && !isLoopback(config.config.host) && config.config.listen.admin !== 'off')
-        yield { file: config.path, field: 'listen.admin', text: `the admin port listens on ${config.config.host}` }
+      if (!config) return
+      const { admin, adminHost } = config.config.listen
+      if (admin !== 'off' && !isLoopback(adminHost))
+        yield { file: config.path, field: 'listen.adminHost', text: `the admin port listens on ${adminHost}` }
     },
   },
   'tls-missing': {

@@ -1,8 +1,11 @@
 // What subscribers get, on real sockets: how much at a time, in which order, once each, and what CONNECT and SUBSCRIBE answer.
-import type { ISubscribePacket } from 'mqtt-packet'
+import type { ISubscribePacket, Packet } from 'mqtt-packet'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Broker } from '../../../gateway/broker/broker.ts'
 import { createEmbeddedBroker } from '../../../gateway/broker/embedded.ts'
+import type { Entry } from '../../../gateway/broker/sessions/entry.ts'
+import { createMemoryJournal } from '../../../gateway/broker/sessions/journal.ts'
+import { createSessions, type SessionsOptions, sessionsSchema } from '../../../gateway/broker/sessions/sessions.ts'
 import type { Door } from '../../../gateway/listen/door.ts'
 import { createMqttDoor } from '../../../gateway/listen/mqtt.ts'
 import { createIds } from '../../../gateway/message.ts'
@@ -18,12 +21,18 @@ let broker: Broker
 let door: Door
 let port: number
 let observe: SpyObserve
+let ingested: string[]
 
-async function start(limits: object = {}) {
+async function start(limits: object = {}, journal?: SessionsOptions['journal']) {
   observe = createSpyObserve()
+  ingested = []
+  const access = createTestAccess({ limits: { ...noRates.limits, ...limits } }, observe)
+  const { messageExpirySeconds } = access.limits
+  const kept = { ...sessionsSchema.parse({}), maxRetained: 10, messageExpirySeconds, clock: systemClock, observe }
   broker = createEmbeddedBroker({
-    ingest: async () => {},
-    access: createTestAccess({ limits: { ...noRates.limits, ...limits } }, observe),
+    ingest: async ({ payload }) => void ingested.push(`${Buffer.from(payload)}`),
+    ...(journal ? { sessions: (routes) => createSessions({ ...kept, routes, journal }) } : {}),
+    access,
     observe,
     clock: systemClock,
     ids: createIds(systemClock.now, createRandom(1)),
@@ -238,4 +247,75 @@ test.each([true, false])('packets of a connection take effect in their order, cl
   await device.next('pingresp')
   expect(texts(device)).toEqual(['2'])
   device.socket.destroy()
+})
+
+/** A disk that takes its time over one kind of entry: `asked` when the first is on its way, written when `write` is called. */
+function aSlowDisk(kind: Entry['kind']) {
+  const asked = Promise.withResolvers<void>()
+  const written = Promise.withResolvers<void>()
+  const journal: SessionsOptions['journal'] = (journaled) => {
+    const memory = createMemoryJournal(journaled)
+    return {
+      ...memory,
+      async append(entry) {
+        if (entry.kind === kind) {
+          asked.resolve()
+          await written.promise
+        }
+        return memory.append(entry)
+      },
+    }
+  }
+  return { journal, asked: asked.promise, write: written.resolve }
+}
+
+describe.each([
+  ['in the same bytes', true],
+  ['in bytes that come later', false],
+] as const)('on a slow disk, a PUBLISH right behind, %s,', (_, together) => {
+  async function behind(first: Packet, kind: Entry['kind'], protocolVersion: 4 | 5) {
+    const disk = aSlowDisk(kind)
+    await start({}, disk.journal)
+    const device = await aRawDevice(port, { clean: false, protocolVersion })
+    const before = kind === 'unsubscribed' ? 1 : 0
+    if (before) {
+      device.send({ cmd: 'subscribe', messageId: 9, subscriptions: [{ topic: 'dt/#', qos: 1 }] })
+      await device.next('suback')
+    }
+    if (together) device.send(first, aPublish(2), { cmd: 'pingreq' })
+    else device.send(first)
+    await disk.asked
+    if (!together) device.send(aPublish(2), { cmd: 'pingreq' })
+    // Another device comes, is served and leaves: time enough to overtake.
+    const other = await aDevice(port, { clientId: 'other' })
+    await other.publishAsync('elsewhere', 'other', { qos: 1 })
+    await other.endAsync()
+    expect(ingested).toEqual(['other'])
+    expect(device.received.slice(1 + before)).toEqual([])
+    disk.write()
+    await device.next('pingresp')
+    return device
+  }
+
+  test.each([4, 5] as const)('does not overtake a SUBSCRIBE, MQTT version %i', async (protocolVersion) => {
+    const device = await behind(
+      { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'dt/#', qos: 1 }] },
+      'subscribed',
+      protocolVersion,
+    )
+    await device.next('publish')
+    await device.next('puback')
+    expect(device.received[1]).toMatchObject({ cmd: 'suback', messageId: 1 })
+    expect(texts(device)).toEqual(['2'])
+    expect(ingested).toEqual(['other', '2'])
+    device.socket.destroy()
+  })
+
+  test('nor an UNSUBSCRIBE', async () => {
+    const device = await behind({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['dt/#'] }, 'unsubscribed', 4)
+    await device.next('puback')
+    expect(device.received[2]).toMatchObject({ cmd: 'unsuback', messageId: 1 })
+    expect(texts(device)).toEqual([])
+    device.socket.destroy()
+  })
 })

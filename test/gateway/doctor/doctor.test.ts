@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
@@ -134,6 +134,11 @@ test('the rules that come with the program have no errors', async () => {
   const findings = examine(await readEstate({}))
   expect(countsOf(findings).errors).toBe(0)
   expect(findings.map(({ id }) => id)).toEqual(expect.arrayContaining(['fifo-target', 'local-only']))
+})
+
+test.each(readdirSync('examples/gateway').filter((file) => file.endsWith('.json')))('examples/gateway/%s has no errors', async (file) => {
+  const estate = await readEstate({ rules: 'infra/rules', config: join('examples/gateway', file) })
+  expect(examine(estate).filter(({ severity }) => severity === 'error')).toEqual([])
 })
 
 test('the policy that `weir certs mint` writes has nothing to find', async () => {

@@ -237,23 +237,16 @@ export const faults: readonly Fault[] = [
   // the gateway
   {
     id: 'door-without-tls',
-    files: { ...config({ host: '0.0.0.0', listen: { admin: 'off' }, access: { things: '{dir}/things.json' } }), 'things.json': {} },
+    files: { ...config({ host: '0.0.0.0', access: { things: '{dir}/things.json' } }), 'things.json': {} },
   },
   {
     id: 'admin-public',
-    files: {
-      ...config({
-        host: '10.0.0.7',
-        listen: { mqtt: 'off', mqttWs: 'off', http: 'off', websocket: 'off' },
-        access: { things: '{dir}/things.json' },
-      }),
-      'things.json': {},
-    },
+    files: config({ listen: { adminHost: '10.0.0.7' } }),
   },
   { id: 'tls-missing', files: config({ listen: { mqtts: 8883 } }) },
   {
     id: 'nobody-may-connect',
-    files: config({ host: '0.0.0.0', listen: { mqtt: 'off', mqttWs: 'off', http: 'off', websocket: 'off', admin: 'off' } }),
+    files: config({ host: '0.0.0.0', listen: { mqtt: 'off', mqttWs: 'off', http: 'off', websocket: 'off' } }),
   },
   { id: 'limits-looser', files: config({ access: { limits: { payloadBytes: 1_000_000 } } }) },
   { id: 'limits-looser', files: config({ access: { limits: 'none' } }) },

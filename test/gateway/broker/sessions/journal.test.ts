@@ -203,7 +203,10 @@ describe('the file', () => {
   test('belongs to one gateway at a time', async () => {
     const fs = createMemoryFs()
     await boot(fs, 1)
-    await expect(boot(fs, 2)).rejects.toMatchObject({ code: 'SPOOL_LOCKED' })
+    await expect(boot(fs, 2)).rejects.toMatchObject({
+      code: 'SPOOL_LOCKED',
+      message: expect.stringContaining(' already uses /sessions;'),
+    })
   })
 
   test('a disk that is full refuses, says so once, and takes what comes when there is room again', async () => {
