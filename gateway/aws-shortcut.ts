@@ -3,10 +3,11 @@ import type { SendMessageBatchCommandInput, SQSClient } from '@aws-sdk/client-sq
 
 /*
    first call to an endpoint    identity ▸ endpoint ▸ queue URL ▸ serialize ▸ length, host ▸ retry ▸ sign ▸ HTTP ▸ deserialize
-   every further one                                   JSON.stringify ▸ length ────────────▸ sign ▸ HTTP ▸ deserialize
+   every further one                                   JSON.stringify ▸ length ────────────▸ sign ▸ HTTP ▸ JSON.parse, or
+                                                                                                           deserialize an error
 
-   Signer, HTTP handler and deserializer are the SDK's own in both, so credentials are renewed, clocks corrected and errors named as ever.
-   Retries are the caller's. Entries hold strings only, for which the SDK's serializer and JSON.stringify write the same.
+   Signer, HTTP handler and the reader of errors are the SDK's own in both, so credentials are renewed, clocks corrected and errors named as
+   ever. Retries are the caller's. Input and output hold text, numbers and booleans only, which are the same in JSON and in the SDK's schema.
 */
 
 type Input = Pick<SendMessageBatchCommandInput, 'QueueUrl'>
@@ -18,6 +19,7 @@ interface Request {
 
 interface Response {
   readonly statusCode: number
+  readonly body: NodeJS.ReadableStream
 }
 
 type Properties = Record<string, unknown>
@@ -61,7 +63,8 @@ export function addShortcut(client: SQSClient): SQSClient {
     const properties = { ...httpAuthOption.signingProperties }
     try {
       const { response } = await config.requestHandler.handle(await signer.sign({ ...request, headers, body }, identity, properties))
-      const output = await config.protocol.deserializeResponse(operation, context, response).catch((error) => {
+      const answer = response.statusCode < 300 ? read(response) : config.protocol.deserializeResponse(operation, context, response)
+      const output = await answer.catch((error) => {
         throw withResponse(error, response)
       })
       signer.successHandler?.(response, properties)
@@ -97,6 +100,22 @@ export function addShortcut(client: SQSClient): SQSClient {
 /** `https://sqs.eu-west-1.amazonaws.com/000000000000/telemetry` without its path: queues of one endpoint share a way. */
 function endpointOf({ QueueUrl = '' }: Input): string {
   return QueueUrl.slice(0, QueueUrl.indexOf('/', 'https://'.length))
+}
+
+async function read({ statusCode, body }: Response): Promise<object> {
+  return { ...JSON.parse(await textOf(body)), $metadata: { httpStatusCode: statusCode } }
+}
+
+function textOf(body: NodeJS.ReadableStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    body.setEncoding('utf8')
+    body.on('data', (part: string) => {
+      text += part
+    })
+    body.on('end', () => resolve(text))
+    body.on('error', reject)
+  })
 }
 
 /** As the SDK's own step does: the status also of an answer that is not JSON, and the headers for the signer's clock. */

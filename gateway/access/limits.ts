@@ -14,8 +14,8 @@ export interface PublishAsked {
   readonly payloadBytes: number
   readonly qos: number
   readonly retain?: boolean
-  readonly tenant?: string
-  readonly properties?: MqttProperties
+  readonly tenant?: string | undefined
+  readonly properties?: MqttProperties | undefined
 }
 
 export interface Limits {

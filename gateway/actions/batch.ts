@@ -104,7 +104,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     if (batch === waiting) waiting = []
     else since = clock.monotonic()
     waitingBytes -= bytes
-    return batch.filter(isWanted)
+    return batch.every(({ signal }) => !signal.aborted) ? batch : batch.filter(isWanted)
   }
 
   const launch = async (batch: readonly Waiting<E>[]) => {
@@ -123,10 +123,10 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     try {
       const outcomes = await options.send(batch.map(({ entry }) => entry))
       if (allowed < maxCalls) allowed++
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const error = outcomes[index]
-        if (error) reject(error)
-        else resolve()
+      for (let i = 0; i < batch.length; i++) {
+        const error = outcomes[i]
+        if (error) batch[i]!.reject(error)
+        else batch[i]!.resolve()
       }
     } catch (error) {
       const final = error instanceof GatewayError && !error.retryable
@@ -177,7 +177,8 @@ export function abandoned(): GatewayError {
 
 /** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
 function letGo(batch: readonly Waiting<unknown>[]): () => void {
-  const signals = new Set(batch.map(({ signal }) => signal))
+  const signals = new Set<AbortSignal>()
+  for (const { signal } of batch) signals.add(signal)
   const onAbort = () => {
     for (const waiting of batch) isWanted(waiting)
   }

@@ -54,25 +54,39 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
     }
   }
 
-  const deliver = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
-    for (let attempt = 0; ; attempt++) {
-      const waiting = breakers.size === 0 ? undefined : breakers.get(targetOf(delivery))
+  /** Resolves when another attempt may be made; rejects when none can help. */
+  const recover = async (error: unknown, delivery: Delivery, attempt: number, probe: boolean, signal: AbortSignal): Promise<void> => {
+    const target = targetOf(delivery)
+    if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
+      breakers.get(target)?.left(probe)
+      throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : withTarget(error, action, target)
+    }
+    const breaker = breakerOf(target, delivery, error.code)
+    breaker.failed(probe)
+    observe.record('action.retried', { rule: delivery.rule, action, code: error.code, target, detail: textOf(error) })
+    await pause(breaker, attempt, signal).catch(leave)
+  }
+
+  const insist = async (delivery: Delivery, signal: AbortSignal, attempt: number): Promise<void> => {
+    for (let next = attempt; ; next++) {
+      const waiting = breakers.get(targetOf(delivery))
       const probe = waiting?.open ? await waiting.admit(signal).catch(leave) : false
       try {
         await sink.deliver(delivery, signal)
         return settle(delivery)
       } catch (error) {
-        const target = targetOf(delivery)
-        if (signal.aborted || !(error instanceof GatewayError) || !error.retryable) {
-          breakers.get(target)?.left(probe)
-          throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : withTarget(error, action, target)
-        }
-        const breaker = breakerOf(target, delivery, error.code)
-        breaker.failed(probe)
-        observe.record('action.retried', { rule: delivery.rule, action, code: error.code, target, detail: textOf(error) })
-        await pause(breaker, attempt, signal).catch(leave)
+        await recover(error, delivery, next, probe, signal)
       }
     }
+  }
+
+  /** The first attempt of nearly every message succeeds: it costs one promise. */
+  const deliver = (delivery: Delivery, signal: AbortSignal): Promise<void> => {
+    if (breakers.size > 0) return insist(delivery, signal, 0)
+    return sink.deliver(delivery, signal).then(
+      () => settle(delivery),
+      (error) => recover(error, delivery, 0, false, signal).then(() => insist(delivery, signal, 1)),
+    )
   }
 
   return {

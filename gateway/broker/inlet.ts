@@ -104,12 +104,7 @@ export function createInlet(options: InletOptions): Inlet {
     const { tenant } = source
     const who = session()
     const properties = sent && toProperties(sent)
-    const asked = { topic, payloadBytes: payload.length, qos, retain }
-    const refused = who.publish(
-      tenant === undefined && !properties
-        ? asked
-        : { ...asked, ...(tenant === undefined ? {} : { tenant }), ...(properties ? { properties } : {}) },
-    )
+    const refused = who.publish({ topic, payloadBytes: payload.length, qos, retain, tenant, properties })
     if (refused) {
       const { code, message, details } = refused
       const { clientId, transport } = source
@@ -140,7 +135,10 @@ export function createInlet(options: InletOptions): Inlet {
       const payload = payloadOf(packet)
       const turn = line.enter(qos === 0 ? 0 : messageId, payload.length)
       admit({
-        ...{ packet, payload, known, give: ingest },
+        packet,
+        payload,
+        known,
+        give: ingest,
         done: () => line.acknowledge(turn),
         failed: (error) => line.settle(turn, () => onRefused(packet, error)),
       })
@@ -150,7 +148,10 @@ export function createInlet(options: InletOptions): Inlet {
       const payload = payloadOf(packet)
       const turn = line.enter(0, payload.length)
       admit({
-        ...{ packet, payload, known: topics.get(packet.topic) ?? learn(packet.topic), give: carry },
+        packet,
+        payload,
+        known: topics.get(packet.topic) ?? learn(packet.topic),
+        give: carry,
         done: () => line.settle(turn, done),
         failed: (error) => line.settle(turn, () => done(error)),
       })

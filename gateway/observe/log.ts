@@ -60,9 +60,10 @@ export function startingWith(first: EventName, log: Log): Log {
   let held: (readonly [EventName, Fields])[] | undefined = []
   return {
     write(event, fields) {
-      if (held && event !== first) return void held.push([event, fields])
+      if (!held) return log.write(event, fields)
+      if (event !== first) return void held.push([event, fields])
       log.write(event, fields)
-      for (const [event, fields] of held ?? []) log.write(event, fields)
+      for (const [event, fields] of held) log.write(event, fields)
       held = undefined
     },
   }

@@ -59,14 +59,13 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
       return 'dead'
     }
     if (body === undefined) return 'unmatched'
-    const delivery = { message, rule: rule.name, body, scope, key: '' }
-    if (only !== undefined) return deliverOne(rule, only, { ...delivery, key: keyOf(message, rule, only) }, signal)
+    const delivery = { message, rule: rule.name, body, scope, key: keyOf(message, rule, only ?? 0) }
+    if (only !== undefined) return deliverOne(rule, only, delivery, signal)
     observe.record('rule.matched', { rule: rule.name })
     if (rule.sinks.length !== 1) return deliverAll(rule, delivery, signal)
     const lane = overflow?.laneOf(rule, 0)
-    const deliver = () => deliverOne(rule, 0, { ...delivery, key: keyOf(message, rule, 0) }, signal, lane)
-    if (!lane?.takes(message, rule.sinks[0]!)) return deliver()
-    return lane.park(message, signal).then((how) => (how === 'go' ? deliver() : how))
+    if (!lane?.takes(message, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, lane)
+    return lane.park(message, signal).then((how) => (how === 'go' ? deliverOne(rule, 0, delivery, signal, lane) : how))
   }
 
   /** What nearly every message needs, with one promise and no array. */

@@ -11,7 +11,13 @@ interface Call {
   readonly headers: IncomingHttpHeaders
   readonly body: string
 }
-type Answer = { readonly status?: number; readonly headers?: Record<string, string>; readonly body: string }
+interface Answer {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly body: string
+  /** The connection ends before the last byte. */
+  readonly cut?: boolean
+}
 
 const accepted: Answer = { body: JSON.stringify({ Successful: [{ Id: '0', MessageId: 'm', MD5OfMessageBody: 'd' }], Failed: [] }) }
 
@@ -23,7 +29,9 @@ async function aServer(...answers: Answer[]) {
     for await (const chunk of request.setEncoding('utf8')) body += chunk
     calls.push({ headers: request.headers, body })
     const answer = answers.length > 1 ? answers.shift()! : (answers[0] ?? accepted)
-    response.writeHead(answer.status ?? 200, { 'content-type': 'application/x-amz-json-1.0', ...answer.headers }).end(answer.body)
+    response.writeHead(answer.status ?? 200, { 'content-type': 'application/x-amz-json-1.0', ...answer.headers })
+    if (answer.cut) response.write(answer.body, () => response.destroy())
+    else response.end(answer.body)
   }).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
@@ -118,6 +126,14 @@ test('errors keep their names and their status', async () => {
   await expect(send(client, endpoint)).rejects.toMatchObject({ name: 'QueueDoesNotExist', $metadata: { httpStatusCode: 400 } })
   await expect(send(client, endpoint)).rejects.toMatchObject({ name: 'SyntaxError', $metadata: { httpStatusCode: 503 } })
   await expect(send(client, endpoint)).rejects.toMatchObject({ name: 'SyntaxError', $metadata: { httpStatusCode: 200 } })
+  await expect(send(client, endpoint)).resolves.toMatchObject({ Successful: [{ Id: '0' }] })
+})
+
+test('an answer that ends too early is an error', async () => {
+  const { endpoint } = await aServer(accepted, { ...accepted, cut: true }, accepted)
+  const client = aClient(endpoint)
+  await send(client, endpoint)
+  await expect(send(client, endpoint)).rejects.toMatchObject({ code: 'ECONNRESET' })
   await expect(send(client, endpoint)).resolves.toMatchObject({ Successful: [{ Id: '0' }] })
 })
 

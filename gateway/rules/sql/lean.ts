@@ -1,8 +1,9 @@
-// The short way for statements that read a few top-level keys: the payload is scanned, never built, and fields go out as they came in.
+// The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
+// out as they came in.
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
-import { type Ranges, scan } from './scan.ts'
+import { createMembers, indexOfMember, type Ranges, scan, scanMembers } from './scan.ts'
 import type { Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
 import type { Value } from './value.ts'
@@ -13,13 +14,16 @@ export type Lean = (scope: Scope) => Uint8Array | null | undefined
 /** More keys than this are found faster by the parser. */
 const maxKeys = 8
 
-/** Undefined for statements that need the whole payload: with `*`, nested queries, variables, VALUE or dotted aliases. */
+/** Undefined for statements that need the payload built: nested queries, variables, VALUE, dotted aliases, `*` anywhere but in front. */
 export function compileLean({ set, select: clause }: StatementTree, select: CompiledSelect): Lean | undefined {
-  const paths = select.items.map(({ path }) => path)
+  const [head] = select.items
+  const all = head?.star === true && head.path === undefined
+  const items = all ? select.items.slice(1) : select.items
+  const paths = items.map(({ path }) => path)
   const outputs = paths.map((path) => path?.[0] ?? '')
   if (set.length > 0 || clause.value || paths.some((path) => path?.length !== 1) || new Set(outputs).size < outputs.length) return undefined
   const evaluated = new Set<string>()
-  const expressions = clause.items.map(({ expression }) => expression)
+  const expressions = clause.items.slice(all ? 1 : 0).map(({ expression }) => expression)
   const computed = expressions.filter(({ kind }) => kind !== 'name')
   const readable = [...computed, ...(clause.where ? [clause.where] : [])].every((node) => collectNames(node, evaluated))
   const names = [...new Set([...evaluated, ...expressions.flatMap((node) => (node.kind === 'name' ? [node.name] : []))])]
@@ -27,9 +31,18 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
   const fields = expressions.map((node, i) => ({
     prefix: Buffer.from(`${JSON.stringify(outputs[i])}:`),
     slot: node.kind === 'name' ? names.indexOf(node.name) : -1,
-    evaluate: select.items[i]!.evaluate,
+    evaluate: items[i]!.evaluate,
   }))
-  return createLean({ names, evaluated: names.map((name) => evaluated.has(name)), fields, where: select.where })
+  const plan = { names, evaluated: names.map((name) => evaluated.has(name)), fields, where: select.where }
+  // An object has keys such as "7" in front of all others.
+  if (all) return outputs.some((key) => /^\d/.test(key)) ? undefined : createLeanAll(plan)
+  return createLean(plan)
+}
+
+/** Whether an expression can need the payload. */
+export function readsPayload(expression: Expression): boolean {
+  const names = new Set<string>()
+  return !collectNames(expression, names) || names.size > 0
 }
 
 /** Adds the names an expression reads; false where it reads more than names. */
@@ -104,6 +117,45 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
   }
 }
 
+/** More members than this are found faster by the parser. */
+const maxMembers = 32
+
+/** `SELECT *, … AS …`: all members of the payload as they came in, and behind them the fields, which must have other keys. */
+function createLeanAll({ names, fields, where }: Plan): Lean {
+  const members = createMembers(maxMembers)
+  const { keyStarts, keyEnds, starts, ends } = members
+  const find = (bytes: Buffer, key: Buffer) => indexOfMember(bytes, members, key, 0, key.length)
+  const wanted = names.map((name) => ({ name, key: Buffer.from(JSON.stringify(name)) }))
+  const keys = fields.map(({ prefix }) => prefix.subarray(0, -1))
+  return (scope) => {
+    const bytes = scope.scannable()
+    if (bytes === undefined || !scanMembers(bytes, members)) return undefined
+    for (const key of keys) if (find(bytes, key) !== -1) return undefined
+    for (let i = 0; i < members.count; i++) if (isLong(bytes, starts[i]!, ends[i]!)) return undefined
+    const row: Record<string, Value> = {}
+    for (const { name, key } of wanted) {
+      const i = find(bytes, key)
+      if (i !== -1) row[name] = valueAt(bytes, starts[i]!, ends[i]!)
+    }
+    if (where !== undefined && where(scope, row) !== true) return null
+    let pos = 0
+    for (let i = 0; i < members.count; i++) {
+      pos = copy(bytes, keyStarts[i]!, keyEnds[i]!, open(pos))
+      scratch[pos] = colon
+      pos = copyValue(bytes, starts[i]!, ends[i]!, pos + 1)
+      if (pos === -1) return undefined
+    }
+    for (const { prefix, evaluate } of fields) {
+      const text = JSON.stringify(evaluate(scope, row))
+      if (text === undefined) continue
+      if (pos + prefix.length + 3 * text.length + 2 > scratch.length) return undefined
+      pos = copy(prefix, 0, prefix.length, open(pos))
+      pos += scratch.write(text, pos)
+    }
+    return close(pos)
+  }
+}
+
 const nothing = Buffer.alloc(0)
 
 /** A number that might need more digits than a double has, or another form than its own: the general way knows. */
@@ -119,6 +171,7 @@ function isNumber(first: number): boolean {
 }
 
 const quote = 0x22
+const colon = 0x3a
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
@@ -164,15 +217,33 @@ function write(
     const text = verbatim ? '' : JSON.stringify(slot === -1 ? evaluate(field) : valueAt(bytes, start, end))
     if (text === undefined) continue
     if (pos + prefix.length + Math.max(end - start, 3 * text.length) + 2 > scratch.length) return undefined
-    scratch[pos] = pos === 0 ? 0x7b : 0x2c
-    pos = copy(prefix, 0, prefix.length, pos + 1)
+    pos = copy(prefix, 0, prefix.length, open(pos))
     pos = verbatim ? copy(bytes, start, end, pos) : pos + scratch.write(text, pos)
   }
+  return close(pos)
+}
+
+/** What stands before a member: a brace before the first, else a comma. */
+function open(pos: number): number {
+  scratch[pos] = pos === 0 ? 0x7b : 0x2c
+  return pos + 1
+}
+
+function close(end: number): Buffer {
+  let pos = end
   if (pos === 0) scratch[pos++] = 0x7b
   scratch[pos++] = 0x7d
   const body = Buffer.allocUnsafe(pos)
   scratch.copy(body, 0, 0, pos)
   return body
+}
+
+/** As JSON.stringify has it; -1 where it might not fit. What follows in the payload fits too if it is copied. */
+function copyValue(bytes: Buffer, start: number, end: number, pos: number): number {
+  const left = bytes.length - start + 2
+  if (isVerbatim(bytes, start, end)) return pos + left > scratch.length ? -1 : copy(bytes, start, end, pos)
+  const text = JSON.stringify(valueAt(bytes, start, end))
+  return pos + 3 * text.length + left > scratch.length ? -1 : pos + scratch.write(text, pos)
 }
 
 /** By hand: these are a few dozen bytes, where a call into the platform costs more than the copy. */

@@ -49,6 +49,62 @@ export function scan(bytes: Uint8Array, wanted: readonly Uint8Array[], { starts,
   }
 }
 
+/** Where the members of an object lie, key (with its quotes) and value; memory for one object after another. */
+export interface Members {
+  count: number
+  readonly keyStarts: Int32Array
+  readonly keyEnds: Int32Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+}
+
+export function createMembers(size: number): Members {
+  const places = () => new Int32Array(size)
+  return { count: 0, keyStarts: places(), keyEnds: places(), starts: places(), ends: places() }
+}
+
+/** False: not for this scanner, or more members than there is memory for, or an object would have them in another order or number. */
+export function scanMembers(bytes: Uint8Array, members: Members): boolean {
+  const { keyStarts, keyEnds, starts, ends } = members
+  members.count = 0
+  let pos = skipSpace(bytes, 0)
+  if (at(bytes, pos) !== openBrace) return false
+  pos = skipSpace(bytes, pos + 1)
+  if (at(bytes, pos) === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+  for (let i = 0; i < keyStarts.length; i++) {
+    const keyEnd = skipText(bytes, pos)
+    if (keyEnd === -1 || isDigit(at(bytes, pos + 1)) || indexOfMember(bytes, members, bytes, pos, keyEnd) !== -1) return false
+    const start = skipColon(bytes, keyEnd)
+    const end = start === -1 ? -1 : skipValue(bytes, start, 1)
+    if (end === -1) return false
+    keyStarts[i] = pos
+    keyEnds[i] = keyEnd
+    starts[i] = start
+    ends[i] = end
+    members.count++
+    pos = skipSpace(bytes, end)
+    const code = at(bytes, pos)
+    if (code === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
+    if (code !== comma) return false
+    pos = skipSpace(bytes, pos + 1)
+  }
+  return false
+}
+
+/** The member of that key, which is given with its quotes, or -1. */
+export function indexOfMember(bytes: Uint8Array, members: Members, key: Uint8Array, keyStart: number, keyEnd: number): number {
+  const { count, keyStarts, keyEnds } = members
+  const length = keyEnd - keyStart
+  for (let i = 0; i < count; i++) {
+    const start = keyStarts[i]!
+    if (keyEnds[i]! - start !== length) continue
+    let same = 1
+    while (same < length && bytes[start + same] === key[keyStart + same]) same++
+    if (same === length) return i
+  }
+  return -1
+}
+
 function indexOfKey(bytes: Uint8Array, start: number, end: number, wanted: readonly Uint8Array[]): number {
   for (let i = 0; i < wanted.length; i++) {
     const name = wanted[i]!
@@ -114,8 +170,12 @@ function skipNumber(bytes: Uint8Array, start: number): number {
 
 function skipDigits(bytes: Uint8Array, start: number): number {
   let pos = start
-  while (pos < bytes.length && bytes[pos]! >= zero && bytes[pos]! <= nine) pos++
+  while (pos < bytes.length && isDigit(bytes[pos]!)) pos++
   return pos
+}
+
+function isDigit(code: number): boolean {
+  return code >= zero && code <= nine
 }
 
 function skipObject(bytes: Uint8Array, start: number, nesting: number): number {

@@ -2,6 +2,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { SqlVersion } from './ast.ts'
 import { compileExpression, type Evaluate } from './compile.ts'
+import { readsPayload } from './lean.ts'
 import { parseTemplateExpression } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
@@ -32,7 +33,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
   }
 
   function textFor(part: Part, scope: Scope): string {
-    const value = toText(part.evaluate(scope, payloadOf(scope)))
+    const value = toText(part.evaluate(scope, part.readsPayload ? payloadOf(scope) : undefined))
     if (value === undefined) throw new GatewayError('RULE_FAILED', `the template \${${part.source}} has no value for this message`)
     return value
   }
@@ -41,6 +42,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
 interface Part {
   readonly source: string
   readonly evaluate: Evaluate
+  /** false: the payload need not be parsed for it. */
+  readonly readsPayload: boolean
 }
 
 function split(text: string, version: SqlVersion, { resolvers = {}, statement }: TemplateOptions): (string | Part)[] {
@@ -50,7 +53,8 @@ function split(text: string, version: SqlVersion, { resolvers = {}, statement }:
   for (let open = text.indexOf('${'); open !== -1; open = text.indexOf('${', pos)) {
     const { expression, end } = parseTemplateExpression(text, open + 2)
     if (open > pos) parts.push(text.slice(pos, open))
-    parts.push({ source: text.slice(open + 2, end - 1).trim(), evaluate: compileExpression(expression, context) })
+    const source = text.slice(open + 2, end - 1).trim()
+    parts.push({ source, evaluate: compileExpression(expression, context), readsPayload: readsPayload(expression) })
     pos = end
   }
   if (pos < text.length) parts.push(text.slice(pos))

@@ -101,7 +101,7 @@ export const context = {
     call: (args, { topic }) => {
       if (args.length === 0) return topic
       const level = toIndex(args[0])
-      return level === undefined ? undefined : topic.split('/')[level - 1]
+      return level === undefined ? undefined : levelOf(topic, level)
     },
   },
   traceid: {
@@ -112,6 +112,18 @@ export const context = {
     call: (_args, { message }) => (overMqtt(message) ? traceId(message) : undefined),
   },
 } as const satisfies FunctionTable
+
+/** `split` would make every level, for each message and each call. */
+function levelOf(topic: string, level: number): string | undefined {
+  if (level < 1) return undefined
+  let start = 0
+  for (let i = 1; i < level; i++) {
+    start = topic.indexOf('/', start) + 1
+    if (start === 0) return undefined
+  }
+  const end = topic.indexOf('/', start)
+  return topic.slice(start, end === -1 ? topic.length : end)
+}
 
 function overMqtt({ source }: Message): boolean {
   return source.transport.startsWith('mqtt') || source.transport === 'upstream'

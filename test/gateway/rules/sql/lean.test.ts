@@ -12,6 +12,10 @@ const statements = [
   "SELECT a.b AS x, upper(device) AS u, topic(2) AS t, a FROM 'a' WHERE a.b >= 0 OR isUndefined(b)",
   "SELECT a AS x, a AS y, [a, b] AS z, a + b AS sum, cast(c AS String) AS s FROM 'a'",
   "SELECT topic() AS t FROM 'a'",
+  "SELECT * FROM 'a'",
+  "SELECT * FROM 'a' WHERE a > 1 OR isUndefined(b)",
+  "SELECT *, topic(2) AS t, upper(device) AS u, timestamp() AS at FROM 'a'",
+  "SELECT *, 1 AS a, b AS x FROM 'a' WHERE c <> 1",
 ].map((sql) => [compileStatement(sql), compileStatement(sql, { general: true })] as const)
 
 /** The short way and the general way give the same bytes. */
