@@ -19,7 +19,7 @@ export interface TapClient extends LineClient {
 }
 
 export interface Tap {
-  /** true: a packet that was taken is not done with, and those behind it wait. */
+  /** true: packets wait, for one that was taken and is not done with, or for aedes, which is not ready yet. */
   readonly holding: boolean
   /** Gives a packet to aedes, as if there were no tap. */
   handOver(packet: PublishPacket): void
@@ -60,7 +60,7 @@ type TappedPacket =
   | { readonly cmd: 'puback'; readonly messageId: number }
   | { readonly cmd: 'connect' | 'disconnect' }
 
-/** Packets a client may send before it has its CONNACK. */
+/** Packets a client may send before it has its CONNACK. Those behind it wait for a moment, and nothing is read meanwhile. */
 const maxEarly = 42
 
 /** Offers the takers the packets of a connected client; those they do not take, and all other kinds, go to aedes. */
@@ -112,16 +112,17 @@ export function tap(client: TapClient, takers: Takers, onReleased: () => void): 
       return handOver(packet)
     }
     early ??= []
-    if (early.push(packet) > maxEarly) client.emit('error', new Error('too many packets before CONNACK'))
+    if (early.push(packet) > maxEarly && !client.connackSent) client.emit('error', new Error('too many packets before CONNACK'))
   })
   client.once('connected', () => {
     const waiting = early ?? []
     early = undefined
     for (const packet of waiting) act(packet)
+    if (waiting.length > 0 && !holding) onReleased()
   })
   return {
     get holding() {
-      return holding
+      return holding || early !== undefined
     },
     handOver(packet) {
       if (!client.closed) handOver(packet)
