@@ -46,6 +46,7 @@ const unwanted = 'unwanted/coldchain'
 const groups: Readonly<Record<string, Omit<Load, 'port'>>> = {
   'acknowledged, 50 connections × 50 in flight': { topic: unwanted, connections: 50, inFlight: 50 },
   'acknowledged, 50 connections × 10 in flight': { topic: unwanted, connections: 50, inFlight: 10 },
+  'acknowledged, 50 connections × 5 in flight': { topic: unwanted, connections: 50, inFlight: 5 },
   'acknowledged, 500 connections × 1 in flight': { topic: unwanted, connections: 500, inFlight: 1 },
   'acknowledged at 1,000/s, no rule': { topic: unwanted, connections: 50, inFlight: 0, rate: 1_000 },
   'acknowledged at 1,000/s, into SQS': { topic: 'dt/coldchain', connections: 50, inFlight: 0, rate: 1_000 },
