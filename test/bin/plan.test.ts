@@ -79,7 +79,7 @@ test.each([
   [['--devices', '0', '--interval', '1m'], 'a whole number above zero is needed'],
   [['--devices', '5'], "required option '--interval <duration>' not specified"],
   [[...fleet, '--interval', 'often'], 'write a duration such as'],
-  [[...fleet, '--outage', '0s'], 'write a duration such as'],
+  [[...fleet, '--outage', '0s'], 'a duration above zero is needed'],
   [[...fleet, '--rate', '5'], 'write a rate such as'],
   [[...fleet, '--spool', 'big'], 'write a size such as'],
   [[...fleet, '--queue', 'pipe'], 'Allowed choices are standard, fifo'],
