@@ -10,11 +10,12 @@ const flags = ['--max-semi-space-size=16', '--heap-growing-percent=20']
 const busyPerSecond = 10_000
 const lookEveryMs = 1_000
 
-/** Returns when the heap is as it should be, or somebody has said how they want it, or this platform cannot replace a process. */
+/** Returns when the heap is as it should be, or somebody has said how they want it, or this process cannot be replaced. */
 export function limitHeap(): void {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS?.split(/\s+/) ?? [])]
   const isSet = given.some((flag) => /^--(max[-_])?(semi[-_]space|old[-_]space|heap)/.test(flag))
-  if (isSet || process.platform === 'win32' || !process.execve) return
+  // A parent's channel would not survive it.
+  if (isSet || process.send || process.platform === 'win32' || !process.execve) return
   process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)])
 }
 

@@ -28,7 +28,6 @@ test('SIGTERM while the queue is away: ends in time with everything in the spool
   expect((await first.finished).code).toBe(0)
 
   const second = await aGatewayProcess(['--data-dir', dir, '--aws-endpoint', `http://127.0.0.1:${sqs.port}`])
-  expect(JSON.parse(await second.line('message.recovered'))).toMatchObject({ count: accepted })
   await askUntil(second.ports.admin!, '/api/ledger', ({ queued }) => queued === 0)
   // What the first start had created is found as it should be.
   const third = await aGatewayProcess(['--aws-endpoint', `http://127.0.0.1:${sqs.port}`])

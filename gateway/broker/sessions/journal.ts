@@ -4,7 +4,7 @@
 //                        └ a snapshot ┘          └ since then
 //
 // A file counts once `whole` is in it, and then its predecessors are deleted: a crash at any point leaves one file that holds everything.
-// Every start begins a file, and so does a write that failed, because what a failed sync left in the page cache cannot be trusted.
+// Every start begins a file if there is room for one, and so does a write after one that failed, because what a failed sync left in the page cache cannot be trusted.
 import { join } from 'node:path'
 import { GatewayError, textOf } from '../../errors.ts'
 import type { Observe } from '../../observe/observe.ts'
@@ -118,8 +118,12 @@ export function createFileJournal(options: FileJournalOptions): Journal {
       try {
         await fs.makeDir(dir)
         unlock = await lockDir(fs, dir)
-        nextNumber = (await recover(options)) + 1
-        await begin()
+        const { last, damaged } = await recover(options)
+        nextNumber = last + 1
+        await begin().catch((error) => {
+          // What was found holds everything still, and a disk that is full now may have room when there is something to write.
+          if (damaged) throw error
+        })
       } catch (cause) {
         await unlock().catch(() => undefined)
         unlock = async () => {}
@@ -166,10 +170,11 @@ function* chunks(first: Iterable<Entry>, all: Iterable<Entry>, last: Iterable<En
   yield buffer.subarray(0, used)
 }
 
-/** Applies what the last whole file holds; the highest number in use. One with damage in it is kept beside, as evidence and for rescue. */
-async function recover({ journaled, dir, observe, fs }: FileJournalOptions): Promise<number> {
+/** Applies what the last whole file holds; `last` is the highest number in use. A file with damage in it is kept beside, as evidence and for rescue. */
+async function recover({ journaled, dir, observe, fs }: FileJournalOptions): Promise<{ readonly last: number; readonly damaged: boolean }> {
   const names = await fs.list(dir)
   const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => b - a)
+  const last = numbers[0] ?? 0
   for (const number of numbers) {
     const path = join(dir, segmentName(number))
     let whole = false
@@ -186,9 +191,9 @@ async function recover({ journaled, dir, observe, fs }: FileJournalOptions): Pro
       observe.record('sessions.corrupted', { bytes: lost, detail: `${path}.corrupt` })
       await fs.rename(path, `${path}.corrupt`)
     }
-    break
+    return { last, damaged: lost > 0 }
   }
-  return numbers[0] ?? 0
+  return { last, damaged: false }
 }
 
 /** Shows the entries of a file in order, until one is enough. Resolves with the bytes of damage in between. */
