@@ -274,6 +274,12 @@ function createOverflowOf({ spool, dataDir, delivery }: GatewayConfig, observe: 
   if (spool.kind === 'direct') return undefined
   const { maxBytes, maxAgeMs } = spool
   const dir = join(dataDir, 'overflow')
+  // What a lane cannot take stays in the spool, which speaks for the disk that they share.
+  const quiet: Observe = {
+    record(event, fields) {
+      if (event !== 'gateway.degraded' && event !== 'gateway.recovered') observe.record(event, fields)
+    },
+  }
   const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
   return createOverflow({
     open: (name) =>
@@ -285,7 +291,7 @@ function createOverflowOf({ spool, dataDir, delivery }: GatewayConfig, observe: 
         lock: false,
         maxAgeMs,
         clock,
-        observe,
+        observe: quiet,
       }),
     names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
     maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
