@@ -1,14 +1,11 @@
 // Somebody else's broker as ours: connections that come back, messages acknowledged when they are ours, and publishes on their way out.
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { createInOrder } from '../../lib/in-order.ts'
-import type { Limits } from '../access/limits.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message, Source } from '../message.ts'
-import type { Observe } from '../observe/observe.ts'
-import type { Broker, Ingest } from './broker.ts'
+import type { Broker } from './broker.ts'
 import type { RemoteConfig } from './config.ts'
-import { createIntake, hopsProperty, type Incoming } from './intake.ts'
+import { createIntake, hopsProperty, type Incoming, type IntakeOptions } from './intake.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 /** One connection, from its CONNACK until it closes. */
@@ -37,13 +34,7 @@ export interface DialOptions {
 /** Makes one attempt. Rejects with BROKER_REFUSED, BROKER_UNREACHABLE, or the reason of the signal. */
 export type Dial = (options: DialOptions) => Promise<Link>
 
-export interface RemoteBrokerOptions {
-  readonly ingest: Ingest
-  readonly limits: Limits
-  readonly observe: Observe
-  readonly clock: Clock
-  readonly random: () => number
-  readonly ids: () => string
+export interface RemoteBrokerOptions extends Omit<IntakeOptions, 'sourceOf' | 'signal'> {
   /** What `clientId` is where the config gives none. */
   readonly clientId: () => string
   /** The topic level, counted from 1, that names the tenant; null: none does. */

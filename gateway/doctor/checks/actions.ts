@@ -19,6 +19,14 @@ const at = ({ rule, at, name }: PlacedAction, param: string): Pick<Found, 'file'
 /** Names without a URL or an ARN around them: the account's own, which resources describe. */
 const isBare = (target: string) => !target.startsWith('arn:') && !/^https?:/.test(target)
 
+/** A name that the resources would describe, and do not. */
+const isMissing = (target: string, made: readonly { readonly name: string }[], { knowsResources }: Estate) => {
+  const known = patternOf(target)
+  return knowsResources && isBare(target) && !made.some(({ name }) => known.test(name))
+}
+
+const isMisaddressed = (target: string, form: RegExp) => !isBare(target) && !isTemplate(target) && !form.test(target)
+
 export const actionChecks = {
   'local-only-action': {
     severity: 'note',
@@ -70,8 +78,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of sqsActions(estate)) {
         const { queueUrl: target } = action.entry.sqs
-        const known = patternOf(target)
-        if (estate.knowsResources && isBare(target) && !estate.queues.some(({ name }) => known.test(name)))
+        if (isMissing(target, estate.queues, estate))
           yield { ...at(action, 'queueUrl'), text: `no queue of the resources is called ${target}` }
       }
     },
@@ -83,8 +90,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of sqsActions(estate)) {
         const { queueUrl: target } = action.entry.sqs
-        if (!isBare(target) && !isTemplate(target) && !queueUrl.test(target))
-          yield { ...at(action, 'queueUrl'), text: `${target} is no URL of SQS` }
+        if (isMisaddressed(target, queueUrl)) yield { ...at(action, 'queueUrl'), text: `${target} is no URL of SQS` }
       }
     },
   },
@@ -95,8 +101,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of snsActions(estate)) {
         const { targetArn: target } = action.entry.sns
-        const known = patternOf(target)
-        if (estate.knowsResources && isBare(target) && !estate.topics.some(({ name }) => known.test(name)))
+        if (isMissing(target, estate.topics, estate))
           yield { ...at(action, 'targetArn'), text: `no topic of the resources is called ${target}` }
       }
     },
@@ -108,8 +113,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of snsActions(estate)) {
         const { targetArn: target } = action.entry.sns
-        if (!isBare(target) && !isTemplate(target) && !topicArn.test(target))
-          yield { ...at(action, 'targetArn'), text: `${target} is no ARN of a topic` }
+        if (isMisaddressed(target, topicArn)) yield { ...at(action, 'targetArn'), text: `${target} is no ARN of a topic` }
       }
     },
   },
