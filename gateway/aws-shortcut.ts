@@ -19,7 +19,8 @@ interface Request {
 
 interface Response {
   readonly statusCode: number
-  readonly body: NodeJS.ReadableStream
+  /** A buffer of a handler that waits for the end, a stream of the SDK's own. */
+  readonly body: Buffer | NodeJS.ReadableStream
 }
 
 type Properties = Record<string, unknown>
@@ -103,7 +104,8 @@ function endpointOf({ QueueUrl = '' }: Input): string {
 }
 
 async function read({ statusCode, body }: Response): Promise<object> {
-  return { ...JSON.parse(await textOf(body)), $metadata: { httpStatusCode: statusCode } }
+  const text = Buffer.isBuffer(body) ? body.toString() : await textOf(body)
+  return { ...JSON.parse(text), $metadata: { httpStatusCode: statusCode } }
 }
 
 function textOf(body: NodeJS.ReadableStream): Promise<string> {

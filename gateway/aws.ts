@@ -6,6 +6,7 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { z } from 'zod'
+import { createAwsHttp } from './aws-http.ts'
 import { addShortcut } from './aws-shortcut.ts'
 
 export const awsSchema = z.strictObject({
@@ -63,6 +64,7 @@ const emulated = (endpoint: string, region: string, service: 'sqs' | 'sns') => {
   }
 }
 
+const connectTimeoutMs = 2_000
 /** Of a delivery: a target that has not answered by then is taken for away, though its connection stands. */
 const deliveryTimeoutMs = 10_000
 
@@ -78,21 +80,21 @@ function lean<C extends SQSClient | SNSClient>(client: C): C {
 export function createAws(options: AwsOptions): Aws {
   const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, queueUrlAsEndpoint = endpoint === undefined } = options
   const agent = { keepAlive: true, maxSockets }
-  const agents = { httpAgent: new HttpAgent(agent), httpsAgent: new HttpsAgent(agent) }
-  const handler = (requestTimeout: number) =>
-    new NodeHttpHandler({
-      ...agents,
-      connectionTimeout: 2_000,
-      requestTimeout,
-      throwOnRequestTimeout: true, // else it only prints a warning, and waits for ever
-    })
-  const brief = handler(Math.min(requestTimeoutMs, deliveryTimeoutMs))
+  // Long polls can be given up midway, which the SDK's own handler knows how to do.
+  const patient = new NodeHttpHandler({
+    httpAgent: new HttpAgent(agent),
+    httpsAgent: new HttpsAgent(agent),
+    connectionTimeout: connectTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    throwOnRequestTimeout: true, // else it only prints a warning, and waits for ever
+  })
+  const brief = createAwsHttp({ maxSockets, connectTimeoutMs, requestTimeoutMs: Math.min(requestTimeoutMs, deliveryTimeoutMs) })
   const local = (service: 'sqs' | 'sns') => (endpoint === undefined ? {} : emulated(endpoint, region, service))
   // Retries are made in one place only, by the caller, who knows the budget.
   const config = { region, maxAttempts: 1, cacheMiddleware: true }
   // TCP and TLS have checksums of their own, and hashing every body again is a tenth of what a call costs.
   const sqsConfig = { ...config, ...local('sqs'), md5: false as const, useQueueUrlAsEndpoint: queueUrlAsEndpoint }
-  const sqs = lean(new SQSClient({ ...sqsConfig, requestHandler: handler(requestTimeoutMs) }))
+  const sqs = lean(new SQSClient({ ...sqsConfig, requestHandler: patient }))
   const sqsSender = addShortcut(lean(new SQSClient({ ...sqsConfig, requestHandler: brief })))
   const sns = lean(new SNSClient({ ...config, ...local('sns'), requestHandler: brief }))
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`

@@ -11,7 +11,16 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/mask.ts': [],
   'gateway/watch.ts': ['lib', 'node:'],
   'gateway/aws-shortcut.ts': ['@aws-sdk/client-sqs'],
-  'gateway/aws.ts': ['gateway/aws-shortcut.ts', '@aws-sdk/client-sqs', '@aws-sdk/client-sns', '@smithy/node-http-handler', 'zod', 'node:'],
+  'gateway/aws-http.ts': ['undici', 'node:'],
+  'gateway/aws.ts': [
+    'gateway/aws-shortcut.ts',
+    'gateway/aws-http.ts',
+    '@aws-sdk/client-sqs',
+    '@aws-sdk/client-sns',
+    '@smithy/node-http-handler',
+    'zod',
+    'node:',
+  ],
   'gateway/observe': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'pino', 'prom-client', 'node:'],
   'gateway/access': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/observe', 'gateway/watch.ts', 'zod', 'node:'],
   'gateway/listen': [
