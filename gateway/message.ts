@@ -1,6 +1,8 @@
 // What travels: one publish, and where it came from. Every room speaks these words; nothing here imports anything.
 
-export type Transport = 'mqtt' | 'mqtts' | 'mqtt-ws' | 'http' | 'https' | 'websocket' | 'upstream' | 'inside'
+/** Only ever added to: the spool writes their places in this list. */
+export const transports = ['mqtt', 'mqtts', 'mqtt-ws', 'http', 'https', 'websocket', 'upstream', 'inside'] as const
+export type Transport = (typeof transports)[number]
 
 export interface Source {
   readonly clientId: string

@@ -2,13 +2,13 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Ingest } from './broker/broker.ts'
 import { codeOf, GatewayError, textOf } from './errors.ts'
-import type { Message } from './message.ts'
+import { type Message, transports } from './message.ts'
 import type { Fields } from './observe/events.ts'
 import type { Observe } from './observe/observe.ts'
 import type { Lanes } from './overflow.ts'
-import type { Dispatch, Part } from './rules/dispatch.ts'
+import type { Dispatch, Fate, Part } from './rules/dispatch.ts'
 import type { RuleSet } from './rules/rule-set.ts'
-import type { Entry, Outcome, Spool } from './spool/spool.ts'
+import type { Entry, Spool } from './spool/spool.ts'
 
 export interface PipelineOptions {
   readonly spool: Spool
@@ -43,28 +43,51 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
   const drains: { readonly slots: Slots; readonly done: Promise<void> }[] = []
   const mostHeld = Math.ceil(maxInFlight * laneShare)
   const settledIn = Promise.withResolvers<void>()
+  /** The messages appended last, as far as the spool gave them one promise. */
+  let group: { readonly appended: Promise<void>; readonly messages: Message[]; readonly booked: Promise<void> } | undefined
   let pending = 0
   let closed = false
   let started: Promise<void> | undefined
 
-  /** Most outcomes are known later; what no rule wants is settled on the spot. */
-  const pass = (entry: Entry, slots: Slots, only?: Part) => {
-    const settle = (outcome: Outcome) => {
-      if (entry.settle(outcome)) observe.record('message.settled', { outcome })
-      slots.release()
-    }
-    const outcome = entry.expired ? tooOld(entry.message) : dispatch(entry.message, ruleSet(), stopping.signal, only)
-    if (typeof outcome === 'string') return settle(outcome)
-    outcome.then(settle, (error) => {
-      slots.release()
-      // Only a stop gets here: the entry stays unsettled, and the spool still owns it.
-      if (!stopping.signal.aborted) throw error
-    })
+  const leave = (messages: readonly Message[]) => {
+    if (group?.messages === messages) group = undefined
+    pending -= messages.length
   }
 
-  const tooOld = ({ id, topic }: Message): Outcome => {
+  const accepted = (messages: readonly Message[]) => {
+    leave(messages)
+    for (const { source } of messages) observe.record('message.accepted', acceptedOver[source.transport])
+  }
+
+  const refused = (messages: readonly Message[], error: unknown) => {
+    leave(messages)
+    for (const message of messages) observe.record(message.qos === 0 ? 'message.shed' : 'message.refused', refusal(message, error))
+  }
+
+  const pass = (entry: Entry, slots: Slots, only?: Part) => {
+    const settle = (fate: Fate) => {
+      // What is left by a stop stays unsettled, and the spool still owns it.
+      if (fate !== 'left' && entry.settle(fate)) observe.record('message.settled', settledAs[fate])
+      slots.release()
+    }
+    if (entry.expired) settle(tooOld(entry.message))
+    else dispatch(entry.message, ruleSet(), stopping.signal, settle, only)
+  }
+
+  const tooOld = ({ id, topic }: Message): Fate => {
     observe.record('message.dead', { code: 'MESSAGE_EXPIRED', messageId: id, topic })
     return 'dead'
+  }
+
+  /** Passes on what the spool has, oldest first, until the stop; `wait` for as long as there is no room for another. */
+  const drain = async (from: Spool, wait: () => Promise<void> | undefined, passOn: (entry: Entry) => void) => {
+    const { signal } = stopping
+    while (await from.ready(signal)) {
+      for (let entry = from.take(); entry; entry = signal.aborted ? undefined : from.take()) {
+        for (let freed = wait(); freed; freed = wait()) await freed
+        passOn(entry)
+      }
+    }
   }
 
   /** What the last run left in the spool is dispatched before a lane is read: among it may be what is older than the lane. */
@@ -75,22 +98,28 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
       settledIn.resolve()
     }
     if (left === 0) settleIn()
-    for await (const entry of spool.read(stopping.signal)) {
-      while (!slots.take()) await slots.freed()
-      pass(entry, slots)
-      if (--left === 0) settleIn()
-    }
+    await drain(
+      spool,
+      () => (slots.take() ? undefined : slots.freed()),
+      (entry) => {
+        pass(entry, slots)
+        if (--left === 0) settleIn()
+      },
+    )
     settledIn.resolve()
   }
 
   const drainLane = async (lane: Spool, slots: Slots, part: Part, handed: () => void) => {
     await settledIn.promise
     const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
-    for await (const entry of lane.read(stopping.signal)) {
-      while ((slots.taken >= mostHeld && isAway()) || !slots.take()) await slots.freed()
-      pass(entry, slots, part)
-      handed()
-    }
+    await drain(
+      lane,
+      () => ((slots.taken >= mostHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
+      (entry) => {
+        pass(entry, slots, part)
+        handed()
+      },
+    )
   }
 
   const start = async () => {
@@ -108,17 +137,20 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     ingest(message) {
       pending++
       const appended = closed ? Promise.reject(new GatewayError('STOPPING', 'the gateway is shutting down')) : spool.append(message)
-      return appended.then(
-        () => {
-          pending--
-          observe.record('message.accepted', { transport: message.source.transport })
-        },
+      if (group?.appended === appended) {
+        group.messages.push(message)
+        return group.booked
+      }
+      const messages = [message]
+      const booked = appended.then(
+        () => accepted(messages),
         (error) => {
-          pending--
-          observe.record(message.qos === 0 ? 'message.shed' : 'message.refused', refusal(message, error))
+          refused(messages, error)
           throw error
         },
       )
+      group = { appended, messages, booked }
+      return booked
     },
     get pending() {
       return pending + (overflow?.parking ?? 0)
@@ -142,6 +174,14 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
       for (const { slots } of drains) await slots.idle()
     },
   }
+}
+
+/** The fields of what is told of every message: made once. */
+const settledAs = fieldsOf('outcome', ['delivered', 'unmatched', 'dead', 'moved'])
+const acceptedOver = fieldsOf('transport', transports)
+
+function fieldsOf<V extends string>(name: string, values: readonly V[]): Readonly<Record<V, Fields>> {
+  return Object.fromEntries(values.map((value) => [value, Object.freeze({ [name]: value })])) as Record<V, Fields>
 }
 
 function refusal({ topic, source: { clientId, transport, tenant } }: Message, error: unknown): Fields {

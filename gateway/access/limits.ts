@@ -103,6 +103,8 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
   const messages = new TokenBucket(values.publishesPerSecond, now())
   const bytes = new TokenBucket(values.bytesPerSecond, now())
   const subscribed = new Set<string>()
+  /** Most devices speak on one topic. */
+  let soundTopic: string | undefined
   let inbound = 0
   let outbound = 0
 
@@ -119,8 +121,9 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
   return {
     publish(publish) {
       const { payloadBytes, qos, retain } = publish
-      const problem = publishProblem(publish, values)
+      const problem = publishProblem(publish, values, soundTopic)
       if (problem) return problem
+      soundTopic = publish.topic
       if (qos > 0 && inbound >= values.inFlightInbound) return refusal(values, 'inFlightInbound')
       const at = now()
       // The few that most publishes pass are asked one by one: a list of them would be made anew for each.
@@ -175,10 +178,11 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
   }
 }
 
-/** What would be wrong at any time. */
-function publishProblem({ topic, payloadBytes, qos, retain, properties }: PublishAsked, values: QuotaValues): Refusal | undefined {
+/** What would be wrong at any time. `soundTopic` has been looked at before. */
+function publishProblem(publish: PublishAsked, values: QuotaValues, soundTopic?: string): Refusal | undefined {
+  const { topic, payloadBytes, qos, retain, properties } = publish
   if (qos > 1) return new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; publish with QoS 0 or 1')
-  const problem = topicProblem(topic, values)
+  const problem = topic === soundTopic ? undefined : topicProblem(topic, values)
   if (problem) return new GatewayError('TOPIC_INVALID', problem)
   // [AWS iot retained messages]
   if (retain && topic.startsWith('$')) return new GatewayError('TOPIC_INVALID', 'a reserved topic cannot be retained')

@@ -9,8 +9,8 @@ import type { Observe } from '../observe/observe.ts'
 export interface Delivery {
   readonly message: Message
   readonly rule: string
-  /** The rule's result as bytes: JSON text, or the raw payload where the statement passes it through. */
-  readonly body: Uint8Array
+  /** The rule's result: JSON text, or the raw payload where the statement passes it through. */
+  readonly body: string | Uint8Array
   /** The same for every attempt, also after a restart: `<message id>.<rule>.<index of the action>`. */
   readonly key: string
   /** What templates are evaluated on; opaque to actions. */
@@ -20,13 +20,16 @@ export interface Delivery {
 /** A parameter such as `alerts-${topic(3)}`, compiled when the rule was loaded [AWS iot-substitution-templates]. */
 export type Template = (delivery: Delivery) => string
 
+/** Called once: with nothing when the target has accepted, else with a GatewayError that knows whether trying again can help. */
+export type Done = (error?: unknown) => void
+
 /**
- * Resolves when the target has accepted; rejects with a GatewayError that knows whether trying again can help.
- * Batching, if any, is the sink's private matter: every caller learns its own body's fate.
+ * Batching, if any, is the sink's private matter: every caller learns its own body's fate. It is told by a call and not by a promise,
+ * because thousands of deliveries are in flight, and a chain of promises for each was most of what the garbage collector had to copy.
  */
 export interface Sink {
   readonly action: string
-  deliver(delivery: Delivery, signal: AbortSignal): Promise<void>
+  deliver(delivery: Delivery, signal: AbortSignal, done: Done): void
   /** true: a target of it does not answer, so what is handed over now waits until it does. */
   isAway?(): boolean
   /** Finishes what was handed over. */
@@ -39,6 +42,20 @@ export interface Target extends Sink {
   orderOf?(delivery: Delivery): string | undefined
   /** Where this delivery goes, as far as being away is concerned: one queue may be missing while others are well. */
   targetOf?(delivery: Delivery): string
+}
+
+/** For actions that are not in a hurry: how a promise becomes a call. */
+export function promised(deliver: (delivery: Delivery, signal: AbortSignal) => Promise<void>): Sink['deliver'] {
+  return (delivery, signal, done) => {
+    deliver(delivery, signal).then(() => done(), done)
+  }
+}
+
+/** The other way round: rejects also when the call throws instead of calling back. */
+export function told(call: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => (error === undefined ? resolve() : reject(error)))
+  })
 }
 
 export interface ActionDeps {

@@ -1,6 +1,7 @@
 // Collects bodies into calls. A call costs the same whatever it carries, so calls carry much; but nobody waits for company that may not come.
 import type { Clock } from '../../lib/clock.ts'
 import { GatewayError } from '../errors.ts'
+import type { Done } from './action.ts'
 
 export interface BatchLimits {
   readonly maxEntries: number
@@ -21,8 +22,8 @@ export interface BatchOptions<E> extends BatchLimits {
 }
 
 export interface Batcher<E> {
-  /** Resolves when this entry was accepted; rejects with its own error, whatever became of its neighbours. */
-  add(entry: E, bytes: number, signal: AbortSignal): Promise<void>
+  /** Calls back when this entry was accepted or with its own error, whatever became of its neighbours. */
+  add(entry: E, bytes: number, signal: AbortSignal, done: Done): void
   /** Nothing waits and nothing is in flight. */
   readonly idle: boolean
   /** Resolves when idle: everything that was added has been answered. */
@@ -33,8 +34,8 @@ interface Waiting<E> {
   readonly entry: E
   readonly bytes: number
   readonly signal: AbortSignal
-  resolve(): void
-  reject(error: unknown): void
+  /** Undefined when it has been told. */
+  done: Done | undefined
 }
 
 /*
@@ -104,7 +105,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     if (batch === waiting) waiting = []
     else since = clock.monotonic()
     waitingBytes -= bytes
-    return batch.every(({ signal }) => !signal.aborted) ? batch : batch.filter(isWanted)
+    return signalsOf(batch).some(({ aborted }) => aborted) ? batch.filter(isWanted) : batch
   }
 
   const launch = async (batch: readonly Waiting<E>[]) => {
@@ -120,39 +121,40 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   }
 
   const attempt = async (batch: readonly Waiting<E>[]): Promise<void> => {
+    let outcomes: readonly (GatewayError | undefined)[]
     try {
-      const outcomes = await options.send(batch.map(({ entry }) => entry))
-      if (allowed < maxCalls) allowed++
-      for (let i = 0; i < batch.length; i++) {
-        const error = outcomes[i]
-        if (error) batch[i]!.reject(error)
-        else batch[i]!.resolve()
-      }
+      outcomes = await options.send(batch.map(({ entry }) => entry))
     } catch (error) {
-      const final = error instanceof GatewayError && !error.retryable
-      if (!final) allowed = Math.max(1, allowed >> 1)
-      const oneIsToBlame = batch.length > 1 && final
-      if (!oneIsToBlame) for (const { reject } of batch) reject(error)
-      else for (const single of batch) if (isWanted(single)) await attempt([single])
+      return failed(batch, error)
     }
+    if (allowed < maxCalls) allowed++
+    for (let i = 0; i < batch.length; i++) tell(batch[i]!, outcomes[i])
+  }
+
+  const failed = async (batch: readonly Waiting<E>[], error: unknown): Promise<void> => {
+    const final = error instanceof GatewayError && !error.retryable
+    if (!final) allowed = Math.max(1, allowed >> 1)
+    const oneIsToBlame = batch.length > 1 && final
+    if (!oneIsToBlame) for (const waiting of batch) tell(waiting, error)
+    else for (const single of batch) if (isWanted(single)) await attempt([single])
+  }
+
+  const endTurn = () => {
+    turnScheduled = false
+    flush()
   }
 
   return {
-    add(entry, bytes, signal) {
-      return new Promise((resolve, reject) => {
-        if (waiting.length === 0) since = clock.monotonic()
-        if (gathering || calls > 0) company = true
-        waiting.push({ entry, bytes, signal, resolve, reject })
-        waitingBytes += bytes
-        if (full()) flush()
-        else if (!turnScheduled) {
-          turnScheduled = true
-          setImmediate(() => {
-            turnScheduled = false
-            flush()
-          })
-        }
-      })
+    add(entry, bytes, signal, done) {
+      if (waiting.length === 0) since = clock.monotonic()
+      if (gathering || calls > 0) company = true
+      waiting.push({ entry, bytes, signal, done })
+      waitingBytes += bytes
+      if (full()) flush()
+      else if (!turnScheduled) {
+        turnScheduled = true
+        setImmediate(endTurn)
+      }
     },
     get idle() {
       return idle()
@@ -165,9 +167,23 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   }
 }
 
-function isWanted({ signal, reject }: Waiting<unknown>): boolean {
-  if (signal.aborted) reject(abandoned())
-  return !signal.aborted
+function tell(waiting: Waiting<unknown>, error: unknown): void {
+  const { done } = waiting
+  waiting.done = undefined
+  done?.(error)
+}
+
+function isWanted(waiting: Waiting<unknown>): boolean {
+  const { aborted } = waiting.signal
+  if (aborted) tell(waiting, abandoned())
+  return !aborted
+}
+
+/** Each once: nearly always there is just one. */
+function signalsOf(batch: readonly Waiting<unknown>[]): readonly AbortSignal[] {
+  const signals: AbortSignal[] = []
+  for (const { signal } of batch) if (signal !== signals.at(-1) && !signals.includes(signal)) signals.push(signal)
+  return signals
 }
 
 /** What a caller learns whose signal aborted: the body may or may not have arrived. */
@@ -177,8 +193,7 @@ export function abandoned(): GatewayError {
 
 /** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
 function letGo(batch: readonly Waiting<unknown>[]): () => void {
-  const signals = new Set<AbortSignal>()
-  for (const { signal } of batch) signals.add(signal)
+  const signals = signalsOf(batch)
   const onAbort = () => {
     for (const waiting of batch) isWanted(waiting)
   }

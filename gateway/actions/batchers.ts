@@ -1,18 +1,21 @@
 // One batcher per target, for actions whose target is a template: made when first used, forgotten when idle and many.
-import type { Batcher } from './batch.ts'
-
 /** How many idle batchers are kept. Those at work are not counted: deliveries in flight bound them already. */
 const keptIdle = 64
 
-export interface Batchers<E> {
-  of(target: string, create: () => Batcher<E>): Batcher<E>
+/** A batcher, or the batchers of a target that has several. */
+interface Drains {
+  readonly idle: boolean
   /** Resolves when everything handed over has been answered. */
   drained(): Promise<void>
+}
+
+export interface Batchers<B extends Drains> extends Drains {
+  of(target: string, create: () => B): B
   readonly size: number
 }
 
-export function createBatchers<E>(): Batchers<E> {
-  const byTarget = new Map<string, Batcher<E>>()
+export function createBatchers<B extends Drains>(): Batchers<B> {
+  const byTarget = new Map<string, B>()
   const forgetIdle = () => {
     for (const [target, batcher] of byTarget) {
       if (byTarget.size < keptIdle) return
@@ -30,6 +33,10 @@ export function createBatchers<E>(): Batchers<E> {
     },
     async drained() {
       await Promise.all([...byTarget.values()].map((batcher) => batcher.drained()))
+    },
+    get idle() {
+      for (const batcher of byTarget.values()) if (!batcher.idle) return false
+      return true
     },
     get size() {
       return byTarget.size

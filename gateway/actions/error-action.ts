@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { masked } from '../mask.ts'
 import type { Message } from '../message.ts'
-import { view } from './text.ts'
+import { toBytes } from './text.ts'
 
 export interface Failure {
   /** `sqs`, `http`, … */
@@ -19,7 +19,7 @@ export function toErrorEnvelope(rule: string, message: Message, failures: readon
       topic: message.topic,
       cloudwatchTraceId: traceId(message),
       clientId: message.source.clientId,
-      base64OriginalPayload: view(message.payload).toString('base64'),
+      base64OriginalPayload: toBytes(message.payload).toString('base64'),
       failures: failures.map((failure) => describe(failure, message.topic)),
     }),
   )

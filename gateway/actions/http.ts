@@ -3,10 +3,10 @@ import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
-import type { ActionDeps, ActionKind, Target } from './action.ts'
+import { type ActionDeps, type ActionKind, promised, type Target } from './action.ts'
 import { isTemplate, localOnly } from './params.ts'
 import { createSlots } from './slots.ts'
-import { isJson, view } from './text.ts'
+import { isJson, toBytes } from './text.ts'
 
 const target = z
   .string()
@@ -49,13 +49,13 @@ export const http = {
     const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
     return {
       action: 'http',
-      async deliver(delivery, signal) {
+      deliver: promised(async (delivery, signal) => {
         const to = checked(urlOf(delivery), prefixOf?.(delivery))
         const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
         for (const [name, value] of templates) headers.set(name, value(delivery))
         const request = { method: 'POST', body: Buffer.from(delivery.body), headers, redirect: 'manual' } as const
         await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
-      },
+      }),
     }
   },
 } satisfies ActionKind<z.infer<typeof params>>
@@ -103,6 +103,6 @@ function isWebUrl(text: string): boolean {
 }
 
 // [AWS http-rule-action] JSON results and raw bytes have different types.
-function contentType(body: Uint8Array): string {
-  return isUtf8(body) && isJson(view(body).toString()) ? 'application/json' : 'application/octet-stream'
+function contentType(body: string | Uint8Array): string {
+  return typeof body === 'string' || (isUtf8(body) && isJson(toBytes(body).toString())) ? 'application/json' : 'application/octet-stream'
 }

@@ -1,7 +1,7 @@
 // Shows in the gateway's own log that a rule fired, with the result: for trying rules out.
 import { z } from 'zod'
-import type { ActionKind, Target } from './action.ts'
-import { view } from './text.ts'
+import { type ActionKind, promised, type Target } from './action.ts'
+import { toBytes } from './text.ts'
 
 const params = z
   .strictObject({
@@ -14,11 +14,12 @@ export const log = {
   params,
   bind: ({ maxBytes }, { observe }): Target => ({
     action: 'log',
-    async deliver({ message, rule, body }) {
+    deliver: promised(async ({ message, rule, body }) => {
       const { id: messageId, topic } = message
-      const shown = view(body.subarray(0, maxBytes)).toString()
-      const detail = body.length > maxBytes ? `${shown}…` : shown
-      observe.record('action.logged', { rule, messageId, topic, bytes: body.length, ...(maxBytes > 0 && { detail }) })
-    },
+      const bytes = toBytes(body)
+      const shown = bytes.toString('utf8', 0, maxBytes)
+      const detail = bytes.length > maxBytes ? `${shown}…` : shown
+      observe.record('action.logged', { rule, messageId, topic, bytes: bytes.length, ...(maxBytes > 0 && { detail }) })
+    }),
   }),
 } satisfies ActionKind<z.infer<typeof params>>

@@ -1,5 +1,5 @@
 // Keeps the deliveries of one group in order, through every retry: the next is not tried before the one ahead is settled.
-import type { Delivery, Sink, Target } from './action.ts'
+import { promised, type Sink, type Target, told } from './action.ts'
 
 /*
    group A:  1 ── 2 ── 3        each waits for the one ahead to be accepted or given up for good
@@ -13,11 +13,12 @@ export function keepOrder(sink: Sink, orderOf: NonNullable<Target['orderOf']>): 
 
   return {
     ...sink,
-    async deliver(delivery: Delivery, signal) {
+    deliver: promised(async (delivery, signal) => {
       const group = orderOf(delivery)
-      if (group === undefined) return sink.deliver(delivery, signal)
+      const deliver = () => told((done) => sink.deliver(delivery, signal, done))
+      if (group === undefined) return deliver()
       const ahead = tails.get(group)
-      const done = ahead ? ahead.then(() => sink.deliver(delivery, signal)) : sink.deliver(delivery, signal)
+      const done = ahead ? ahead.then(deliver) : deliver()
       // Settled for good, also when refused, frees the next one; left unsettled, it takes the next one with it.
       const tail = done.catch((error) => {
         if (signal.aborted) throw error
@@ -29,6 +30,6 @@ export function keepOrder(sink: Sink, orderOf: NonNullable<Target['orderOf']>): 
       }
       tail.then(forget, forget)
       return done
-    },
+    }),
   }
 }

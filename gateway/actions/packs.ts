@@ -1,8 +1,8 @@
 // Many readings in one SQS message: a batcher of readings per queue and tenant, in front of the batcher of the queue.
 import { pack, packAttribute, packedSize } from '../../lib/pack.ts'
-import type { ActionDeps } from './action.ts'
+import { type ActionDeps, type Done, told } from './action.ts'
 import { type Batcher, createBatcher } from './batch.ts'
-import { createBatchers } from './batchers.ts'
+import { type Batchers, createBatchers } from './batchers.ts'
 import { checkedSize, type SqsEntry, toEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
@@ -11,9 +11,15 @@ export interface PackOptions {
 }
 
 export interface Packs {
-  /** Resolves when the pack with this reading was accepted. */
-  add(url: string, group: string | undefined, key: string, body: string, signal: AbortSignal): Promise<void>
+  /** Calls back when the pack with this reading was accepted. */
+  add(to: PackTarget, key: string, body: string, signal: AbortSignal, done: Done): void
   drained(): Promise<void>
+}
+
+export interface PackTarget {
+  readonly url: string
+  /** A sink has one for every delivery or for none. */
+  readonly group: string | undefined
 }
 
 interface Reading {
@@ -34,7 +40,7 @@ export function createPacks(
   queueOf: (url: string) => Batcher<SqsEntry>,
   { clock }: Pick<ActionDeps, 'clock'>,
 ): Packs {
-  const packers = createBatchers<Reading>()
+  const queues = createBatchers<Batchers<Batcher<Reading>>>()
 
   const createPacker = (url: string, group: string | undefined) =>
     createBatcher<Reading>({
@@ -46,18 +52,19 @@ export function createPacks(
       clock,
       async send(readings) {
         const entry = toEntry(pack(readings), { [packAttribute]: String(readings.length) }, group)
-        await queueOf(url).add(entry, checkedSize(entry, url), unhurried)
+        const bytes = checkedSize(entry, url)
+        await told((done) => queueOf(url).add(entry, bytes, unhurried, done))
         return []
       },
     })
 
   return {
-    add(url, group, key, body, signal) {
+    add({ url, group }, key, body, signal, done) {
       const bytes = Buffer.byteLength(body)
-      const packer = packers.of(group === undefined ? url : `${url} ${group}`, () => createPacker(url, group))
-      return packer.add({ key, body, bytes }, packedSize(key, bytes), signal)
+      const packer = queues.of(url, createBatchers).of(group ?? '', () => createPacker(url, group))
+      packer.add({ key, body, bytes }, packedSize(key, bytes), signal, done)
     },
-    drained: packers.drained,
+    drained: queues.drained,
   }
 }
 

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { codeOf, GatewayError } from '../errors.ts'
 import type { Message, MqttProperties } from '../message.ts'
-import type { ActionDeps, ActionKind, Delivery, Target, Template } from './action.ts'
+import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
 import { roleArn } from './params.ts'
+import { toBytes } from './text.ts'
 
 const header = z.string().min(1).max(1_024)
 const headersSchema = z.strictObject({
@@ -44,13 +45,13 @@ export const republish = {
     return {
       action: 'republish',
       targetOf: () => 'broker',
-      async deliver(delivery) {
+      deliver: promised(async (delivery) => {
         const { message } = delivery
         if (message.hops >= maxHops) throw loop(message)
         const copy: Message = {
           id: derivedId(message.id, delivery.key),
           topic: checked(topicOf(delivery)),
-          payload: delivery.body,
+          payload: toBytes(delivery.body),
           qos,
           retain: false,
           receivedAt: deps.clock.now(),
@@ -62,7 +63,7 @@ export const republish = {
         await deps.broker.publish(copy).catch((error) => {
           throw codeOf(error, 'INTERNAL') === 'SPOOL_FULL' ? noRoom(copy) : error
         })
-      },
+      }),
     }
   },
 } satisfies ActionKind<z.infer<typeof params>>

@@ -1,7 +1,7 @@
 // Tries again for as long as trying can help: the message is safe in the spool, so a queue that is away for hours is waited for.
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import { GatewayError, textOf } from '../errors.ts'
-import type { ActionDeps, Delivery, Sink, Target } from './action.ts'
+import { type ActionDeps, type Delivery, type Sink, type Target, told } from './action.ts'
 import { abandoned } from './batch.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 
@@ -72,7 +72,7 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
       const waiting = breakers.get(targetOf(delivery))
       const probe = waiting?.open ? await waiting.admit(signal).catch(leave) : false
       try {
-        await sink.deliver(delivery, signal)
+        await told((done) => sink.deliver(delivery, signal, done))
         return settle(delivery)
       } catch (error) {
         await recover(error, delivery, next, probe, signal)
@@ -80,13 +80,18 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
     }
   }
 
-  /** The first attempt of nearly every message succeeds: it costs one promise. */
-  const deliver = (delivery: Delivery, signal: AbortSignal): Promise<void> => {
-    if (breakers.size > 0) return insist(delivery, signal, 0)
-    return sink.deliver(delivery, signal).then(
-      () => settle(delivery),
-      (error) => recover(error, delivery, 0, false, signal).then(() => insist(delivery, signal, 1)),
-    )
+  /** The first attempt of nearly every message succeeds, and costs no promise. */
+  const deliver: Sink['deliver'] = (delivery, signal, done) => {
+    if (breakers.size > 0) return void insist(delivery, signal, 0).then(() => done(), done)
+    sink.deliver(delivery, signal, (error) => {
+      if (error === undefined) {
+        settle(delivery)
+        return done()
+      }
+      recover(error, delivery, 0, false, signal)
+        .then(() => insist(delivery, signal, 1))
+        .then(() => done(), done)
+    })
   }
 
   return {

@@ -2,7 +2,7 @@
 import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
-import type { ActionDeps, ActionKind, Target } from './action.ts'
+import { type ActionDeps, type ActionKind, promised, type Target, told } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -41,10 +41,10 @@ export const sns = {
   bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
     const topicOf = deps.template(targetArn)
     const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
-    const batchers = createBatchers<Entry>()
+    const batchers = createBatchers<Batcher<Entry>>()
     return {
       action: 'sns',
-      async deliver(delivery, signal) {
+      deliver: promised(async (delivery, signal) => {
         const arn = deps.aws.topicArn(topicOf(delivery))
         const Message = toText(delivery.body)
         const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
@@ -52,8 +52,9 @@ export const sns = {
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
         const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
         const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
-        await batchers.of(arn, () => createTopicBatcher(arn, deps)).add(entry, bytes, signal)
-      },
+        const batcher = batchers.of(arn, () => createTopicBatcher(arn, deps))
+        await told((done) => batcher.add(entry, bytes, signal, done))
+      }),
       stop: () => batchers.drained(),
       targetOf: (delivery) => targetName(topicOf(delivery)),
     }

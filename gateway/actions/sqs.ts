@@ -2,7 +2,7 @@
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import type { GatewayError } from '../errors.ts'
-import type { ActionDeps, ActionKind, Delivery, Target } from './action.ts'
+import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -56,25 +56,24 @@ export const sqs = {
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
     const fixedUrl = isTemplate(params.queueUrl) ? undefined : deps.aws.queueUrl(params.queueUrl)
     const write = params.useBase64 ? toBase64 : toText
-    const batchers = createBatchers<SqsEntry>()
+    const batchers = createBatchers<Batcher<SqsEntry>>()
     const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, batcherOf, deps)
-    const add = (delivery: Delivery, signal: AbortSignal): Promise<void> => {
+    const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
       const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
-      if (packs && !isFifo(url)) return packs.add(url, group, delivery.key, body, signal)
+      if (packs && !isFifo(url)) return packs.add({ url, group }, delivery.key, body, signal, done)
       const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
-      return batcherOf(url).add(entry, checkedSize(entry, url), signal)
+      batcherOf(url).add(entry, checkedSize(entry, url), signal, done)
     }
     return {
       action: 'sqs',
-      // Not async: the batcher's promise is the caller's, and each one in between is work per message.
-      deliver(delivery, signal) {
+      deliver(delivery, signal, done) {
         try {
-          return add(delivery, signal)
+          add(delivery, signal, done)
         } catch (error) {
-          return Promise.reject(error)
+          done(error)
         }
       },
       async stop() {

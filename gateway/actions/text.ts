@@ -11,16 +11,17 @@ const escapable = /[\ud800-\udfff\ufffe\uffff]/g
  * The body as text that SQS and SNS accept. JSON keeps its meaning while characters above U+FFFF become escapes,
  * which emulators want and AWS does not mind. Throws BODY_NOT_TEXT for anything that cannot be carried.
  */
-export function toText(body: Uint8Array): string {
+export function toText(body: string | Uint8Array): string {
+  if (typeof body === 'string') return escaped(body)
   const bytes = filled(body)
   if (isAscii(bytes)) return checked(bytes.toString('latin1'))
   if (!isUtf8(bytes)) throw new GatewayError('BODY_NOT_TEXT', 'the body is not UTF-8 text; useBase64 carries any bytes')
   const text = bytes.toString()
-  return checked(text.search(escapable) >= 0 && isJson(text) ? text.replace(escapable, toEscape) : text)
+  return checked(text.search(escapable) >= 0 && isJson(text) ? escaped(text) : text)
 }
 
-export function toBase64(body: Uint8Array): string {
-  return filled(body).toString('base64')
+export function toBase64(body: string | Uint8Array): string {
+  return filled(toBytes(body)).toString('base64')
 }
 
 export function isJson(text: string): boolean {
@@ -32,14 +33,15 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** A buffer over the same bytes, without copying them. */
-export function view(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** The bytes of a text, or a buffer over the same bytes, without copying them. */
+export function toBytes(body: string | Uint8Array): Buffer {
+  if (typeof body === 'string') return Buffer.from(body)
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }
 
 function filled(body: Uint8Array): Buffer {
   if (body.length === 0) throw new GatewayError('BODY_NOT_TEXT', 'the body is empty, and a message has at least one character')
-  return view(body)
+  return toBytes(body)
 }
 
 function checked(text: string): string {
@@ -47,6 +49,11 @@ function checked(text: string): string {
   if (at < 0) return text
   const character = `U+${text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0')}`
   throw new GatewayError('BODY_NOT_TEXT', `character ${character} at ${at} cannot be carried as text; useBase64 carries any bytes`)
+}
+
+/** JSON has no control characters but as escapes, so these are all that XML cannot carry. */
+function escaped(json: string): string {
+  return json.search(escapable) < 0 ? json : json.replace(escapable, toEscape)
 }
 
 function toEscape(unit: string): string {

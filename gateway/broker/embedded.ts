@@ -262,6 +262,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const deps = { routes, sessions, observe }
     const takers: Takers = {
       publish: inlet.take,
+      frame: inlet.takeFrame,
       subscribe: (packet) => subscribe(packet, toSubscriber(peer), deps, (filters) => changed('subscribed', peer, filters)),
       unsubscribe: (packet) => unsubscribe(packet, toSubscriber(peer), deps, (filters) => changed('unsubscribed', peer, filters)),
       puback: ({ messageId }) => peer.outbox!.acknowledged(messageId),

@@ -1,11 +1,13 @@
 // What one connection publishes: allowed, made a message, handed to Ingest once, and answered in order. The same for both ways a PUBLISH can take.
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../access/access.ts'
+import { GatewayError } from '../errors.ts'
 import type { Message, Source } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
-import { createLine, type LineOptions } from './line.ts'
-import { type PublishPacket, payloadOf, toProperties } from './packet.ts'
+import type { Frame } from './frame.ts'
+import { createLine, type LineOptions, type Turn } from './line.ts'
+import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /*
@@ -37,6 +39,8 @@ export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'o
 export interface Inlet {
   /** Answers the PUBLISH itself, if nobody but the pipeline is to have it; false: nothing was done. */
   take(packet: PublishPacket): boolean
+  /** The same for a PUBLISH that has not been taken apart, on a topic that `take` has seen. */
+  takeFrame(bytes: Buffer, frame: Frame): boolean
   /** Calls back, in turn, when Ingest has the message or with the reason why not. */
   authorize(packet: PublishPacket, done: (error?: unknown) => void): void
   readonly full: boolean
@@ -47,10 +51,13 @@ const maxOpen = 1_000
 const maxOpenBytes = 1024 * 1024
 /** A device speaks on a few topics; one that does not is served without memory of them. */
 const maxKnownTopics = 64
+/** Of those, the ones looked for in bytes: one after another. */
+const maxUsual = 8
 const maxTopicLevels = 100
 
 interface KnownTopic {
   readonly topic: string
+  readonly bytes: Buffer
   /** With the tenant this topic belongs to. */
   readonly source: Source
   /** No name that a PUBLISH may have; the broker knows the answer. */
@@ -60,25 +67,28 @@ interface KnownTopic {
   version: number
 }
 
-interface Admission {
-  readonly packet: PublishPacket
-  readonly payload: Buffer
-  readonly known: KnownTopic
-  readonly give: InletDeps['carry']
-  readonly done: () => void
-  readonly failed: (error: unknown) => void
+/** Publishes that are safe at the same moment, which is told once for all of them. */
+interface Group {
+  readonly safe: Promise<void>
+  readonly turns: Turn[]
+  readonly messages: Message[]
 }
 
 export function createInlet(options: InletOptions): Inlet {
   const { ingest, carry, observe, clock, ids, subscriptions, maxPacketBytes, session, onRefused } = options
   const line = createLine({ ...options, maxOpen, maxOpenBytes })
   const topics = new Map<string, KnownTopic>()
+  /** Those learnt last, and of them the last one that was published to. */
+  let usual: readonly KnownTopic[] = []
+  let latest: KnownTopic | undefined
+  let group: Group | undefined
 
   const learn = (topic: string): KnownTopic => {
     const { source: from, tenantOf } = session()
     const tenant = tenantOf(topic)
     const known = {
       topic,
+      bytes: Buffer.from(topic),
       source: tenant === undefined || tenant === from.tenant ? from : { ...from, tenant },
       invalid: topic === '' || /[#+]/.test(topic) || topic.split('/').length > maxTopicLevels, // [MQTT-3.3.2-2] [MQTT-4.7.3-1]
       awaited: false,
@@ -86,6 +96,7 @@ export function createInlet(options: InletOptions): Inlet {
     }
     if (topics.size >= maxKnownTopics) topics.clear()
     topics.set(topic, known)
+    if (!known.invalid) usual = [known, ...usual.slice(0, maxUsual - 1)]
     return known
   }
 
@@ -97,30 +108,60 @@ export function createInlet(options: InletOptions): Inlet {
     return known.awaited
   }
 
-  /** Calls back once: when Ingest has the message, or at once when it may not be taken. */
-  const admit = ({ packet, payload, known, give, done, failed }: Admission) => {
+  const find = (bytes: Buffer, start: number, end: number): KnownTopic | undefined => {
+    if (latest && isSame(latest.bytes, bytes, start, end)) return latest
+    for (const known of usual) if (isSame(known.bytes, bytes, start, end)) return known
+    return undefined
+  }
+
+  /** Once allowed, it counts as unacknowledged until the session is told otherwise. */
+  const allow = (
+    known: KnownTopic,
+    packet: Pick<PublishPacket, 'qos' | 'retain' | 'properties'>,
+    payload: Buffer,
+  ): Message | GatewayError => {
     const { qos, retain = false, properties: sent } = packet
     const { topic, source } = known
-    const { tenant } = source
-    const who = session()
     const properties = sent && toProperties(sent)
-    const refused = who.publish({ topic, payloadBytes: payload.length, qos, retain, tenant, properties })
+    const refused = session().publish({ topic, payloadBytes: payload.length, qos, retain, tenant: source.tenant, properties })
     if (refused) {
       const { code, message, details } = refused
       const { clientId, transport } = source
       observe.record('message.refused', { code, clientId, transport, topic, detail: message, ...details })
-      return failed(refused)
+      return refused
     }
     const head = { id: ids(), topic, payload, qos: qos === 0 ? 0 : 1, retain, receivedAt: clock.now(), source, hops: 0 } as const
-    give(properties ? { ...head, properties } : head, packet).then(
-      () => {
-        if (qos !== 0) who.acknowledged()
-        done()
-      },
-      (error) => {
-        if (qos !== 0) who.acknowledged()
-        failed(error)
-      },
+    return properties ? { ...head, properties } : head
+  }
+
+  const refuse = (turn: Turn, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, packetId: number, error: unknown) =>
+    line.settle(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: packetId }, error))
+
+  /** The early way. Ingest gives many messages one promise, and one reaction serves them all. */
+  const pass = (known: KnownTopic, packet: Pick<PublishPacket, 'qos' | 'properties'>, packetId: number, payload: Buffer) => {
+    const turn = line.enter(packet.qos === 0 ? 0 : packetId, payload.length)
+    const message = allow(known, packet, payload)
+    if (message instanceof GatewayError)
+      return refuse(turn, { topic: known.topic, payload, qos: turn.packetId === 0 ? 0 : 1 }, packetId, message)
+    const safe = ingest(message)
+    if (group?.safe === safe) {
+      group.turns.push(turn)
+      group.messages.push(message)
+      return
+    }
+    const [turns, messages] = [[turn], [message]]
+    group = { safe, turns, messages }
+    const settle = (each: (turn: Turn, message: Message) => void) => {
+      if (group?.turns === turns) group = undefined
+      const who = session()
+      for (let i = 0; i < turns.length; i++) {
+        if (messages[i]!.qos !== 0) who.acknowledged()
+        each(turns[i]!, messages[i]!)
+      }
+    }
+    safe.then(
+      () => settle(line.acknowledge),
+      (error) => settle((turn, message) => refuse(turn, message, turn.packetId, error)),
     )
   }
 
@@ -132,32 +173,36 @@ export function createInlet(options: InletOptions): Inlet {
       if (properties && (properties.topicAlias !== undefined || properties.responseTopic !== undefined)) return false
       const known = topics.get(topic) ?? learn(topic)
       if (known.invalid || isAwaited(known)) return false
-      const payload = payloadOf(packet)
-      const turn = line.enter(qos === 0 ? 0 : messageId, payload.length)
-      admit({
-        packet,
-        payload,
-        known,
-        give: ingest,
-        done: () => line.acknowledge(turn),
-        failed: (error) => line.settle(turn, () => onRefused(packet, error)),
-      })
+      pass(known, packet, messageId, payloadOf(packet))
+      return true
+    },
+    takeFrame(bytes, frame) {
+      const known = find(bytes, frame.topicStart, frame.topicEnd)
+      if (!known || frame.length > maxPacketBytes - 5 || isAwaited(known)) return false
+      latest = known
+      pass(known, frame, frame.packetId, bytes.subarray(frame.payloadStart, frame.end))
       return true
     },
     authorize(packet, done) {
       const payload = payloadOf(packet)
       const turn = line.enter(0, payload.length)
-      admit({
-        packet,
-        payload,
-        known: topics.get(packet.topic) ?? learn(packet.topic),
-        give: carry,
-        done: () => line.settle(turn, done),
-        failed: (error) => line.settle(turn, () => done(error)),
-      })
+      const message = allow(topics.get(packet.topic) ?? learn(packet.topic), packet, payload)
+      if (message instanceof GatewayError) return line.settle(turn, () => done(message))
+      const answer = (error?: unknown) => {
+        if (message.qos !== 0) session().acknowledged()
+        line.settle(turn, () => done(error))
+      }
+      carry(message, packet).then(() => answer(), answer)
     },
     get full() {
       return line.full
     },
   }
+}
+
+/** From the end: that is where the topics of one device differ. */
+function isSame(topic: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (topic.length !== end - start) return false
+  for (let i = topic.length - 1; i >= 0; i--) if (topic[i] !== bytes[start + i]) return false
+  return true
 }

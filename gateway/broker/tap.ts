@@ -1,6 +1,7 @@
 // The tap: takes a client's packets before aedes sees them. What aedes keeps private and this needs is named here.
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { createFrame, type Frame, readFrame } from './frame.ts'
 import type { LineClient } from './line.ts'
 import type { PublishPacket } from './packet.ts'
 
@@ -9,13 +10,26 @@ export interface TapClient extends LineClient {
   readonly connected: boolean
   /** Until then no packet is acted upon. */
   readonly connackSent: boolean
+  /** Undefined before CONNECT. */
+  readonly version: number | null
   /** Emits `packet`, for aedes alone to hear. */
-  readonly _parser: EventEmitter
+  readonly _parser: Parser
   /** Absent or 0: the client asked for no keep alive. */
   readonly _keepaliveInterval: number
   readonly _keepaliveTimer: { refresh(): unknown } | null
   once(event: 'connected', listener: () => void): unknown
   emit(event: 'error', error: Error): unknown
+}
+
+/** mqtt-packet's. */
+export interface Parser extends EventEmitter {
+  parse(bytes: Buffer): unknown
+  /** Not null after a fault, until it is given more. */
+  readonly error: Error | null
+  /** What it was given and has not taken apart. */
+  readonly _list: { readonly length: number }
+  /** 0: the next byte begins a packet. */
+  readonly _stateCounter: number
 }
 
 export interface Tap {
@@ -48,6 +62,8 @@ export interface UnsubscribePacket {
 /** What is taken. A PUBLISH may be handed back; packets behind a promise wait until it resolves, and it must not reject. */
 export interface Takers {
   publish(packet: PublishPacket): boolean
+  /** The same for one that has not been taken apart. */
+  frame(bytes: Buffer, frame: Frame): boolean
   subscribe(packet: SubscribePacket): Promise<void> | undefined
   unsubscribe(packet: UnsubscribePacket): Promise<void> | undefined
   puback(packet: { readonly messageId: number }): void
@@ -67,7 +83,8 @@ const maxEarly = 42
 export function tap(client: TapClient, takers: Takers, onReleased: () => void): Tap {
   const { _parser: parser } = client
   const [listener, ...more] = parser.listeners('packet')
-  if (!listener || more.length > 0 || client._keepaliveInterval === undefined) throw new Error('this version of aedes cannot be tapped')
+  if (!listener || more.length > 0 || client._keepaliveInterval === undefined || parser._stateCounter !== 0)
+    throw new Error('this version of aedes cannot be tapped')
   const handOver = (packet: { readonly cmd: string }) => {
     listener.call(parser, packet)
   }
@@ -100,6 +117,31 @@ export function tap(client: TapClient, takers: Takers, onReleased: () => void): 
     held = []
     for (const packet of waiting) act(packet)
     if (!holding) onReleased()
+  }
+  const parse = parser.parse.bind(parser)
+  const frame = createFrame()
+  /** Of a PUBLISH that has not been read to its end. */
+  let begun: Buffer | undefined
+  const isBetweenPackets = () => parser._stateCounter === 0 && parser._list.length === 0 && !parser.error
+  const isOpen = () => client.connackSent && client.connected && !early && !holding && !client.closed && isBetweenPackets()
+  /** Whole packets are given to the parser one by one, so that between them there is always a chance for the short way. */
+  parser.parse = (read) => {
+    const bytes = begun ? Buffer.concat([begun, read]) : read
+    begun = undefined
+    let at = 0
+    while (at < bytes.length && isOpen()) {
+      const found = readFrame(bytes, at, client.version ?? 4, frame)
+      if (found === 'unclear') break
+      if (found === 'short') {
+        begun = bytes.subarray(at)
+        return
+      }
+      const { end } = frame
+      if (found === 'publish' && takers.frame(bytes, frame)) keepAlive(client)
+      else parse(bytes.subarray(at, end))
+      at = end
+    }
+    if (at < bytes.length) parse(bytes.subarray(at))
   }
   let connecting = false
   let early: TappedPacket[] | undefined

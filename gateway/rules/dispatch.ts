@@ -1,8 +1,9 @@
 // One message through its rules: evaluate, deliver to every action, and tell what became of it.
-import type { Delivery, Sink } from '../actions/action.ts'
+import { type Delivery, type Sink, told } from '../actions/action.ts'
 import { type Failure, toErrorEnvelope } from '../actions/error-action.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
+import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Rule, RuleSet } from './rule-set.ts'
 import { createScope, type Environment, type Scope } from './sql/scope.ts'
@@ -34,12 +35,17 @@ export interface Lane {
   leave(bytes: number): void
 }
 
+/** `left`: the signal aborted first, and the message is still the caller's. */
+export type Fate = Outcome | 'left'
+
+type Settle = (fate: Fate) => void
+
 /**
- * Resolves when every action has accepted or failed for good. Rejects only when the signal aborts: the message is then still the caller's.
+ * Calls back once, when every action has accepted or failed for good; for what no rule wants, before it returns.
  * The actions see messages in the order of the calls: everything up to their `deliver` happens before this returns.
  * `only`: all that is left of a message that was moved; where that action is not there any more, nobody wants the message.
  */
-export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal, only?: Part) => Outcome | Promise<Outcome>
+export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal, settle: Settle, only?: Part) => void
 
 export interface DispatchOptions {
   readonly observe: Observe
@@ -49,69 +55,100 @@ export interface DispatchOptions {
 
 const basicIngest = '$aws/rules/'
 
+/** What is the same for every message of a rule, found out once. */
+interface Plan {
+  readonly matched: Fields
+  readonly parts: readonly {
+    /** Behind the message's id it makes the delivery's key. */
+    readonly keyEnd: string
+    readonly delivered: Fields
+    readonly lane: Lane | undefined
+  }[]
+}
+
 export function createDispatch({ observe, environment, overflow }: DispatchOptions): Dispatch {
-  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal, only?: number): Outcome | Promise<Outcome> => {
-    let body: Uint8Array | undefined
+  const plans = new WeakMap<Rule, Plan>()
+  const planOf = (rule: Rule): Plan => {
+    const known = plans.get(rule)
+    if (known) return known
+    const { name, sinks } = rule
+    const parts = sinks.map(({ action }, index) => ({
+      keyEnd: `.${name}.${index}`,
+      delivered: Object.freeze({ rule: name, action }),
+      lane: overflow?.laneOf(rule, index),
+    }))
+    const plan = { matched: Object.freeze({ rule: name }), parts }
+    plans.set(rule, plan)
+    return plan
+  }
+
+  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal, settle: Settle, only?: number) => {
+    let body: string | Uint8Array | undefined
     try {
       body = rule.evaluate(scope)
     } catch (error) {
       observe.record('rule.failed', { rule: rule.name, code: codeOf(error, 'RULE_FAILED'), messageId: message.id, detail: textOf(error) })
-      return 'dead'
+      return settle('dead')
     }
-    if (body === undefined) return 'unmatched'
-    const delivery = { message, rule: rule.name, body, scope, key: keyOf(message, rule, only ?? 0) }
-    if (only !== undefined) return deliverOne(rule, only, delivery, signal)
-    observe.record('rule.matched', { rule: rule.name })
-    if (rule.sinks.length !== 1) return deliverAll(rule, delivery, signal)
-    const lane = overflow?.laneOf(rule, 0)
-    if (!lane?.takes(message, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, lane)
-    return lane.park(message, signal).then((how) => (how === 'go' ? deliverOne(rule, 0, delivery, signal, lane) : how))
-  }
-
-  /** What nearly every message needs, with one promise and no array. */
-  const deliverOne = (rule: Rule, index: number, delivery: Delivery, signal: AbortSignal, lane?: Lane): Promise<Outcome> => {
-    const sink = rule.sinks[index]!
-    const { length } = delivery.message.payload
-    lane?.enter(length)
-    return attempt(sink, delivery, signal).then(
-      () => {
-        lane?.leave(length)
-        delivered(rule, sink)
-        return 'delivered'
-      },
+    if (body === undefined) return settle('unmatched')
+    const { matched, parts } = planOf(rule)
+    const { keyEnd = '', lane } = parts[only ?? 0] ?? {}
+    const delivery = { message, rule: rule.name, body, scope, key: message.id + keyEnd }
+    if (only !== undefined) return deliverOne(rule, only, delivery, signal, settle)
+    observe.record('rule.matched', matched)
+    if (rule.sinks.length !== 1) return void deliverAll(rule, delivery, signal).then(settle)
+    if (!lane?.takes(message, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, settle, lane)
+    lane.park(message, signal).then(
+      (how) => (how === 'go' ? deliverOne(rule, 0, delivery, signal, settle, lane) : settle(how)),
       (error) => {
-        lane?.leave(length)
-        signal.throwIfAborted()
-        return giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal)
+        settle('left')
+        if (!signal.aborted) throw error
       },
     )
   }
 
-  const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Outcome> => {
+  /** What nearly every message needs, without a promise and without an array. */
+  const deliverOne = (rule: Rule, index: number, delivery: Delivery, signal: AbortSignal, settle: Settle, lane?: Lane): void => {
+    const sink = rule.sinks[index]!
+    const { delivered } = planOf(rule).parts[index]!
+    const { length } = delivery.message.payload
+    const fail = (error: unknown) => void giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal).then(settle)
+    const done = (error?: unknown) => {
+      lane?.leave(length)
+      if (error !== undefined) return signal.aborted ? settle('left') : fail(error)
+      observe.record('action.delivered', delivered)
+      settle('delivered')
+    }
+    lane?.enter(length)
+    try {
+      sink.deliver(delivery, signal, done)
+    } catch (error) {
+      done(error)
+    }
+  }
+
+  const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Fate> => {
     const { message } = delivery
+    const { parts } = planOf(rule)
     const results = await Promise.allSettled(
       rule.sinks.map(async (sink, index) => {
-        const lane = overflow?.laneOf(rule, index)
+        const { keyEnd, lane } = parts[index]!
         if (lane?.takes(message, sink) && (await lane.park(message, signal)) === 'moved') return 'moved'
+        const own = { ...delivery, key: message.id + keyEnd }
         lane?.enter(message.payload.length)
-        await attempt(sink, { ...delivery, key: keyOf(message, rule, index) }, signal).finally(() => lane?.leave(message.payload.length))
+        await told((done) => sink.deliver(own, signal, done)).finally(() => lane?.leave(message.payload.length))
         return 'accepted'
       }),
     )
-    if (results.some(({ status }) => status === 'rejected')) signal.throwIfAborted()
-    const failures: Failure[] = []
-    let moved = 0
-    for (const [index, result] of results.entries()) {
-      const sink = rule.sinks[index]!
-      if (result.status === 'rejected') failures.push(failed(rule, sink, message, result.reason))
-      else if (result.value === 'moved') moved++
-      else delivered(rule, sink)
-    }
+    const errors = results.flatMap((result, index) => (result.status === 'rejected' ? [{ index, error: result.reason }] : []))
+    if (errors.length > 0 && signal.aborted) return 'left'
+    const moved = results.filter((result) => result.status === 'fulfilled' && result.value === 'moved').length
+    for (const [index, result] of results.entries())
+      if (result.status === 'fulfilled' && result.value === 'accepted') observe.record('action.delivered', parts[index]!.delivered)
+    const failures = errors.map(({ index, error }) => failed(rule, rule.sinks[index]!, message, error))
     if (failures.length > 0) return giveUp(rule, delivery, failures, signal)
     return moved > 0 && moved === results.length ? 'moved' : 'delivered'
   }
-
-  const delivered = (rule: Rule, { action }: Sink) => observe.record('action.delivered', { rule: rule.name, action })
 
   const failed = (rule: Rule, { action }: Sink, { id, topic }: Message, error: unknown): Failure => {
     const code = codeOf(error, 'ACTION_FAILED')
@@ -119,49 +156,47 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     return { action, error }
   }
 
-  const giveUp = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal): Promise<Outcome> => {
-    await runErrorAction(rule, delivery, failures, signal)
-    return 'dead'
-  }
-
-  const runErrorAction = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal) => {
+  const giveUp = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal): Promise<Fate> => {
     const { message } = delivery
-    const lost = (code: string) => observe.record('message.dead', { rule: rule.name, code, messageId: message.id, topic: message.topic })
-    if (!rule.errorSink) return lost(codeOf(failures[0]?.error, 'ACTION_FAILED'))
-    const body = toErrorEnvelope(rule.name, message, failures)
+    const dead = (code: string): Fate => {
+      observe.record('message.dead', { rule: rule.name, code, messageId: message.id, topic: message.topic })
+      return 'dead'
+    }
+    const { errorSink } = rule
+    if (!errorSink) return dead(codeOf(failures[0]?.error, 'ACTION_FAILED'))
+    const envelope = { ...delivery, body: toErrorEnvelope(rule.name, message, failures), key: `${message.id}.${rule.name}.error` }
     try {
-      await rule.errorSink.deliver({ ...delivery, body, key: `${message.id}.${rule.name}.error` }, signal)
-      observe.record('action.delivered', { rule: rule.name, action: rule.errorSink.action })
-      lost('ERROR_ACTION')
+      await told((done) => errorSink.deliver(envelope, signal, done))
+      observe.record('action.delivered', { rule: rule.name, action: errorSink.action })
+      return dead('ERROR_ACTION')
     } catch (error) {
-      signal.throwIfAborted()
-      lost(codeOf(error, 'ACTION_FAILED'))
+      return signal.aborted ? 'left' : dead(codeOf(error, 'ACTION_FAILED'))
     }
   }
 
-  return (message, ruleSet, signal, only) => {
+  return (message, ruleSet, signal, settle, only) => {
     if (only) {
       const rule = ruleSet.named(only.rule)
-      return rule?.sinks[only.action] ? runRule(rule, createScope(message, environment), message, signal, only.action) : 'unmatched'
+      if (!rule?.sinks[only.action]) return settle('unmatched')
+      return runRule(rule, createScope(message, environment), message, signal, settle, only.action)
     }
     const rules = rulesFor(message, ruleSet, observe)
-    if (rules.length === 0) return 'unmatched'
+    if (rules.length === 0) return settle('unmatched')
     const scope = createScope(message, environment)
-    if (rules.length === 1) return runRule(rules[0]!, scope, message, signal)
-    const outcomes = rules.map((rule) => runRule(rule, scope, message, signal))
-    return outcomes.every((outcome) => typeof outcome === 'string') ? worstOf(outcomes) : Promise.all(outcomes).then(worstOf)
+    if (rules.length === 1) return runRule(rules[0]!, scope, message, signal, settle)
+    const fates: Fate[] = []
+    const gather = (fate: Fate) => {
+      if (fates.push(fate) === rules.length) settle(worstOf(fates))
+    }
+    for (const rule of rules) runRule(rule, scope, message, signal, gather)
   }
 }
 
-/** One rule's failure is the message's; a rule that did not want it says nothing. */
-function worstOf(outcomes: readonly Outcome[]): Outcome {
-  if (outcomes.includes('dead')) return 'dead'
-  if (outcomes.includes('delivered')) return 'delivered'
-  return outcomes.includes('moved') ? 'moved' : 'unmatched'
-}
+/** In this order: one rule's failure is the message's; a rule that did not want it says nothing. */
+const byWeight = ['left', 'dead', 'delivered', 'moved'] as const
 
-function keyOf({ id }: Message, { name }: Rule, index: number): string {
-  return `${id}.${name}.${index}`
+function worstOf(fates: readonly Fate[]): Fate {
+  return byWeight.find((fate) => fates.includes(fate)) ?? 'unmatched'
 }
 
 /** Where it was to go, for the log: a host is nothing for whoever reads the error action. */
@@ -169,15 +204,6 @@ function targetOf(error: unknown): { readonly target?: string } {
   if (!(error instanceof GatewayError)) return {}
   const { host, target = host } = error.details
   return typeof target === 'string' ? { target } : {}
-}
-
-/** A sink that throws instead of rejecting is treated alike. */
-function attempt(sink: Sink, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  try {
-    return sink.deliver(delivery, signal)
-  } catch (error) {
-    return Promise.reject(error)
-  }
 }
 
 /** `$aws/rules/<name>/…` goes to that rule alone, whatever its FROM says [AWS iot-basic-ingest]. */

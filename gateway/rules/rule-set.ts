@@ -8,7 +8,7 @@ export interface Rule {
   /** Absent: only Basic Ingest reaches the rule. */
   readonly filter: string | undefined
   /** The body for every action, or undefined where the WHERE clause did not hold. */
-  evaluate(scope: Scope): Uint8Array | undefined
+  evaluate(scope: Scope): string | Uint8Array | undefined
   readonly sinks: readonly Sink[]
   readonly errorSink?: Sink
   /** What is legal and hardly meant, one sentence each. */

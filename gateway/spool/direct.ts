@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { createInOrder } from '../../lib/in-order.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { Queue } from './queue.ts'
 import type { Entry, Spool } from './spool.ts'
 
 export const directSpoolSchema = z.strictObject({
@@ -36,7 +37,7 @@ interface Waiting {
 }
 
 export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpoolOptions): Spool {
-  const unread: Waiting[] = []
+  const unread = new Queue<Waiting>()
   /** In the order of their appends, which is the order of their deadlines. */
   const unsettled = new Set<Waiting>()
   const inOrder = createInOrder()
@@ -77,17 +78,20 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
       // The message that a rule republished waits for its copy: the copy must not wait for it in turn.
       return hops === 0 ? inOrder(promise) : promise
     },
-    async *read(signal) {
-      const aborted = Promise.withResolvers<void>()
-      signal.addEventListener('abort', () => aborted.resolve(), { once: true })
-      while (!signal.aborted && !stopped) {
-        for (const waiting of unread.splice(0)) {
-          // A message refused while it waited here is no longer ours.
-          if (unsettled.has(waiting)) yield toEntry(waiting, forget)
-        }
-        await Promise.race([wake.promise, aborted.promise])
+    take() {
+      // A message refused while it waited here is no longer ours.
+      for (let waiting = unread.shift(); waiting; waiting = unread.shift()) if (unsettled.has(waiting)) return toEntry(waiting, forget)
+      return undefined
+    },
+    async ready(signal) {
+      const aborted = () => wake.resolve()
+      signal.addEventListener('abort', aborted)
+      while (!signal.aborted && !stopped && unread.length === 0) {
+        await wake.promise
         wake = Promise.withResolvers()
       }
+      signal.removeEventListener('abort', aborted)
+      return !signal.aborted && !stopped
     },
     get depth() {
       const [oldest] = unsettled

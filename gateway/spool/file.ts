@@ -106,7 +106,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const start = async () => {
     const before = clock.monotonic()
-    unlock = await take().catch((cause) => {
+    unlock = await claim().catch((cause) => {
       throw cause instanceof GatewayError ? cause : unusable(cause)
     })
     try {
@@ -127,7 +127,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     wakeReader()
   }
 
-  const take = async () => {
+  const claim = async () => {
     await fs.makeDir(dir)
     return options.lock === false ? async () => {} : lockDir(fs, dir)
   }
@@ -215,24 +215,30 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     observe.record('spool.corrupted', { bytes, detail: segment.path })
   }
 
-  async function* read(signal: AbortSignal): AsyncGenerator<StoredEntry, void> {
+  const mayRead = () => handedOutBytes < inFlightBytes && phase !== 'stopped'
+
+  function take(): StoredEntry | undefined {
+    const entry = mayRead() ? window.shift() : undefined
+    return entry && handOut(entry)
+  }
+
+  async function ready(signal: AbortSignal): Promise<boolean> {
     if (hasReader) throw new Error('the spool has a reader already')
     hasReader = true
     const wake = () => wakeReader()
     signal.addEventListener('abort', wake)
     try {
       while (!signal.aborted && phase !== 'stopped') {
-        const mayRead = handedOutBytes < inFlightBytes
-        const entry = mayRead ? window.shift() : undefined
-        const segment = mayRead && !entry ? segments.behind() : undefined
-        if (entry) yield handOut(entry)
-        else if (segment) await load(segment).catch((error) => retryRead(error, signal))
+        if (mayRead() && window.first) return true
+        const segment = mayRead() ? segments.behind() : undefined
+        if (segment) await load(segment).catch((error) => retryRead(error, signal))
         else {
           await new Promise<void>((resolve) => {
             wakeReader = resolve
           })
         }
       }
+      return false
     } finally {
       signal.removeEventListener('abort', wake)
       hasReader = false
@@ -339,7 +345,8 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       return commits.append(message, size)
     },
 
-    read,
+    take,
+    ready,
 
     get depth() {
       const oldest = first(inFlight) ?? window.first

@@ -1,6 +1,6 @@
 // One message as bytes and back: a fixed head, all its short strings in one piece of text, then the payload.
 import { crc32 } from 'node:zlib'
-import type { Message, MqttProperties, Source, Transport } from '../message.ts'
+import { type Message, type MqttProperties, type Source, type Transport, transports } from '../message.ts'
 
 // Little-endian. The strings lie end to end in one text, so that one native call writes and one reads them all; their lengths are in
 // UTF-16 units, 0xffff for a string that is not there. Properties are rare and travel as JSON at the end of the text.
@@ -26,36 +26,85 @@ const absent = 0xffff
 /** What a file may hold in one record. The doors refuse far smaller messages; this bounds what a damaged length can ask for. */
 export const maxRecordBytes = 64 * 1024 * 1024
 
-/** Never reordered: the index is on disk. */
-const transports = ['mqtt', 'mqtts', 'mqtt-ws', 'http', 'https', 'websocket', 'upstream', 'inside'] as const satisfies readonly Transport[]
 const transportIndex = new Map<Transport, number>(transports.map((transport, index) => [transport, index]))
 
 /** An upper bound of what encodeRecord writes for it. Infinity: it has a string that no record can hold. */
 export function recordSizeLimit({ id, topic, payload, source, trace, properties }: Message): number {
   const { clientId, principal, sourceIp, tenant } = source
-  let units = id.length + topic.length + clientId.length
-  if (topic.length >= absent || clientId.length >= absent || id.length >= absent) return Infinity
-  for (const text of [principal, sourceIp, tenant, trace]) {
-    if (text === undefined) continue
-    if (text.length >= absent) return Infinity
-    units += text.length
+  let units = 0
+  // By hand: a loop would need a list of them, for every message.
+  const add = (text: string | undefined) => {
+    if (text !== undefined) units += text.length < absent ? text.length : Infinity
   }
+  add(id)
+  add(topic)
+  add(clientId)
+  add(principal)
+  add(sourceIp)
+  add(tenant)
+  add(trace)
   if (properties) units += JSON.stringify(toPlain(properties)).length
   return headBytes + units * 3 + payload.length
 }
 
 /** Writes the message at `at` of a buffer that holds one group, and returns its length. There must be room for recordSizeLimit(message). */
 export function encodeRecord(buffer: Buffer, at: number, message: Message, salt: number): number {
-  const { id, topic, payload, qos, retain, receivedAt, source, hops, trace, properties } = message
+  const { id, topic, payload, source } = message
+  const known = written.get(topic)
+  const usual = known?.source === source && known.idLength === id.length && message.trace === undefined && !message.properties
+  const textBytes = (usual ? writeKnown(buffer, at, message, known) : 0) || writeHead(buffer, at, message)
+  const length = headBytes + textBytes + payload.length
+  buffer.set(payload, at + headBytes + textBytes)
+  buffer.writeUInt32LE(length - frameBytes, at)
+  buffer.writeUInt32LE(at, at + 42)
+  buffer.writeUInt32LE(checksum(buffer, at, length, salt), at + 4)
+  return length
+}
+
+/** What the records of one source and topic have in common, as bytes; the head without what is said of each message. */
+interface Written {
+  readonly source: Source
+  readonly idLength: number
+  readonly head: Buffer
+  readonly textBehindId: Buffer
+}
+
+/** What was written last for a topic, or read: devices speak on the same few again and again. Emptied when full. */
+const written = new Map<string, Written>()
+const read = new Map<string, Envelope>()
+const maxKnown = 4_096
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  if (map.size >= maxKnown) map.clear()
+  map.set(key, value)
+}
+
+/** Returns the bytes of the text; 0 where the id is not ASCII, and nothing counts as written. */
+function writeKnown(buffer: Buffer, at: number, { id, qos, retain, receivedAt, hops }: Message, { head, textBehindId }: Written): number {
+  const idAt = at + headBytes
+  for (let i = 0; i < id.length; i++) {
+    const code = id.charCodeAt(i)
+    if (code > 0x7f) return 0
+    buffer[idAt + i] = code
+  }
+  buffer.set(head, at)
+  buffer.set(textBehindId, idAt + id.length)
+  buffer[at + 8] = formatOf(qos, retain)
+  buffer.writeUInt16LE(Math.min(hops, 0xffff), at + 10)
+  buffer.writeDoubleLE(receivedAt, at + 12)
+  return id.length + textBehindId.length
+}
+
+const formatOf = (qos: number, retain: boolean) => (version << 4) | qos | (retain ? 2 : 0)
+
+/** Returns the bytes of the text. */
+function writeHead(buffer: Buffer, at: number, message: Message): number {
+  const { id, topic, qos, retain, receivedAt, source, hops, trace, properties } = message
   const { clientId, transport, principal, sourceIp, tenant } = source
   const json = properties ? JSON.stringify(toPlain(properties)) : ''
   const text = id + topic + clientId + (principal ?? '') + (sourceIp ?? '') + (tenant ?? '') + (trace ?? '') + json
   const textBytes = buffer.write(text, at + headBytes, 'utf8')
-  buffer.set(payload, at + headBytes + textBytes)
-
-  const length = headBytes + textBytes + payload.length
-  buffer.writeUInt32LE(length - frameBytes, at)
-  buffer[at + 8] = (version << 4) | qos | (retain ? 2 : 0)
+  buffer[at + 8] = formatOf(qos, retain)
   buffer[at + 9] = transportIndex.get(transport)!
   buffer.writeUInt16LE(Math.min(hops, 0xffff), at + 10)
   buffer.writeDoubleLE(receivedAt, at + 12)
@@ -68,9 +117,16 @@ export function encodeRecord(buffer: Buffer, at: number, message: Message, salt:
   buffer.writeUInt16LE(trace?.length ?? absent, at + 32)
   buffer.writeUInt32LE(json.length, at + 34)
   buffer.writeUInt32LE(textBytes, at + 38)
-  buffer.writeUInt32LE(at, at + 42)
-  buffer.writeUInt32LE(checksum(buffer, at, length, salt), at + 4)
-  return length
+  const start = at + headBytes
+  if (trace === undefined && !properties && Buffer.byteLength(id) === id.length) {
+    remember(written, topic, {
+      source,
+      idLength: id.length,
+      head: Buffer.from(buffer.subarray(at, start)),
+      textBehindId: Buffer.from(buffer.subarray(start + id.length, start + textBytes)),
+    })
+  }
+  return textBytes
 }
 
 /**
@@ -104,9 +160,53 @@ export function groupStartOf(buffer: Buffer, at: number, offset: number): number
 
 /** The message of a checked record. It shares no memory with the buffer: one message kept must not keep its neighbours. */
 export function decodeRecord(buffer: Buffer, at: number, length: number): Message {
-  const textBytes = buffer.readUInt32LE(at + 38)
-  const textEnd = at + headBytes + textBytes
+  const textEnd = at + headBytes + buffer.readUInt32LE(at + 38)
   const text = buffer.toString('utf8', at + headBytes, textEnd)
+  const idUnits = buffer.readUInt16LE(at + 20)
+  const { topic, source, trace, properties } = envelopeOf(buffer, at, text.slice(idUnits))
+  const payload = Buffer.allocUnsafe(at + length - textEnd)
+  buffer.copy(payload, 0, textEnd, at + length)
+  const format = buffer[at + 8]!
+  const message: Message = {
+    id: text.slice(0, idUnits),
+    topic,
+    payload,
+    qos: (format & 1) as 0 | 1,
+    retain: (format & 2) !== 0,
+    receivedAt: receivedAtOf(buffer, at),
+    source,
+    hops: buffer.readUInt16LE(at + 10),
+  }
+  return trace === undefined && !properties
+    ? message
+    : { ...message, ...(trace !== undefined && { trace }), ...(properties && { properties }) }
+}
+
+/** All of a message that its text tells, but for the id. */
+interface Envelope extends Pick<Message, 'topic' | 'source' | 'trace' | 'properties'> {
+  /** Of the head, what says where the parts of the text begin: the same text may be cut in other places. */
+  readonly cuts: readonly [number, number, number, number, number]
+}
+
+function envelopeOf(buffer: Buffer, at: number, text: string): Envelope {
+  const known = read.get(text)
+  if (known && hasCuts(buffer, at, known.cuts)) return known
+  const envelope = readEnvelope(buffer, at, text)
+  if (envelope.trace === undefined && !envelope.properties) remember(read, text, envelope)
+  return envelope
+}
+
+function hasCuts(buffer: Buffer, at: number, [transport, first, second, third, json]: Envelope['cuts']): boolean {
+  return (
+    buffer[at + 9] === transport &&
+    buffer.readUInt32LE(at + 22) === first &&
+    buffer.readUInt32LE(at + 26) === second &&
+    buffer.readUInt32LE(at + 30) === third &&
+    buffer.readUInt32LE(at + 34) === json
+  )
+}
+
+function readEnvelope(buffer: Buffer, at: number, text: string): Envelope {
   let used = 0
   const next = (units: number) => {
     used += units
@@ -116,7 +216,6 @@ export function decodeRecord(buffer: Buffer, at: number, length: number): Messag
     const units = buffer.readUInt16LE(at + field)
     return units === absent ? undefined : next(units)
   }
-  const id = next(buffer.readUInt16LE(at + 20))
   const topic = next(buffer.readUInt16LE(at + 22))
   const clientId = next(buffer.readUInt16LE(at + 24))
   const principal = optional(26)
@@ -124,7 +223,6 @@ export function decodeRecord(buffer: Buffer, at: number, length: number): Messag
   const tenant = optional(30)
   const trace = optional(32)
   const json = next(buffer.readUInt32LE(at + 34))
-  const format = buffer[at + 8]!
   const source: Source = {
     clientId,
     transport: transports[buffer[at + 9]!]!,
@@ -132,17 +230,13 @@ export function decodeRecord(buffer: Buffer, at: number, length: number): Messag
     ...(sourceIp !== undefined && { sourceIp }),
     ...(tenant !== undefined && { tenant }),
   }
+  const [first, second, third, last] = [22, 26, 30, 34].map((field) => buffer.readUInt32LE(at + field))
   return {
-    id,
     topic,
-    payload: Buffer.from(buffer.subarray(textEnd, at + length)),
-    qos: (format & 1) as 0 | 1,
-    retain: (format & 2) !== 0,
-    receivedAt: receivedAtOf(buffer, at),
     source,
-    hops: buffer.readUInt16LE(at + 10),
     ...(trace !== undefined && { trace }),
     ...(json && { properties: toProperties(JSON.parse(json)) }),
+    cuts: [buffer[at + 9]!, first!, second!, third!, last!],
   }
 }
 

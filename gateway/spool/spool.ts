@@ -27,8 +27,10 @@ export interface Spool {
    * Rejects with SPOOL_FULL, SPOOL_FAILED, ACK_TIMEOUT or STOPPING; the message is then not ours.
    */
   append(message: Message): Promise<void>
-  /** Oldest first; ends when the signal aborts or the spool stops. One reader at a time. */
-  read(signal: AbortSignal): AsyncIterable<Entry>
+  /** The oldest that nobody took yet and that stands ready in memory. One reader at a time. */
+  take(): Entry | undefined
+  /** Resolves with true when `take` has something to give, with false when the signal aborts or the spool stops. */
+  ready(signal: AbortSignal): Promise<boolean>
   /** Appended and not settled. Whether an append that has not resolved yet counts is for each spool to choose. */
   readonly depth: SpoolDepth
   /** Refuses further appends, and makes what it holds safe. Does not wait for unsettled entries. */

@@ -1,5 +1,6 @@
 // The records that stand ready for the reader: those just appended while it keeps up, those read back from disk when it does not.
 import type { Message } from '../message.ts'
+import { Queue } from './queue.ts'
 import type { Segment } from './segment.ts'
 import type { Entry, Outcome } from './spool.ts'
 
@@ -40,8 +41,7 @@ export class StoredEntry implements Entry {
 
 /** A queue of entries that knows how much memory it holds. */
 export class Window {
-  #entries: (StoredEntry | undefined)[] = []
-  #head = 0
+  readonly #entries = new Queue<StoredEntry>()
   #bytes = 0
 
   get bytes(): number {
@@ -49,7 +49,7 @@ export class Window {
   }
 
   get first(): StoredEntry | undefined {
-    return this.#entries[this.#head]
+    return this.#entries.first
   }
 
   push(entry: StoredEntry): void {
@@ -58,17 +58,8 @@ export class Window {
   }
 
   shift(): StoredEntry | undefined {
-    const entry = this.#entries[this.#head]
-    if (!entry) return undefined
-    this.#entries[this.#head++] = undefined
-    this.#bytes -= entry.bytes + overheadBytes
-    if (this.#head === this.#entries.length) {
-      this.#entries = []
-      this.#head = 0
-    } else if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head)
-      this.#head = 0
-    }
+    const entry = this.#entries.shift()
+    if (entry) this.#bytes -= entry.bytes + overheadBytes
     return entry
   }
 }

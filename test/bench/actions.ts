@@ -6,7 +6,7 @@ import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { createDelivery, plainTemplate } from '../helpers/delivery.ts'
+import { createDelivery, delivered, plainTemplate } from '../helpers/delivery.ts'
 import { type Bench, type Row, ratioOf, round } from './bench.ts'
 import { startSqs } from './gateway.ts'
 
@@ -42,7 +42,7 @@ async function compare(endpoint: string, share: number, only: string): Promise<r
   const sink = (more: object) => {
     const deps = { aws, clock: systemClock, random: systemRandom(), observe: { record: () => undefined }, template: plainTemplate }
     const bound = bindAction(actionSchema.parse({ sqs: { queueUrl: 'bench', groupId: 'acme', ...more } }), deps as unknown as ActionDeps)
-    return (i: number) => bound.deliver(createDelivery({ body, key: `01JZZZZZZZ${i}.telemetry.0` }), signal)
+    return (i: number) => delivered(bound, createDelivery({ body, key: `01JZZZZZZZ${i}.telemetry.0` }), signal)
   }
   const single = (i: number) => plain.send(new SendMessageCommand({ QueueUrl, ...entry(`key-${i}`) }))
   const batch = (i: number) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createFileSpool } from '../../gateway/spool/file.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { toReading } from '../helpers/messages.ts'
+import { readSpool } from '../helpers/read-spool.ts'
 
 const payload = Buffer.alloc(120, 'x')
 const readings = Array.from({ length: 1_000 }, (_, number) => toReading(number, { payload }))
@@ -24,7 +25,7 @@ async function createSpoolPeer(dir: string): Promise<Peer> {
   await spool.start()
   const abort = new AbortController()
   const reading = (async () => {
-    for await (const entry of spool.read(abort.signal)) entry.settle('delivered')
+    for await (const entry of readSpool(spool, abort.signal)) entry.settle('delivered')
   })()
   return {
     append: (number) => spool.append(readings[number % readings.length]!),

@@ -15,6 +15,7 @@ import { createIds, type Message } from '../../gateway/message.ts'
 import { createFileSpool } from '../../gateway/spool/file.ts'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { createRandom } from '../../lib/random.ts'
+import { readSpool } from '../helpers/read-spool.ts'
 import { type Bench, type Row, ratioOf, round } from './bench.ts'
 
 const observe = { record: () => {} }
@@ -91,7 +92,7 @@ async function measure(count: number, connections: number, create: Consumer) {
   await spool.start()
   const abort = new AbortController()
   const reading = (async () => {
-    for await (const entry of spool.read(abort.signal)) entry.settle('delivered')
+    for await (const entry of readSpool(spool, abort.signal)) entry.settle('delivered')
   })()
   let kept = 0
   let all = Promise.withResolvers<void>()

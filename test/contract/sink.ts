@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
 import { type ActionEntry, actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { GatewayError } from '../../gateway/errors.ts'
-import { createDelivery, createDeps } from '../helpers/delivery.ts'
+import { createDelivery, createDeps, delivered } from '../helpers/delivery.ts'
 import { settled } from '../helpers/manual-clock.ts'
 
 /** `fail` may pass, `refuse` never will. */
@@ -30,7 +30,7 @@ export function testSink({ entry, target, skip = {} }: SinkUnderTest): void {
     const leave = new AbortController()
     const fates: string[] = []
     const deliver = (body: string) =>
-      sink.deliver(createDelivery({ body, key: `01JZ.rule.${body}` }), leave.signal).then(
+      delivered(sink, createDelivery({ body, key: `01JZ.rule.${body}` }), leave.signal).then(
         () => fates.push(`${body} accepted`),
         (error) => fates.push(`${body} ${error instanceof GatewayError ? (error.retryable ? 'left' : 'refused') : error}`),
       )

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Entry, Spool } from '../../gateway/spool/spool.ts'
 import { toReading } from '../helpers/messages.ts'
+import { readSpool } from '../helpers/read-spool.ts'
 
 export interface SpoolCase {
   readonly name: string
@@ -16,7 +17,7 @@ export function testSpool({ name, create }: SpoolCase): void {
       const abort = new AbortController()
       await spool.start()
       try {
-        await body(spool, spool.read(abort.signal)[Symbol.asyncIterator](), abort)
+        await body(spool, readSpool(spool, abort.signal)[Symbol.asyncIterator](), abort)
       } finally {
         abort.abort()
         await spool.stop()

@@ -7,7 +7,7 @@ import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { unpack } from '../../lib/pack.ts'
-import { createDelivery, createDeps, createMessage } from '../helpers/delivery.ts'
+import { createDelivery, createDeps, createMessage, delivered } from '../helpers/delivery.ts'
 import { startTestAws, type TestAws } from '../helpers/fauxqs.ts'
 
 let local: TestAws
@@ -26,7 +26,7 @@ test('a thousand bodies arrive in a queue, each once, with key and tenant', asyn
   await local.createQueue('telemetry')
   const { sink } = bind({ sqs: { queueUrl: 'telemetry', groupId: '${topic(3)}' } })
   const bodies = Array.from({ length: 1_000 }, (_, i) => `{"n":${i},"note":"cold 🥶 <&> ü"}`)
-  await Promise.all(bodies.map((body, i) => sink.deliver(createDelivery({ body, key: `key-${i}` }), signal)))
+  await Promise.all(bodies.map((body, i) => delivered(sink, createDelivery({ body, key: `key-${i}` }), signal)))
   const received = await local.receive('telemetry', 1_000)
   const seen = received.map(({ Body = '', MessageAttributes }) => [MessageAttributes?.messageId?.StringValue, JSON.parse(Body).n])
   expect(new Set(seen.map(([key, n]) => `${key} ${n}`))).toEqual(new Set(bodies.map((_, i) => `key-${i} ${i}`)))
@@ -38,7 +38,7 @@ test('packed readings arrive in few messages and unpack to what was sent', async
   await local.createQueue('packed')
   const { sink } = bind({ sqs: { queueUrl: 'packed', pack: { maxBytes: 10_000, lingerMs: 20 } } })
   const keys = Array.from({ length: 500 }, (_, i) => `key-${i}`)
-  await Promise.all(keys.map((key) => sink.deliver(createDelivery({ body: `{"of":"${key}"}`, key }), signal)))
+  await Promise.all(keys.map((key) => delivered(sink, createDelivery({ body: `{"of":"${key}"}`, key }), signal)))
   const received = await local.receive('packed', 2)
   const readings = received.flatMap(({ Body = '' }) => unpack(Buffer.from(Body)))
   expect(readings.map(({ key, body }) => [key, JSON.parse(Buffer.from(body).toString()).of])).toEqual(keys.map((key) => [key, key]))
@@ -48,7 +48,9 @@ test('a FIFO queue has each group in order', async () => {
   await local.createQueue('doors.fifo')
   const { sink } = bind({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } })
   const sent = Array.from({ length: 60 }, (_, i) => ({ topic: `freezer-${i % 3}`, body: String(i), key: `key-${i}` }))
-  await Promise.all(sent.map(({ topic, ...rest }) => sink.deliver(createDelivery({ ...rest, message: createMessage({ topic }) }), signal)))
+  await Promise.all(
+    sent.map(({ topic, ...rest }) => delivered(sink, createDelivery({ ...rest, message: createMessage({ topic }) }), signal)),
+  )
   const order = new Map<string, number[]>()
   for (let i = 0; i < 60; i++) {
     const [message] = await receiveAndDelete('doors.fifo')
@@ -62,7 +64,7 @@ test('a FIFO queue has each group in order', async () => {
 test('a topic hands its message to its subscribers', async () => {
   await local.createTopic('alerts')
   const { sink } = bind({ sns: { targetArn: 'alerts', attributes: { severity: 'high' } } })
-  await Promise.all(Array.from({ length: 25 }, (_, i) => sink.deliver(createDelivery({ body: `{"n":${i}}` }), signal)))
+  await Promise.all(Array.from({ length: 25 }, (_, i) => delivered(sink, createDelivery({ body: `{"n":${i}}` }), signal)))
   const received = await local.receive('alerts', 25)
   expect(new Set(received.map(({ Body }) => JSON.parse(Body ?? '').n)).size).toBe(25)
   expect(received[0]?.MessageAttributes?.severity?.StringValue).toBe('high')
@@ -70,11 +72,11 @@ test('a topic hands its message to its subscribers', async () => {
 
 test('a queue that does not exist yet is waited for, and told about', async () => {
   const { sink, observe } = bind({ sqs: { queueUrl: 'late' } })
-  const delivered = Promise.all([1, 2, 3].map(() => sink.deliver(createDelivery(), signal)))
+  const delivering = Promise.all([1, 2, 3].map(() => delivered(sink, createDelivery(), signal)))
   const degraded = await observe.next('gateway.degraded')
   expect(degraded).toMatchObject({ action: 'sqs', code: 'ACTION_TARGET_MISSING', target: 'late' })
   await local.createQueue('late')
-  await delivered
+  await delivering
   await observe.next('gateway.recovered')
   expect(await local.receive('late', 3)).toHaveLength(3)
 })
@@ -87,11 +89,11 @@ test('an endpoint that does not answer is told in a sentence, and leaving it is 
   const away = createAws({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', accountId: '000000000000' })
   const { sink, observe } = bind({ sqs: { queueUrl: 'telemetry' } }, away)
   const leave = new AbortController()
-  const delivered = sink.deliver(createDelivery(), leave.signal)
+  const delivering = delivered(sink, createDelivery(), leave.signal)
   const retried = await observe.next('action.retried')
   expect(retried).toMatchObject({ code: 'ACTION_FAILED', detail: 'SQS does not answer (ECONNREFUSED)' })
   leave.abort()
-  await expect(delivered).rejects.toMatchObject({ code: 'ACTION_FAILED', retryable: true })
+  await expect(delivering).rejects.toMatchObject({ code: 'ACTION_FAILED', retryable: true })
   away.stop()
 })
 
@@ -128,7 +130,7 @@ test('a webhook gets a POST', async () => {
   await new Promise((listening) => server.once('listening', listening))
   const { port } = server.address() as AddressInfo
   const { sink } = bind({ http: { url: `http://127.0.0.1:${port}/warm` } })
-  await sink.deliver(createDelivery({ body: '{"t":4}', key: 'k' }), signal)
+  await delivered(sink, createDelivery({ body: '{"t":4}', key: 'k' }), signal)
   expect(await request).toMatchObject({ headers: { 'idempotency-key': 'k', 'content-type': 'application/json' }, body: '{"t":4}' })
   server.closeAllConnections()
   server.close()

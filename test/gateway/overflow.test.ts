@@ -1,6 +1,6 @@
 // A target that is away, and what becomes of messages for it and for others.
 import { expect, test } from 'vitest'
-import type { Sink } from '../../gateway/actions/action.ts'
+import { promised, type Sink } from '../../gateway/actions/action.ts'
 import { createLedger } from '../../gateway/observe/ledger.ts'
 import { createObserve } from '../../gateway/observe/observe.ts'
 import { createOverflow } from '../../gateway/overflow.ts'
@@ -22,13 +22,13 @@ function aTarget() {
   const sink: Sink = {
     action: 'sqs',
     isAway: () => back !== undefined,
-    deliver({ message }, signal) {
+    deliver: promised(({ message }, signal) => {
       const take = () => void got.push(Number(message.id))
       if (signal.aborted) return Promise.reject(signal.reason)
       if (!back) return slow().then(take)
       const gone = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       return Promise.race([back.promise, gone]).then(take)
-    },
+    }),
   }
   return {
     got,

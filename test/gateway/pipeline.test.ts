@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createLedger } from '../../gateway/observe/ledger.ts'
 import { createObserve } from '../../gateway/observe/observe.ts'
 import { createPipeline } from '../../gateway/pipeline.ts'
-import type { Dispatch, Outcome } from '../../gateway/rules/dispatch.ts'
+import type { Dispatch, Fate, Outcome } from '../../gateway/rules/dispatch.ts'
 import type { RuleSet } from '../../gateway/rules/rule-set.ts'
 import { createDirectSpool } from '../../gateway/spool/direct.ts'
 import { createFileSpool } from '../../gateway/spool/file.ts'
@@ -26,11 +26,15 @@ const aPipeline = async (dispatch: Dispatch, maxInFlight = 10) => {
 /** A dispatch whose outcomes the test gives one by one. */
 const heldDispatch = () => {
   const held: { readonly topic: string; finish(outcome: Outcome): void }[] = []
-  const dispatch: Dispatch = (message, _rules, signal) =>
-    new Promise((resolve, reject) => {
-      held.push({ topic: message.topic, finish: resolve })
-      signal.addEventListener('abort', () => reject(signal.reason))
-    })
+  const dispatch: Dispatch = (message, _rules, signal, settle) => {
+    let open = true
+    const finish = (fate: Fate) => {
+      if (open) settle(fate)
+      open = false
+    }
+    held.push({ topic: message.topic, finish })
+    signal.addEventListener('abort', () => finish('left'))
+  }
   return { held, dispatch }
 }
 
@@ -87,7 +91,7 @@ test('when the time to drain is over the rest is let go, and its senders are tol
 })
 
 test('a refused QoS 0 message is shed, not refused: nobody was promised anything', async () => {
-  const { pipeline, ledger } = await aPipeline(() => 'delivered')
+  const { pipeline, ledger } = await aPipeline((_message, _rules, _signal, settle) => settle('delivered'))
   await expect(pipeline.ingest(createMessage('x'.repeat(2_000_000), { qos: 0 }))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
   expect(ledger()).toMatchObject({ refused: {}, shed: { SPOOL_FULL: 1 } })
 })
@@ -97,8 +101,10 @@ test('a full spool empties although every message in it is republished', async (
   const observe = createObserve()
   const spool = createFileSpool({ dir: '/spool', maxBytes: 8_192, clock, observe, fs: createMemoryFs() })
   await spool.start()
-  const republishing: Dispatch = (message) =>
-    message.hops > 0 ? 'delivered' : pipeline.ingest({ ...message, hops: 1 }).then(() => 'delivered' as const)
+  const republishing: Dispatch = (message, _rules, _signal, settle) => {
+    if (message.hops > 0) settle('delivered')
+    else pipeline.ingest({ ...message, hops: 1 }).then(() => settle('delivered'))
+  }
   const pipeline = createPipeline({ spool, dispatch: republishing, ruleSet: () => noRules, observe, clock, maxInFlight: 4 })
   const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
   const full = async (): Promise<unknown> => pipeline.ingest(createMessage('x'.repeat(200))).then(full, (error) => error)

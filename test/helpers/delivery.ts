@@ -1,7 +1,7 @@
 // Deliveries and the things actions are bound to, made for tests.
 import type { PublishBatchCommandInput, PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
-import type { ActionDeps, Delivery } from '../../gateway/actions/action.ts'
+import { type ActionDeps, type Delivery, type Sink, told } from '../../gateway/actions/action.ts'
 import type { Aws } from '../../gateway/aws.ts'
 import type { Message } from '../../gateway/message.ts'
 import { createManualClock } from './manual-clock.ts'
@@ -32,6 +32,11 @@ export function createDelivery({ body, ...rest }: Partial<Omit<Delivery, 'body'>
     ...rest,
     body: body === undefined ? message.payload : Buffer.from(body),
   }
+}
+
+/** Resolves when the sink has called back, or rejects with what it said. */
+export function delivered(sink: Pick<Sink, 'deliver'>, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  return told((done) => sink.deliver(delivery, signal, done))
 }
 
 /** Knows `${topic()}`, `${topic(n)}` and `${key()}`, which is all a test of an action needs. */

@@ -2,6 +2,7 @@
 import { createFileSpool } from '../../gateway/spool/file.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { toReading } from './messages.ts'
+import { readSpool } from './read-spool.ts'
 
 const [dir = '', from = '0'] = process.argv.slice(2)
 const spool = createFileSpool({ dir, maxBytes: 1024 ** 3, segmentBytes: 256 * 1024, clock: systemClock, observe: { record() {} } })
@@ -9,7 +10,7 @@ await spool.start()
 const said = (what: Record<string, number[]>) => new Promise((resolve) => process.send?.(what, resolve))
 
 void (async () => {
-  for await (const entry of spool.read(new AbortController().signal)) {
+  for await (const entry of readSpool(spool, new AbortController().signal)) {
     const number = Number(entry.message.id)
     if (number % 3 !== 0) continue
     await said({ settled: [number] })

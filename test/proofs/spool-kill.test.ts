@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createFileSpool } from '../../gateway/spool/file.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { readSpool } from '../helpers/read-spool.ts'
 import { createSpyObserve } from '../helpers/spy-observe.ts'
 
 const child = new URL('../helpers/spool-child.ts', import.meta.url)
@@ -40,7 +41,7 @@ test('five kills lose nothing that was acknowledged', async () => {
   await spool.start()
   const found: number[] = []
   const expected = spool.depth.messages
-  for await (const { message } of spool.read(new AbortController().signal)) {
+  for await (const { message } of readSpool(spool, new AbortController().signal)) {
     found.push(Number(message.id))
     if (found.length === expected) break
   }

@@ -1,15 +1,16 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
+import { isAscii } from 'node:buffer'
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
-import { createMembers, indexOfMember, type Ranges, scan, scanMembers } from './scan.ts'
+import { createMembers, indexOfMember, type Members, type Ranges, scan, scanMembers } from './scan.ts'
 import type { Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
 import type { Value } from './value.ts'
 
 /** The same body as the general way, `null` where WHERE is not true, or undefined: the general way must decide. */
-export type Lean = (scope: Scope) => Uint8Array | null | undefined
+export type Lean = (scope: Scope) => string | null | undefined
 
 /** More keys than this are found faster by the parser. */
 const maxKeys = 8
@@ -29,14 +30,20 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
   const names = [...new Set([...evaluated, ...expressions.flatMap((node) => (node.kind === 'name' ? [node.name] : []))])]
   if (!readable || names.length > maxKeys || names.includes('__proto__')) return undefined
   const fields = expressions.map((node, i) => ({
-    prefix: Buffer.from(`${JSON.stringify(outputs[i])}:`),
+    key: JSON.stringify(outputs[i]),
     slot: node.kind === 'name' ? names.indexOf(node.name) : -1,
     evaluate: items[i]!.evaluate,
+    isFixed: isFixed(node),
   }))
   const plan = { names, evaluated: names.map((name) => evaluated.has(name)), fields, where: select.where }
   // An object has keys such as "7" in front of all others.
   if (all) return outputs.some((key) => /^\d/.test(key)) ? undefined : createLeanAll(plan)
   return createLean(plan)
+}
+
+/** The same for every message of a topic. */
+function isFixed(node: Expression): boolean {
+  return node.kind === 'literal' || (node.kind === 'call' && node.name.toLowerCase() === 'topic' && node.args.every(isFixed))
 }
 
 /** Whether an expression can need the payload. */
@@ -84,11 +91,12 @@ function collectNames(node: Expression, names: Set<string>): boolean {
 }
 
 interface Field {
-  /** `"key":` */
-  readonly prefix: Buffer
+  /** With its quotes. */
+  readonly key: string
   /** Which of the names passes through, or -1 for an expression. */
   readonly slot: number
   readonly evaluate: Evaluate
+  readonly isFixed: boolean
 }
 
 interface Plan {
@@ -103,6 +111,8 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
   const ranges: Ranges = { starts: new Int32Array(names.length), ends: new Int32Array(names.length) }
   const wanted = names.map((name) => Buffer.from(name))
   const { starts, ends } = ranges
+  const printed = createPrinted(fields)
+  const passing = fields.filter(({ slot }) => slot !== -1).length
   return (scope) => {
     const bytes = names.length === 0 ? nothing : scope.scannable()
     if (bytes === undefined || (names.length > 0 && !scan(bytes, wanted, ranges))) return undefined
@@ -113,7 +123,14 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
       if (evaluated[i]) row[names[i]!] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    return write(fields, bytes, ranges, (field) => field.evaluate(scope, row))
+    const source = passing > 2 ? sourceOf(bytes) : { bytes, text: undefined }
+    let body = ''
+    for (let i = 0; i < fields.length; i++) {
+      const { key, slot } = fields[i]!
+      if (slot === -1) body += printed(i, scope, row)
+      else if (starts[slot] !== -1) body += `,${key}:${textAt(source, starts[slot]!, ends[slot]!)}`
+    }
+    return `{${body.slice(1)}}`
   }
 }
 
@@ -123,10 +140,11 @@ const maxMembers = 32
 /** `SELECT *, … AS …`: all members of the payload as they came in, and behind them the fields, which must have other keys. */
 function createLeanAll({ names, fields, where }: Plan): Lean {
   const members = createMembers(maxMembers)
-  const { keyStarts, keyEnds, starts, ends } = members
+  const { starts, ends } = members
   const find = (bytes: Buffer, key: Buffer) => indexOfMember(bytes, members, key, 0, key.length)
   const wanted = names.map((name) => ({ name, key: Buffer.from(JSON.stringify(name)) }))
-  const keys = fields.map(({ prefix }) => prefix.subarray(0, -1))
+  const keys = fields.map(({ key }) => Buffer.from(key))
+  const printed = createPrinted(fields)
   return (scope) => {
     const bytes = scope.scannable()
     if (bytes === undefined || !scanMembers(bytes, members)) return undefined
@@ -138,23 +156,35 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
       if (i !== -1) row[name] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    let pos = 0
-    for (let i = 0; i < members.count; i++) {
-      pos = copy(bytes, keyStarts[i]!, keyEnds[i]!, open(pos))
-      scratch[pos] = colon
-      pos = copyValue(bytes, starts[i]!, ends[i]!, pos + 1)
-      if (pos === -1) return undefined
-    }
-    for (const { prefix, evaluate } of fields) {
-      const text = JSON.stringify(evaluate(scope, row))
-      if (text === undefined) continue
-      if (pos + prefix.length + 3 * text.length + 2 > scratch.length) return undefined
-      pos = copy(prefix, 0, prefix.length, open(pos))
-      pos += scratch.write(text, pos)
-    }
-    return close(pos)
+    let body = membersOf(bytes, members)
+    for (let i = 0; i < fields.length; i++) body += printed(i, scope, row)
+    return members.count === 0 ? `{${body.slice(1)}}` : `{${body}}`
   }
 }
+
+/** A field that is an expression, behind a comma; nothing where it is Undefined. What only the topic decides is printed once per topic. */
+function createPrinted(fields: readonly Field[]): (index: number, scope: Scope, row: Value) => string {
+  const byTopic = new Map<string, readonly string[]>()
+  const print = ({ key, evaluate }: Field, scope: Scope, row: Value) => {
+    const value = evaluate(scope, row)
+    // The same text as JSON's, and V8 remembers it.
+    const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : JSON.stringify(value)
+    return text === undefined ? '' : `,${key}:${text}`
+  }
+  return (index, scope, row) => {
+    const field = fields[index]!
+    if (!field.isFixed) return print(field, scope, row)
+    let texts = byTopic.get(scope.topic)
+    if (texts === undefined) {
+      texts = fields.map((each) => (each.isFixed ? print(each, scope, undefined) : ''))
+      if (byTopic.size >= maxKnownTopics) byTopic.clear()
+      byTopic.set(scope.topic, texts)
+    }
+    return texts[index]!
+  }
+}
+
+const maxKnownTopics = 4_096
 
 const nothing = Buffer.alloc(0)
 
@@ -171,7 +201,6 @@ function isNumber(first: number): boolean {
 }
 
 const quote = 0x22
-const colon = 0x3a
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
@@ -197,60 +226,45 @@ function numberAt(bytes: Buffer, start: number, end: number): number {
   return negative ? -value : value
 }
 
-// Bodies are put together here and copied out at their size; a body that does not fit is for the general way.
-const scratch = Buffer.alloc(32 * 1024)
+/** Of ASCII every part is cut from one text, and positions are the same. */
+interface Source {
+  readonly bytes: Buffer
+  readonly text: string | undefined
+}
 
-/** The object of all fields that have a value: each is copied as it came in where that is what JSON.stringify would make of it. */
-function write(
-  fields: readonly Field[],
-  bytes: Buffer,
-  { starts, ends }: Ranges,
-  evaluate: (field: Field) => Value,
-): Uint8Array | undefined {
-  let pos = 0
-  for (const field of fields) {
-    const { slot, prefix } = field
-    const start = slot === -1 ? -1 : starts[slot]!
-    if (slot !== -1 && start === -1) continue
-    const end = slot === -1 ? -1 : ends[slot]!
-    const verbatim = slot !== -1 && isVerbatim(bytes, start, end)
-    const text = verbatim ? '' : JSON.stringify(slot === -1 ? evaluate(field) : valueAt(bytes, start, end))
-    if (text === undefined) continue
-    if (pos + prefix.length + Math.max(end - start, 3 * text.length) + 2 > scratch.length) return undefined
-    pos = copy(prefix, 0, prefix.length, open(pos))
-    pos = verbatim ? copy(bytes, start, end, pos) : pos + scratch.write(text, pos)
+function sourceOf(bytes: Buffer): Source {
+  return { bytes, text: isAscii(bytes) ? bytes.toString('latin1') : undefined }
+}
+
+function sliceOf({ bytes, text }: Source, start: number, end: number): string {
+  return text === undefined ? bytes.toString('utf8', start, end) : text.slice(start, end)
+}
+
+/** As JSON.stringify has it. */
+function textAt(source: Source, start: number, end: number): string {
+  const { bytes } = source
+  return isVerbatim(bytes, start, end) ? sliceOf(source, start, end) : JSON.stringify(valueAt(bytes, start, end))
+}
+
+function membersOf(bytes: Buffer, members: Members): string {
+  const { count, keyStarts, keyEnds, starts, ends } = members
+  const source = sourceOf(bytes)
+  if (count === 0) return ''
+  if (isPlain(bytes, members)) return sliceOf(source, keyStarts[0]!, ends[count - 1]!)
+  let text = ''
+  for (let i = 0; i < count; i++) {
+    text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`
   }
-  return close(pos)
+  return text
 }
 
-/** What stands before a member: a brace before the first, else a comma. */
-function open(pos: number): number {
-  scratch[pos] = pos === 0 ? 0x7b : 0x2c
-  return pos + 1
-}
-
-function close(end: number): Buffer {
-  let pos = end
-  if (pos === 0) scratch[pos++] = 0x7b
-  scratch[pos++] = 0x7d
-  const body = Buffer.allocUnsafe(pos)
-  scratch.copy(body, 0, 0, pos)
-  return body
-}
-
-/** As JSON.stringify has it; -1 where it might not fit. What follows in the payload fits too if it is copied. */
-function copyValue(bytes: Buffer, start: number, end: number, pos: number): number {
-  const left = bytes.length - start + 2
-  if (isVerbatim(bytes, start, end)) return pos + left > scratch.length ? -1 : copy(bytes, start, end, pos)
-  const text = JSON.stringify(valueAt(bytes, start, end))
-  return pos + 3 * text.length + left > scratch.length ? -1 : pos + scratch.write(text, pos)
-}
-
-/** By hand: these are a few dozen bytes, where a call into the platform costs more than the copy. */
-function copy(from: Buffer, start: number, end: number, to: number): number {
-  let pos = to
-  for (let i = start; i < end; i++) scratch[pos++] = from[i]!
-  return pos
+/** No space between the members, and none that JSON.stringify would write otherwise: most devices send nothing else. */
+function isPlain(bytes: Buffer, { count, keyStarts, keyEnds, starts, ends }: Members): boolean {
+  for (let i = 0; i < count; i++) {
+    if (starts[i] !== keyEnds[i]! + 1 || (i > 0 && keyStarts[i] !== ends[i - 1]! + 1)) return false
+    if (!isVerbatim(bytes, starts[i]!, ends[i]!)) return false
+  }
+  return true
 }
 
 /** Words, strings without escapes, and numbers in their shortest form: no `-0`, no last zero behind the dot, nothing below 1e-6. */
@@ -259,6 +273,11 @@ function isVerbatim(bytes: Buffer, start: number, end: number): boolean {
   if (first === 0x7b || first === 0x5b) return false
   if (!isNumber(first)) return true
   const lead = first === minus ? start + 1 : start
-  if (bytes[lead] !== zero) return bytes[end - 1] !== zero || bytes.subarray(start, end).indexOf(dot) === -1
+  if (bytes[lead] !== zero) return bytes[end - 1] !== zero || !hasDot(bytes, start, end)
   return bytes[end - 1] !== zero ? Math.abs(numberAt(bytes, start, end)) >= 1e-6 : lead === start && end - start === 1
+}
+
+function hasDot(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === dot) return true
+  return false
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { told } from '../../../gateway/actions/action.ts'
 import { type BatchLimits, createBatcher } from '../../../gateway/actions/batch.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
@@ -27,7 +28,7 @@ function setUp(limits: Partial<BatchLimits> = {}) {
   })
   const fates: string[] = []
   const add = (entry: string, bytes = 1, by = signal) =>
-    batcher.add(entry, bytes, by).then(
+    told((done) => batcher.add(entry, bytes, by, done)).then(
       () => fates.push(`${entry} accepted`),
       (error) => fates.push(`${entry} ${error.code}`),
     )
@@ -244,7 +245,7 @@ test('drained waits for everything that was added', async () => {
 test('a target that fails gets fewer calls at once, and more again with every one that succeeds', async () => {
   const { batcher, calls } = setUp({ maxEntries: 1, maxCalls: 4 })
   const add = (count: number) => {
-    for (let i = 0; i < count; i++) void batcher.add('x', 1, signal).catch(() => undefined)
+    for (let i = 0; i < count; i++) batcher.add('x', 1, signal, () => undefined)
   }
   add(20)
   await settled()

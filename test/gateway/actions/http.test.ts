@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { http } from '../../../gateway/actions/http.ts'
 import { testSink } from '../../contract/sink.ts'
-import { createDelivery, createDeps } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
 const signal = new AbortController().signal
@@ -34,7 +34,7 @@ test('a POST with the result, its type, its idempotency key and the headers of t
     seen.push(url.href, request.method, String(request.body), Object.fromEntries(request.headers))
     return new Response()
   })
-  await sink.deliver(createDelivery({ body: '{"t":1}', key: 'k' }), signal)
+  await delivered(sink, createDelivery({ body: '{"t":1}', key: 'k' }), signal)
   expect(seen).toEqual([
     'https://example.com/a',
     'POST',
@@ -50,9 +50,9 @@ test('bytes that are no JSON are an octet stream, unless the rule says otherwise
     return new Response()
   }
   const plain = setUp({ url: 'https://example.com' }, answer)
-  await plain.sink.deliver(createDelivery({ body: Buffer.from([0xff]) }), signal)
+  await delivered(plain.sink, createDelivery({ body: Buffer.from([0xff]) }), signal)
   const own = setUp({ url: 'https://example.com', headers: [{ key: 'Content-Type', value: 'text/plain' }] }, answer)
-  await own.sink.deliver(createDelivery({ body: 'warm' }), signal)
+  await delivered(own.sink, createDelivery({ body: 'warm' }), signal)
   expect(types).toEqual(['application/octet-stream', 'text/plain'])
 })
 
@@ -63,7 +63,7 @@ test('three attempts for 429 and 5xx, one for everything else', async () => {
       count++
       return new Response(null, { status })
     })
-    const code = sink.deliver(createDelivery(), signal).catch((error) => error.code)
+    const code = delivered(sink, createDelivery(), signal).catch((error) => error.code)
     await settled()
     await clock.advance(2_000)
     return [count, await code]
@@ -79,14 +79,14 @@ test('all attempts together have three seconds', async () => {
     { url: 'https://example.com' },
     (_, { signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
   )
-  const fate = sink.deliver(createDelivery(), signal).catch((error) => error.message)
+  const fate = delivered(sink, createDelivery(), signal).catch((error) => error.message)
   await clock.advance(3_000)
   expect(await fate).toBe('the endpoint did not answer in time')
 })
 
 test('the log learns the host, never the path: webhooks keep secrets there', async () => {
   const { sink } = setUp({ url: 'https://hooks.example.com/T000/secret?token=1' }, async () => new Response(null, { status: 403 }))
-  const error = await sink.deliver(createDelivery(), signal).catch((error) => error)
+  const error = await delivered(sink, createDelivery(), signal).catch((error) => error)
   expect(error).toMatchObject({ message: 'the endpoint answered 403', details: { host: 'hooks.example.com' } })
   expect(JSON.stringify(error.details)).not.toContain('secret')
 })
@@ -94,8 +94,8 @@ test('the log learns the host, never the path: webhooks keep secrets there', asy
 test('a template in the URL stays below its confirmationUrl', async () => {
   const params = { url: 'https://example.com/in/${topic(5)}', confirmationUrl: 'https://example.com/in/' }
   const { sink } = setUp(params, async () => new Response())
-  await sink.deliver(createDelivery(), signal)
+  await delivered(sink, createDelivery(), signal)
   const other = setUp({ ...params, url: 'https://${topic(5)}/in/' }, async () => new Response())
-  await expect(other.sink.deliver(createDelivery(), signal)).rejects.toMatchObject({ code: 'ACTION_REFUSED' })
+  await expect(delivered(other.sink, createDelivery(), signal)).rejects.toMatchObject({ code: 'ACTION_REFUSED' })
   expect(http.params.safeParse({ url: params.url }).error?.issues[0]?.message).toContain('is needed because `url` holds a template')
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { actionNames, actionSchema, bindAction, localOnlyIn } from '../../../gateway/actions/index.ts'
-import { createDelivery, createDeps } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
 
 const problems = (entry: unknown) => actionSchema.safeParse(entry).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
 
@@ -35,6 +35,6 @@ test('parameters that AWS does not have are listed when used, and only then', ()
 test('a bound action delivers', async () => {
   const deps = createDeps()
   const sink = bindAction(actionSchema.parse({ log: { maxBytes: 5 } }), deps)
-  await sink.deliver(createDelivery({ body: '{"temperature":4}' }), new AbortController().signal)
+  await delivered(sink, createDelivery({ body: '{"temperature":4}' }), new AbortController().signal)
   expect(deps.observe.of('action.logged')).toMatchObject([{ rule: 'telemetry', bytes: 17, detail: '{"tem…' }])
 })

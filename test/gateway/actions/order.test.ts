@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { promised } from '../../../gateway/actions/action.ts'
 import { keepOrder } from '../../../gateway/actions/order.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
-import { createDelivery } from '../../helpers/delivery.ts'
+import { createDelivery, delivered } from '../../helpers/delivery.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
 function setUp() {
@@ -9,17 +10,17 @@ function setUp() {
   const work = new Map<string, PromiseWithResolvers<void>>()
   const target = {
     action: 'test',
-    deliver({ key }: { key: string }) {
+    deliver: promised(({ key }) => {
       started.push(key)
       const made = Promise.withResolvers<void>()
       work.set(key, made)
       return made.promise
-    },
+    }),
   }
   const stopping = new AbortController()
   const sink = keepOrder(target, ({ key }) => (key.startsWith('?') ? undefined : key.charAt(0)))
   const deliver = (key: string) => {
-    const done = sink.deliver(createDelivery({ key }), stopping.signal)
+    const done = delivered(sink, createDelivery({ key }), stopping.signal)
     done.catch(() => undefined)
     return done
   }
@@ -69,11 +70,11 @@ test('a group that has come to rest is forgotten, and starts afresh', async () =
 })
 
 test('a group that cannot be told fails its own delivery only', async () => {
-  const sink = keepOrder({ action: 'test', deliver: async () => undefined }, ({ key }) => {
+  const sink = keepOrder({ action: 'test', deliver: promised(async () => undefined) }, ({ key }) => {
     if (key === '?') throw new GatewayError('RULE_FAILED', 'undefined in a template')
     return key
   })
   const { signal } = new AbortController()
-  await expect(sink.deliver(createDelivery({ key: '?' }), signal)).rejects.toMatchObject({ code: 'RULE_FAILED' })
-  await sink.deliver(createDelivery({ key: 'a' }), signal)
+  await expect(delivered(sink, createDelivery({ key: '?' }), signal)).rejects.toMatchObject({ code: 'RULE_FAILED' })
+  await delivered(sink, createDelivery({ key: 'a' }), signal)
 })

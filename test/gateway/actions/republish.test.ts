@@ -3,7 +3,7 @@ import { republish } from '../../../gateway/actions/republish.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import type { Message } from '../../../gateway/message.ts'
 import { testSink } from '../../contract/sink.ts'
-import { createDelivery, createDeps, createMessage } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, createMessage, delivered } from '../../helpers/delivery.ts'
 
 const signal = new AbortController().signal
 
@@ -30,7 +30,7 @@ testSink({
 
 test('a new message from inside, one hop further, with the tenant it came from', async () => {
   const { published, sink } = setUp({ topic: 'alerts/${topic(3)}', qos: 1 })
-  await sink.deliver(createDelivery({ body: 'warm' }), signal)
+  await delivered(sink, createDelivery({ body: 'warm' }), signal)
   expect(published).toMatchObject([
     { topic: 'alerts/acme', qos: 1, retain: false, hops: 1, source: { clientId: 'N/A', transport: 'inside', tenant: 'acme' } },
   ])
@@ -39,7 +39,7 @@ test('a new message from inside, one hop further, with the tenant it came from',
 
 test('the id of the new message is the same at every attempt, and another for another action', async () => {
   const { published, sink } = setUp({ topic: 'a' })
-  for (const key of ['01JZ.rule.0', '01JZ.rule.0', '01JZ.rule.1']) await sink.deliver(createDelivery({ key }), signal)
+  for (const key of ['01JZ.rule.0', '01JZ.rule.0', '01JZ.rule.1']) await delivered(sink, createDelivery({ key }), signal)
   const [first, again, other] = published.map(({ id }) => id)
   expect(first).toMatch(/^01JZZZZZZZ[0-9A-HJKMNP-TV-Z]{16}$/)
   expect(again).toBe(first)
@@ -49,12 +49,12 @@ test('the id of the new message is the same at every attempt, and another for an
 test('a spool without room even for this makes the delivery fail for good: waiting would keep the room taken', async () => {
   const publish = () => Promise.reject(new GatewayError('SPOOL_FULL', 'no room'))
   const sink = republish.bind(republish.params.parse({ topic: 'a' }), createDeps({ broker: { publish } }))
-  await expect(sink.deliver(createDelivery(), signal)).rejects.toMatchObject({ code: 'REPUBLISH_NO_ROOM', retryable: false })
+  await expect(delivered(sink, createDelivery(), signal)).rejects.toMatchObject({ code: 'REPUBLISH_NO_ROOM', retryable: false })
 })
 
 test('a leading $$ stands for $', async () => {
   const { published, sink } = setUp({ topic: '$$aws/things/${topic(5)}/shadow/update' })
-  await sink.deliver(createDelivery(), signal)
+  await delivered(sink, createDelivery(), signal)
   expect(published[0]?.topic).toBe('$aws/things/freezer-1/shadow/update')
 })
 
@@ -70,7 +70,7 @@ test('headers become MQTT 5 properties', async () => {
       userProperties: [{ key: 'tenant', value: '${topic(3)}' }],
     },
   })
-  await sink.deliver(createDelivery(), signal)
+  await delivered(sink, createDelivery(), signal)
   expect(published[0]?.properties).toEqual({
     payloadFormatIndicator: true,
     contentType: 'application/json',
@@ -92,6 +92,6 @@ test.each([
   [{ topic: 'a', headers: { payloadFormatIndicator: 'TEXT' } }, createMessage(), 'ACTION_REFUSED'],
 ])('%o: hops and topics are checked', async (params, message, code) => {
   const { sink } = setUp(params)
-  const fate = await sink.deliver(createDelivery({ message }), signal).catch((error) => error.code)
+  const fate = await delivered(sink, createDelivery({ message }), signal).catch((error) => error.code)
   expect(fate).toBe(code)
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Target } from '../../../gateway/actions/action.ts'
+import { promised, type Target } from '../../../gateway/actions/action.ts'
 import { withRetries } from '../../../gateway/actions/retry.ts'
 import { type ErrorCode, GatewayError } from '../../../gateway/errors.ts'
-import { createDelivery, createDeps } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
 /** A target whose answers are set by the test: a code to fail with, undefined to accept. */
@@ -13,11 +13,11 @@ function setUp(options: Partial<Target> = {}) {
   const sink = withRetries(
     {
       action: 'sqs',
-      async deliver({ key }) {
+      deliver: promised(async ({ key }) => {
         attempts.push(key)
         const code = state.answer(key)
         if (code) throw new GatewayError(code, 'as the test wants it')
-      },
+      }),
       ...options,
     },
     deps,
@@ -25,7 +25,7 @@ function setUp(options: Partial<Target> = {}) {
   const stopping = new AbortController()
   const fates: string[] = []
   const deliver = (key: string) =>
-    sink.deliver(createDelivery({ key }), stopping.signal).then(
+    delivered(sink, createDelivery({ key }), stopping.signal).then(
       () => fates.push(`${key} accepted`),
       (error) => fates.push(`${key} ${error.code}`),
     )
@@ -104,16 +104,16 @@ test('when the prober goes, another takes its place', async () => {
   const sink = withRetries(
     {
       action: 'sqs',
-      async deliver() {
+      deliver: promised(async () => {
         if (!back) throw new GatewayError('ACTION_FAILED', 'away')
-      },
+      }),
     },
     deps,
   )
   const signals = Array.from({ length: 5 }, () => new AbortController())
   const fates: string[] = []
   for (const [i, { signal }] of signals.entries()) {
-    sink.deliver(createDelivery(), signal).then(
+    delivered(sink, createDelivery(), signal).then(
       () => fates.push(`${i} accepted`),
       () => fates.push(`${i} gone`),
     )

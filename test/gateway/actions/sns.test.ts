@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { sns } from '../../../gateway/actions/sns.ts'
 import { testSink } from '../../contract/sink.ts'
-import { createDelivery, createDeps, createFakeAws, type SnsCall } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, createFakeAws, delivered, type SnsCall } from '../../helpers/delivery.ts'
 import { toBatchAnswer } from '../../helpers/fates.ts'
 
 const signal = new AbortController().signal
@@ -32,7 +32,7 @@ testSink({
 
 test('a message carries its key, and attributes that filters can look at', async () => {
   const { calls, sink } = setUp({ targetArn: 'alerts', attributes: { severity: 'high', tenant: '${topic(3)}' } })
-  await sink.deliver(createDelivery({ body: '{"t":4}', key: 'k' }), signal)
+  await delivered(sink, createDelivery({ body: '{"t":4}', key: 'k' }), signal)
   expect(calls[0]).toEqual({
     TopicArn: 'arn:aws:sns:us-east-1:000000000000:alerts',
     PublishBatchRequestEntries: [
@@ -51,11 +51,11 @@ test('a message carries its key, and attributes that filters can look at', async
 
 test('messageFormat JSON lets SNS pick the text of each protocol', async () => {
   const { calls, sink } = setUp({ targetArn: 'alerts', messageFormat: 'JSON' })
-  await sink.deliver(createDelivery({ body: '{"default":"warm"}' }), signal)
+  await delivered(sink, createDelivery({ body: '{"default":"warm"}' }), signal)
   expect(calls[0]?.PublishBatchRequestEntries[0]).toMatchObject({ MessageStructure: 'json' })
 })
 
 test('SNS takes 256 KiB, attributes included', async () => {
   const { sink } = setUp({ targetArn: 'alerts' })
-  await expect(sink.deliver(createDelivery({ body: 'x'.repeat(262_144) }), signal)).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' })
+  await expect(delivered(sink, createDelivery({ body: 'x'.repeat(262_144) }), signal)).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' })
 })

@@ -4,7 +4,7 @@ import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
 import { sqs } from '../../../gateway/actions/sqs.ts'
 import { unpack } from '../../../lib/pack.ts'
 import { type SinkUnderTest, testSink } from '../../contract/sink.ts'
-import { createDelivery, createDeps, createFakeAws, createMessage, type SqsCall, sdkError } from '../../helpers/delivery.ts'
+import { createDelivery, createDeps, createFakeAws, createMessage, delivered, type SqsCall, sdkError } from '../../helpers/delivery.ts'
 import { toBatchAnswer } from '../../helpers/fates.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
@@ -24,7 +24,7 @@ function setUp(params: object, answer: (input: SqsCall) => unknown = () => ({}))
 
 test('a message carries its body, its idempotency key, and the tenant when the rule names one', async () => {
   const { calls, sink } = setUp({ queueUrl: 'telemetry', groupId: '${topic(3)}' })
-  await sink.deliver(createDelivery({ body: '{"t":1}' }), signal)
+  await delivered(sink, createDelivery({ body: '{"t":1}' }), signal)
   expect(calls).toEqual([
     {
       QueueUrl: 'http://127.0.0.1/000000000000/telemetry',
@@ -46,7 +46,7 @@ test('a message carries its body, its idempotency key, and the tenant when the r
 test('deliveries of one turn travel ten to a call, per queue', async () => {
   const { calls, sink } = setUp({ queueUrl: 'telemetry-${topic(1)}' })
   const of = (topic: string) => createDelivery({ message: createMessage({ topic }) })
-  await Promise.all(Array.from({ length: 24 }, (_, i) => sink.deliver(of(i < 12 ? 'a' : 'b'), signal)))
+  await Promise.all(Array.from({ length: 24 }, (_, i) => delivered(sink, of(i < 12 ? 'a' : 'b'), signal)))
   expect(calls.map(({ QueueUrl, Entries }) => [QueueUrl?.slice(-1), Entries.length])).toEqual([
     ['a', 10],
     ['b', 10],
@@ -62,7 +62,7 @@ test('each caller learns the fate of its own body', async () => {
       { Id: '2', Code: 'InternalError', SenderFault: false },
     ],
   }))
-  const results = await Promise.allSettled([1, 2, 3].map(() => sink.deliver(createDelivery(), signal)))
+  const results = await Promise.allSettled([1, 2, 3].map(() => delivered(sink, createDelivery(), signal)))
   expect(results.map((result) => (result.status === 'rejected' ? result.reason.code : 'accepted'))).toEqual([
     'ACTION_REFUSED',
     'accepted',
@@ -75,14 +75,14 @@ test('a call refused as a whole is taken apart, so that one bad body does not ta
     if (Entries.some((entry) => entry.MessageBody === 'bad')) throw sdkError('InvalidMessageContents', 400)
     return {}
   })
-  const results = await Promise.allSettled(['a', 'bad', 'c'].map((body) => sink.deliver(createDelivery({ body }), signal)))
+  const results = await Promise.allSettled(['a', 'bad', 'c'].map((body) => delivered(sink, createDelivery({ body }), signal)))
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect(calls).toHaveLength(4)
 })
 
 test('bodies that SQS cannot carry are refused before a call is made', async () => {
   const { sink } = setUp({ queueUrl: 'telemetry' })
-  const code = (body: string | Uint8Array) => sink.deliver(createDelivery({ body }), signal).catch((error) => error.code)
+  const code = (body: string | Uint8Array) => delivered(sink, createDelivery({ body }), signal).catch((error) => error.code)
   expect(await code(Buffer.from([0xff, 0xfe]))).toBe('BODY_NOT_TEXT')
   expect(await code('a\u0000b')).toBe('BODY_NOT_TEXT')
   expect(await code('x'.repeat(1_048_577))).toBe('BODY_TOO_LARGE')
@@ -90,13 +90,13 @@ test('bodies that SQS cannot carry are refused before a call is made', async () 
 
 test('useBase64 carries any bytes', async () => {
   const { calls, sink } = setUp({ queueUrl: 'telemetry', useBase64: true })
-  await sink.deliver(createDelivery({ body: Buffer.from([0, 255]) }), signal)
+  await delivered(sink, createDelivery({ body: Buffer.from([0, 255]) }), signal)
   expect(calls[0]?.Entries[0]?.MessageBody).toBe('AP8=')
 })
 
 test('a FIFO message has its group and a deduplication id that stays the same', async () => {
   const { calls, sink } = setUp({ queueUrl: 'doors.fifo', groupId: '${topic(5)}' })
-  await sink.deliver(createDelivery({ rule: 'doors' }), signal)
+  await delivered(sink, createDelivery({ rule: 'doors' }), signal)
   expect(calls[0]?.Entries[0]).toMatchObject({
     MessageGroupId: 'freezer-1',
     MessageDeduplicationId: '01JZZZZZZZ0000000000000000.doors.0',
@@ -106,7 +106,7 @@ test('a FIFO message has its group and a deduplication id that stays the same', 
 
 test('a group or a key that SQS does not allow as an id becomes its hash', async () => {
   const { calls, sink } = setUp({ queueUrl: 'doors.fifo', groupId: 'Kühlhaus 7' })
-  await sink.deliver(createDelivery({ rule: 'r'.repeat(128) }), signal)
+  await delivered(sink, createDelivery({ rule: 'r'.repeat(128) }), signal)
   const { MessageGroupId, MessageDeduplicationId } = calls[0]!.Entries[0]!
   expect(MessageGroupId).toMatch(/^[\w-]{43}$/)
   expect(MessageDeduplicationId).toMatch(/^[\w-]{43}$/)
@@ -116,7 +116,7 @@ test('a missing queue may yet come, and the error names it without its address',
   const { sink } = setUp({ queueUrl: 'telemetry' }, () => {
     throw sdkError('QueueDoesNotExist', 400)
   })
-  await expect(sink.deliver(createDelivery(), signal)).rejects.toMatchObject({
+  await expect(delivered(sink, createDelivery(), signal)).rejects.toMatchObject({
     code: 'ACTION_TARGET_MISSING',
     message: 'the queue "telemetry" does not exist',
     retryable: true,
@@ -126,7 +126,7 @@ test('a missing queue may yet come, and the error names it without its address',
 test('packed readings share a message, one per tenant, and say how many they are', async () => {
   const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', groupId: '${topic(1)}', pack: { lingerMs: 50 } })
   const accepted = ['a', 'b', 'a'].map((topic, i) =>
-    sink.deliver(createDelivery({ message: createMessage({ topic }), body: `{"n":${i}}`, key: `key-${i}` }), signal),
+    delivered(sink, createDelivery({ message: createMessage({ topic }), body: `{"n":${i}}`, key: `key-${i}` }), signal),
   )
   await settled()
   expect(calls).toEqual([])
@@ -145,7 +145,7 @@ test('packed readings share a message, one per tenant, and say how many they are
 test('a pack stays under its bytes, attributes included', async () => {
   const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', groupId: 'acme', pack: { maxBytes: 2_000 } })
   const accepted = Array.from({ length: 100 }, (_, i) =>
-    sink.deliver(createDelivery({ body: `${i}`.padStart(90, '0'), key: `key-${i}` }), signal),
+    delivered(sink, createDelivery({ body: `${i}`.padStart(90, '0'), key: `key-${i}` }), signal),
   )
   await settled()
   await clock.advance(100)
@@ -185,7 +185,7 @@ test('on a FIFO queue a failed body is not overtaken by its group, and the other
   )
   const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
   const all = ['a1', 'a2', 'b1', 'a3', 'b2'].map((body) =>
-    sink.deliver(createDelivery({ body, key: body, message: createMessage({ topic: body.charAt(0) }) }), signal),
+    delivered(sink, createDelivery({ body, key: body, message: createMessage({ topic: body.charAt(0) }) }), signal),
   )
   await settled()
   expect(accepted).toEqual(['b1', 'b2'])
@@ -223,7 +223,7 @@ test('whatever fails, and however, each FIFO group arrives in order and complete
       const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
       const bodies = Array.from({ length: 24 }, (_, i) => ({ group: String(i % groups), body: String(i) }))
       const all = bodies.map(({ group, body }) =>
-        sink.deliver(createDelivery({ body, key: `key-${body}`, message: createMessage({ topic: group }) }), signal),
+        delivered(sink, createDelivery({ body, key: `key-${body}`, message: createMessage({ topic: group }) }), signal),
       )
       let done = false
       Promise.allSettled(all).then(() => {

@@ -23,6 +23,12 @@ test('in JSON, characters that emulators or XML refuse become escapes', () => {
   expect(through('cold 🥶')).toBe('cold 🥶')
 })
 
+test('a string is JSON text: it travels unchanged, but for characters above U+FFFF, which become escapes', () => {
+  for (const json of ['{"t":-18.5}', '{"note":"a\\tb\\u0001"}', '"Kühlhaus 冷凍庫"', '"\ud7ff\ue000\ufffd"'])
+    expect(toText(json)).toBe(json)
+  expect(toText('{"note":"cold 🥶"}')).toBe('{"note":"cold \\ud83e\\udd76"}')
+})
+
 test('JSON means the same after as before', () => {
   fc.assert(
     fc.property(fc.json({ stringUnit: 'binary' }), (json) => {

@@ -5,7 +5,7 @@ import { type TapClient, tap } from '../../../gateway/broker/tap.ts'
 import { aPublish } from '../../helpers/raw-mqtt.ts'
 
 function aTapped() {
-  const parser = new EventEmitter()
+  const parser = Object.assign(new EventEmitter(), { parse: () => 0, error: null, _list: { length: 0 }, _stateCounter: 0 })
   parser.on('packet', () => {})
   const errors: Error[] = []
   const taken: number[] = []
@@ -15,6 +15,7 @@ function aTapped() {
   let released = 0
   const takers = {
     publish: ({ messageId = 0 }: { readonly messageId?: number | undefined }) => taken.push(messageId) > 0,
+    frame: () => false,
     ...{ subscribe: () => undefined, unsubscribe: () => undefined, puback: () => {} },
   }
   const tapped = tap(client as unknown as TapClient, takers, () => {

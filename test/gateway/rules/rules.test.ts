@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Sink } from '../../../gateway/actions/action.ts'
+import { promised, type Sink } from '../../../gateway/actions/action.ts'
 import { createRules, type Rules } from '../../../gateway/rules/rules.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
@@ -30,7 +30,7 @@ const write = (name: string, sql: string, more: object = {}) =>
 const start = (): Promise<Rules> => {
   const bind = (_entry: unknown, { file }: { file: { name: string } }): Sink => ({
     action: 'log',
-    deliver: async () => {},
+    deliver: promised(async () => {}),
     stop: async () => void stopped.push(file.name),
   })
   return createRules(dir, { bind, observe, clock: systemClock, signal: stopping.signal })

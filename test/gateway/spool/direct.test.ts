@@ -4,6 +4,7 @@ import type { Entry } from '../../../gateway/spool/spool.ts'
 import { testSpool } from '../../contract/spool.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMessage } from '../../helpers/message.ts'
+import { readSpool } from '../../helpers/read-spool.ts'
 
 const aSpool = async (options: { maxBytes?: number; ackTimeoutMs?: number } = {}) => {
   const clock = createManualClock()
@@ -12,7 +13,7 @@ const aSpool = async (options: { maxBytes?: number; ackTimeoutMs?: number } = {}
   const entries: Entry[] = []
   const reading = new AbortController()
   const done = (async () => {
-    for await (const entry of spool.read(reading.signal)) entries.push(entry)
+    for await (const entry of readSpool(spool, reading.signal)) entries.push(entry)
   })()
   return { clock, spool, entries, reading, done }
 }

@@ -5,6 +5,7 @@ import { testSpool } from '../../contract/spool.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMemoryFs, errno } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
+import { readSpool } from '../../helpers/read-spool.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const toOptions = (change: Partial<FileSpoolOptions> = {}): FileSpoolOptions => ({
@@ -27,7 +28,7 @@ async function readAll(spool: Spool): Promise<Entry[]> {
   const entries: Entry[] = []
   const count = spool.depth.messages
   if (count === 0) return entries
-  for await (const entry of spool.read(new AbortController().signal)) {
+  for await (const entry of readSpool(spool, new AbortController().signal)) {
     entries.push(entry)
     if (entries.length === count) break
   }
@@ -67,7 +68,7 @@ test('what was left unsettled by two lives before is still there in the third', 
 
   const second = await started({ fs })
   await second.append(toReading(6))
-  for await (const entry of second.read(new AbortController().signal)) {
+  for await (const entry of readSpool(second, new AbortController().signal)) {
     expect(entry.message.id).toBe(toReading(1).id)
     entry.settle('delivered')
     break
@@ -218,7 +219,7 @@ test('a backlog beyond the memory window comes from disk, in order and whole, an
   let appended = 0
   while (appended < 120) await append(appended++)
   let next = 0
-  for await (const entry of spool.read(new AbortController().signal)) {
+  for await (const entry of readSpool(spool, new AbortController().signal)) {
     expect(Number(entry.message.id)).toBe(next)
     expect(entry.message.payload.at(-1)).toBe(next)
     next++
@@ -302,7 +303,7 @@ test('damage that appears while the spool runs is skipped, told, taken off the d
   const path = [...fs.files.keys()].find((name) => name.endsWith('.seg'))!
   fs.overwrite(path, 16 + 60, Buffer.from('????'))
   const found: number[] = []
-  for await (const entry of again.read(new AbortController().signal)) {
+  for await (const entry of readSpool(again, new AbortController().signal)) {
     found.push(Number(entry.message.id))
     entry.settle('delivered')
     if (again.depth.messages === 0) break
@@ -323,7 +324,7 @@ test('a disk that cannot be read is tried again until it can', async () => {
   const observe = createSpyObserve()
   const spool = await started({ fs, clock, observe })
   fs.fault = (call) => (call === 'read' ? errno('EIO') : undefined)
-  const entries = spool.read(new AbortController().signal)[Symbol.asyncIterator]()
+  const entries = readSpool(spool, new AbortController().signal)[Symbol.asyncIterator]()
   const next = entries.next()
   await observe.next('spool.failed')
   fs.fault = () => undefined
@@ -383,7 +384,7 @@ test('large messages are handed out a few at a time, so that what is in flight f
   const handedOut: Entry[] = []
   const stop = new AbortController()
   const reading = (async () => {
-    for await (const entry of spool.read(stop.signal)) handedOut.push(entry)
+    for await (const entry of readSpool(spool, stop.signal)) handedOut.push(entry)
   })()
   const handed = async (count: number) => {
     while (handedOut.length < count) await settled()

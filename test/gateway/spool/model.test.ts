@@ -7,6 +7,7 @@ import { createRandom } from '../../../lib/random.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 import { type Call, createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
+import { readSpool } from '../../helpers/read-spool.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const dir = '/spool'
@@ -44,7 +45,7 @@ class World {
     this.config = config
     this.random = createRandom(config.seed)
     this.spool = this.open(this.fs)
-    this.entries = this.spool.read(new AbortController().signal)[Symbol.asyncIterator]()
+    this.entries = readSpool(this.spool, new AbortController().signal)[Symbol.asyncIterator]()
   }
 
   open(fs: MemoryFs): Spool {
@@ -143,7 +144,7 @@ class World {
     this.lastTaken = -1
     this.spool = this.open(fs)
     await this.spool.start()
-    this.entries = this.spool.read(new AbortController().signal)[Symbol.asyncIterator]()
+    this.entries = readSpool(this.spool, new AbortController().signal)[Symbol.asyncIterator]()
   }
 
   /** Reads all there is on a copy of the disk. */
@@ -152,7 +153,7 @@ class World {
     await spool.start()
     const { depth } = spool
     const numbers: number[] = []
-    const entries = spool.read(new AbortController().signal)[Symbol.asyncIterator]()
+    const entries = readSpool(spool, new AbortController().signal)[Symbol.asyncIterator]()
     for (let i = 0; i < depth.messages; i++) {
       const { value: entry } = await entries.next()
       const number = Number(entry.message.id)
