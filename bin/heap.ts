@@ -2,12 +2,13 @@
 import { setFlagsFromString } from 'node:v8'
 
 /*
-   Up to `busyPerSecond` the old generation is collected when it has grown by 20 %, and the young one has 2 × 16 MiB: that keeps memory flat
+   Up to `busyPerSecond` the old generation is collected when it has grown by 20 %, and the young one has 2 × 32 MiB: that keeps memory flat
    and costs a few percent of a core that has time. Above it, collecting so often would halve what the gateway can take, and V8 decides.
    V8 takes the size of the young generation only at its start, so the process replaces itself: same pid, same sockets and files, 40 ms.
 */
-const flags = ['--max-semi-space-size=16', '--heap-growing-percent=20']
-const busyPerSecond = 10_000
+const flags = ['--max-semi-space-size=32', '--heap-growing-percent=20']
+/** Messages accepted and messages delivered, together: draining a backlog is work too. */
+const busyPerSecond = 20_000
 const lookEveryMs = 1_000
 
 /** Returns when the heap is as it should be, or somebody has said how they want it, or this process cannot be replaced. */
@@ -19,13 +20,13 @@ export function limitHeap(): void {
   process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)])
 }
 
-/** Follows the messages accepted so far. Of a heap that was limited by somebody else it keeps away. */
-export function loosenHeapWhenBusy(accepted: () => number, clock: { every(ms: number, call: () => void): () => void }): void {
+/** Follows the messages accepted and delivered so far. Of a heap that was limited by somebody else it keeps away. */
+export function loosenHeapWhenBusy(passed: () => number, clock: { every(ms: number, call: () => void): () => void }): void {
   if (!flags.every((flag) => process.execArgv.includes(flag))) return
-  let before = accepted()
+  let before = passed()
   let wasBusy = false
   clock.every(lookEveryMs, () => {
-    const now = accepted()
+    const now = passed()
     const isBusy = (now - before) * 1_000 > busyPerSecond * lookEveryMs
     before = now
     if (isBusy === wasBusy) return

@@ -58,7 +58,11 @@ const commands: Readonly<Record<string, Row>> = {
 async function loadGateway(): Promise<Command> {
   limitHeap()
   const [{ gatewayCommand }, { createMonthlyDollars }] = await Promise.all([import('../gateway/cli/gateway.ts'), import('./monthly.ts')])
-  const onReady = (gateway: Gateway) => loosenHeapWhenBusy(() => gateway.ledger().accepted, systemClock)
+  const passed = (gateway: Gateway) => {
+    const { accepted, delivered } = gateway.ledger()
+    return accepted + delivered
+  }
+  const onReady = (gateway: Gateway) => loosenHeapWhenBusy(() => passed(gateway), systemClock)
   return gatewayCommand({ createMonthlyDollars, onReady })
 }
 

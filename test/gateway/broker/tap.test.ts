@@ -1,7 +1,9 @@
 // What a device sends while aedes is not ready for it yet; the rest of the tap is tested through the broker.
 import { EventEmitter } from 'node:events'
+import fc from 'fast-check'
+import { generate, type Packet, parser } from 'mqtt-packet'
 import { expect, test } from 'vitest'
-import { type TapClient, tap } from '../../../gateway/broker/tap.ts'
+import { type Takers, type TapClient, tap } from '../../../gateway/broker/tap.ts'
 import { aPublish } from '../../helpers/raw-mqtt.ts'
 
 function aTapped() {
@@ -45,4 +47,100 @@ test('before the CONNACK there is room for 42 packets', () => {
   expect(errors).toEqual([])
   publish(1)
   expect(errors.map(({ message }) => message)).toEqual(['too many packets before CONNACK'])
+})
+
+/** With mqtt-packet's own parser, for what comes as bytes. */
+function aTappedParser(protocolVersion: number) {
+  const parse = parser({ protocolVersion })
+  const seen: string[] = []
+  const names = { publish: 'P', subscribe: 'S', puback: 'A' } as Readonly<Record<string, string>>
+  const note = ({ cmd, messageId = 0 }: Packet, how = '') => void seen.push(`${names[cmd] ?? cmd}${messageId}${how}`)
+  parse.on('packet', (packet) => note(packet))
+  const faults: Error[] = []
+  parse.on('error', (error) => faults.push(error))
+  const state = {
+    connected: true,
+    connackSent: true,
+    closed: false,
+    version: protocolVersion,
+    _keepaliveInterval: 0,
+    _keepaliveTimer: null,
+  }
+  const client = Object.assign(new EventEmitter(), state, { _parser: parse })
+  const takers: Takers = {
+    publish: (packet) => note(packet as Packet) === undefined,
+    frame(bytes, { topicStart, topicEnd, packetId }) {
+      if (bytes.toString('utf8', topicStart, topicEnd) !== 'known') return false
+      seen.push(`P${packetId}`)
+      return true
+    },
+    subscribe(packet) {
+      note(packet as Packet)
+      return undefined
+    },
+    unsubscribe: () => undefined,
+    puback: (packet) => note({ cmd: 'puback', ...packet } as Packet),
+  }
+  tap(client as unknown as TapClient, takers, () => {})
+  return { feed: (bytes: Buffer) => client._parser.parse(bytes), seen, faults }
+}
+
+const packets = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        cmd: fc.constant('publish'),
+        topic: fc.constantFrom('known', 'other'),
+        size: fc.nat({ max: 200 }),
+        qos: fc.constantFrom(0, 1),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ cmd: fc.constant('publish'), topic: fc.constant('known'), size: fc.constant(70_000), qos: fc.constant(1) }),
+    },
+    { weight: 1, arbitrary: fc.constant({ cmd: 'subscribe' }) },
+    { weight: 1, arbitrary: fc.constant({ cmd: 'puback' }) },
+  ),
+  { minLength: 1, maxLength: 20 },
+)
+
+test('however the bytes are cut, every packet is seen once and in its order, by whichever way', () => {
+  fc.assert(
+    fc.property(
+      packets,
+      fc.constantFrom(4, 5),
+      fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1 }),
+      (kinds, protocolVersion, cuts) => {
+        const sent = kinds.map((kind, i) => {
+          const messageId = 'qos' in kind && kind.qos === 0 ? 0 : i + 1
+          if (kind.cmd === 'subscribe') return { cmd: 'subscribe', messageId, subscriptions: [{ topic: 'a', qos: 0 }] }
+          if (!('topic' in kind)) return { cmd: 'puback', messageId }
+          return { cmd: 'publish', messageId, topic: kind.topic, qos: kind.qos, payload: Buffer.alloc(kind.size) }
+        })
+        const bytes = Buffer.concat(sent.map((packet) => generate(packet as Packet, { protocolVersion })))
+        const { feed, seen, faults } = aTappedParser(protocolVersion)
+        feed(
+          generate({
+            cmd: 'connect',
+            protocolId: 'MQTT',
+            protocolVersion: protocolVersion as 4 | 5,
+            clean: true,
+            clientId: 'x',
+            keepalive: 0,
+          }),
+        )
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const end = at + cuts[i % cuts.length]!
+          feed(bytes.subarray(at, end))
+          at = end
+        }
+        const letters = { publish: 'P', subscribe: 'S', puback: 'A' } as Readonly<Record<string, string>>
+        expect(faults).toEqual([])
+        expect(seen.slice(1)).toEqual(sent.map(({ cmd, messageId }) => `${letters[cmd]}${messageId}`))
+      },
+    ),
+    { numRuns: 60 },
+  )
 })

@@ -112,3 +112,23 @@ test('a string that no record can hold is told apart before it is written', () =
   const longest = toReading(1, { topic: 'x'.repeat(65_534) })
   expect(roundTrip(longest).message).toEqual(longest)
 })
+
+test('what is remembered of a source and a topic is never mistaken for that of another', () => {
+  const source = { clientId: 'freezer-1', transport: 'mqtt' } as const
+  const of = (id: string, topic: string, more: Partial<Message> = {}): Message => ({ ...toReading(1), id, topic, source, ...more })
+  const messages = [
+    of('01KAAAAAAAAAAAAAAAAAAAAAAA', 'a/b'),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAB', 'a/b', { receivedAt: 5, qos: 0, hops: 2, retain: true }),
+    of('\u00e91KAAAAAAAAAAAAAAAAAAAAAAB', 'a/b'),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAC', 'a/b'),
+    of('short', 'a/b'),
+    // The same text, cut in other places; the same topic, from somebody else.
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/bfreezer', { source: { clientId: '-1', transport: 'mqtt' } }),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { source: { clientId: 'freezer', transport: 'mqtt', principal: '-1' } }),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { source: { clientId: 'freezer', transport: 'mqtt', tenant: '-1' } }),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { source: { clientId: 'freezer-1', transport: 'mqtts' } }),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { trace: '00-1' }),
+    of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { properties: { contentType: 'text/plain' } }),
+  ]
+  for (const message of [...messages, ...messages.toReversed(), ...messages]) expect(roundTrip(message).message).toEqual(message)
+})
