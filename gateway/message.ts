@@ -56,10 +56,11 @@ export function createIds(now: () => number, random: () => number): () => string
   let high = 0
   let low = 0
   let upper = -1
-  let middle = ''
+  let stem = ''
   return () => {
     const at = now()
-    if (at > time) {
+    const fresh = at > time
+    if (fresh) {
       time = at
       high = Math.floor(random() * 2 ** 40)
       low = Math.floor(random() * 2 ** 39)
@@ -68,11 +69,11 @@ export function createIds(now: () => number, random: () => number): () => string
       low++
     }
     const million = Math.floor(low / 2 ** 20)
-    if (million !== upper) {
+    if (million !== upper || fresh) {
       upper = million
-      middle = encode(million, 4)
+      stem = prefix + encode(million, 4)
     }
-    return prefix + middle + pairs[(low >> 10) & 1023]! + pairs[low & 1023]!
+    return stem + pairs[(low >> 10) & 1023]! + pairs[low & 1023]!
   }
 }
 

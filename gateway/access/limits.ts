@@ -53,6 +53,7 @@ export interface ConnectionLimits {
 export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic'>): Limits {
   const values = quotaValues(config)
   const start = clock.monotonic()
+  const limitsTenants = Number.isFinite(values.tenantPublishesPerSecond) || Number.isFinite(values.tenantBytesPerSecond)
   const shared: Shared = {
     values,
     now: () => clock.monotonic(),
@@ -62,7 +63,8 @@ export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic
     retains: createKeyedBuckets(values.retainsPerTopicPerSecond, start),
     tenantPublishes: createKeyedBuckets(values.tenantPublishesPerSecond, start),
     tenantBytes: createKeyedBuckets(values.tenantBytesPerSecond, start),
-    limitsTenants: Number.isFinite(values.tenantPublishesPerSecond) || Number.isFinite(values.tenantBytesPerSecond),
+    limitsTenants,
+    isUnpaced: !limitsTenants && paces.every((name) => values[name] === Number.POSITIVE_INFINITY),
   }
   const clients = createKeyedBuckets(values.connectsPerClientPerSecond, start)
   return {
@@ -96,7 +98,11 @@ interface Shared {
   readonly tenantPublishes: ReturnType<typeof createKeyedBuckets>
   readonly tenantBytes: ReturnType<typeof createKeyedBuckets>
   readonly limitsTenants: boolean
+  /** No rate limits a publish that is not retained: the time need not be asked. */
+  readonly isUnpaced: boolean
 }
+
+const paces = ['publishesPerSecond', 'bytesPerSecond', 'inboundPublishesPerSecond'] as const
 
 function createConnectionLimits(shared: Shared): ConnectionLimits {
   const { values, now } = shared
@@ -118,23 +124,30 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
         ] as const)),
   ]
 
+  const pace = (publish: PublishAsked): Refusal | undefined => {
+    const { payloadBytes, retain } = publish
+    const at = now()
+    // The few that most publishes pass are asked one by one: a list of them would be made anew for each.
+    if (!messages.has(1, at)) return refusal(values, 'publishesPerSecond')
+    if (!bytes.has(payloadBytes, at)) return refusal(values, 'bytesPerSecond')
+    if (!shared.publishes.has(1, at)) return refusal(values, 'inboundPublishesPerSecond')
+    const refused = retain || shared.limitsTenants ? takeAll(values, at, rarer(publish, at)) : undefined
+    if (refused) return refused
+    messages.take(1)
+    bytes.take(payloadBytes)
+    shared.publishes.take(1)
+    return undefined
+  }
+
   return {
     publish(publish) {
-      const { payloadBytes, qos, retain } = publish
+      const { qos, retain } = publish
       const problem = publishProblem(publish, values, soundTopic)
       if (problem) return problem
       soundTopic = publish.topic
       if (qos > 0 && inbound >= values.inFlightInbound) return refusal(values, 'inFlightInbound')
-      const at = now()
-      // The few that most publishes pass are asked one by one: a list of them would be made anew for each.
-      if (!messages.has(1, at)) return refusal(values, 'publishesPerSecond')
-      if (!bytes.has(payloadBytes, at)) return refusal(values, 'bytesPerSecond')
-      if (!shared.publishes.has(1, at)) return refusal(values, 'inboundPublishesPerSecond')
-      const refused = retain || shared.limitsTenants ? takeAll(values, at, rarer(publish, at)) : undefined
+      const refused = shared.isUnpaced && !retain ? undefined : pace(publish)
       if (refused) return refused
-      messages.take(1)
-      bytes.take(payloadBytes)
-      shared.publishes.take(1)
       if (qos > 0) inbound++
       return undefined
     },

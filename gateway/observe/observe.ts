@@ -1,5 +1,5 @@
 // One call for everything that happens. What becomes of it (log, counter, ledger, live view) is decided here and in events.ts.
-import type { EventName, Fields } from './events.ts'
+import { type EventKind, type EventName, events, type Fields } from './events.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
@@ -18,6 +18,9 @@ export interface Observatory extends Observe {
 
 const nothing: Fields = {}
 
+/** What happens with every message is counted, and no more: whether it is to be logged is the quickest question. */
+const told = new Set(Object.entries<EventKind>(events).flatMap(([event, { level }]) => (level === 'none' ? [] : [event])))
+
 export function createObserve(log?: Log): Observatory {
   const metrics = createMetrics()
   const listeners = new Set<Listener>()
@@ -25,8 +28,8 @@ export function createObserve(log?: Log): Observatory {
     metrics,
     record(event, fields = nothing) {
       metrics.count(event, fields)
-      log?.write(event, fields)
-      for (const listener of listeners) listener(event, fields)
+      if (log && told.has(event)) log.write(event, fields)
+      if (listeners.size > 0) for (const listener of listeners) listener(event, fields)
     },
     listen(listener) {
       listeners.add(listener)

@@ -68,9 +68,14 @@ interface Plan {
 
 export function createDispatch({ observe, environment, overflow }: DispatchOptions): Dispatch {
   const plans = new WeakMap<Rule, Plan>()
+  let lastRule: Rule | undefined
+  let lastPlan: Plan | undefined
   const planOf = (rule: Rule): Plan => {
-    const known = plans.get(rule)
-    if (known) return known
+    if (rule !== lastRule || !lastPlan) lastPlan = plans.get(rule) ?? createPlan(rule)
+    lastRule = rule
+    return lastPlan
+  }
+  const createPlan = (rule: Rule): Plan => {
     const { name, sinks } = rule
     const parts = sinks.map(({ action }, index) => ({
       keyEnd: `.${name}.${index}`,

@@ -22,7 +22,7 @@ import { recover } from './recover.ts'
 import type { Segment } from './segment.ts'
 import { createSegments } from './segments.ts'
 import type { Spool } from './spool.ts'
-import { StoredEntry, Window } from './window.ts'
+import { Chain, StoredEntry, Window } from './window.ts'
 
 const MiB = 1024 ** 2
 
@@ -82,7 +82,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   const reader = createReader(fs, lost)
   const window = new Window()
   /** In the order they were read. */
-  const inFlight = new Set<StoredEntry>()
+  const inFlight = new Chain()
   let handedOutBytes = 0
   let phase: 'new' | 'running' | 'stopped' = 'new'
   /** The last cursor is taken: what settles now comes back after the next start. */
@@ -249,7 +249,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     const { segment, offset, bytes, message } = entry
     inFlight.add(entry)
     handedOutBytes += bytes
-    segment.replay.delete(offset)
+    if (segment.replay.size > 0) segment.replay.delete(offset)
     if (segment.number > frontier.segment || (segment.number === frontier.segment && offset >= frontier.offset)) {
       frontier = { segment: segment.number, offset: offset + bytes }
     }
@@ -273,7 +273,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   function settled(entry: StoredEntry): void {
     if (closed) return
-    inFlight.delete(entry)
+    inFlight.remove(entry)
     const wasFull = handedOutBytes >= inFlightBytes
     handedOutBytes -= entry.bytes
     if (wasFull && handedOutBytes < inFlightBytes) wakeReader()
@@ -349,7 +349,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     ready,
 
     get depth() {
-      const oldest = first(inFlight) ?? window.first
+      const oldest = inFlight.first ?? window.first
       const oldestAt = depth.messages === 0 ? undefined : (oldest?.message.receivedAt ?? lastReadAt)
       return { ...depth, ...(oldestAt !== undefined && { oldestAt }) }
     },
@@ -359,11 +359,6 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       return stopping
     },
   }
-}
-
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  for (const value of set) return value
-  return undefined
 }
 
 function errnoOf(error: unknown): string {

@@ -14,6 +14,9 @@ export class StoredEntry implements Entry {
   readonly offset: number
   readonly bytes: number
   expired = false
+  /** Its neighbours in a Chain. */
+  before: StoredEntry | undefined
+  after: StoredEntry | undefined
   #onSettled: ((entry: StoredEntry, outcome: Outcome) => void) | undefined
 
   constructor(
@@ -36,6 +39,37 @@ export class StoredEntry implements Entry {
     this.#onSettled = undefined
     onSettled(this, outcome)
     return true
+  }
+}
+
+/** Entries in the order they were added; any of them can be taken out, without looking for it. */
+export class Chain {
+  #first: StoredEntry | undefined
+  #last: StoredEntry | undefined
+
+  get first(): StoredEntry | undefined {
+    return this.#first
+  }
+
+  add(entry: StoredEntry): void {
+    entry.before = this.#last
+    if (this.#last) this.#last.after = entry
+    else this.#first = entry
+    this.#last = entry
+  }
+
+  remove(entry: StoredEntry): void {
+    const { before, after } = entry
+    if (before) before.after = after
+    else this.#first = after
+    if (after) after.before = before
+    else this.#last = before
+    entry.before = undefined
+    entry.after = undefined
+  }
+
+  *[Symbol.iterator](): Generator<StoredEntry, void> {
+    for (let entry = this.#first; entry; entry = entry.after) yield entry
   }
 }
 
