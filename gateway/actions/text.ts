@@ -51,9 +51,9 @@ function checked(text: string): string {
   throw new GatewayError('BODY_NOT_TEXT', `character ${character} at ${at} cannot be carried as text; useBase64 carries any bytes`)
 }
 
-/** JSON has no control characters but as escapes, so these are all that XML cannot carry. */
+/** JSON has no control characters but as escapes, so these are all that XML cannot carry. ASCII, which most of it is, has none. */
 function escaped(json: string): string {
-  return json.search(escapable) < 0 ? json : json.replace(escapable, toEscape)
+  return Buffer.byteLength(json) === json.length ? json : json.replace(escapable, toEscape)
 }
 
 function toEscape(unit: string): string {

@@ -117,10 +117,10 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     const sink = rule.sinks[index]!
     const { delivered } = planOf(rule).parts[index]!
     const { length } = delivery.message.payload
-    const fail = (error: unknown) => void giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal).then(settle)
     const done = (error?: unknown) => {
       lane?.leave(length)
-      if (error !== undefined) return signal.aborted ? settle('left') : fail(error)
+      if (error !== undefined && signal.aborted) return settle('left')
+      if (error !== undefined) return void giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal).then(settle)
       observe.record('action.delivered', delivered)
       settle('delivered')
     }

@@ -1,11 +1,10 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
-import { isAscii } from 'node:buffer'
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
 import { createMembers, indexOfMember, type Members, type Ranges, scan, scanMembers } from './scan.ts'
-import type { Scope } from './scope.ts'
+import type { Scannable, Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
 import type { Value } from './value.ts'
 
@@ -114,8 +113,10 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
   const printed = createPrinted(fields)
   const passing = fields.filter(({ slot }) => slot !== -1).length
   return (scope) => {
-    const bytes = names.length === 0 ? nothing : scope.scannable()
-    if (bytes === undefined || (names.length > 0 && !scan(bytes, wanted, ranges))) return undefined
+    const scannable = names.length === 0 ? nothing : scope.scannable()
+    if (scannable === undefined) return undefined
+    const { bytes } = scannable
+    if (names.length > 0 && !scan(bytes, wanted, ranges)) return undefined
     const row: Record<string, Value> = {}
     for (let i = 0; i < names.length; i++) {
       if (starts[i] === -1) continue
@@ -123,7 +124,7 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
       if (evaluated[i]) row[names[i]!] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    const source = passing > 2 ? sourceOf(bytes) : { bytes, text: undefined }
+    const source = passing > 2 ? sourceOf(scannable) : { bytes, text: undefined }
     let body = ''
     for (let i = 0; i < fields.length; i++) {
       const { key, slot } = fields[i]!
@@ -146,8 +147,10 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
   const keys = fields.map(({ key }) => Buffer.from(key))
   const printed = createPrinted(fields)
   return (scope) => {
-    const bytes = scope.scannable()
-    if (bytes === undefined || !scanMembers(bytes, members)) return undefined
+    const scannable = scope.scannable()
+    if (scannable === undefined) return undefined
+    const { bytes } = scannable
+    if (!scanMembers(bytes, members)) return undefined
     for (const key of keys) if (find(bytes, key) !== -1) return undefined
     for (let i = 0; i < members.count; i++) if (isLong(bytes, starts[i]!, ends[i]!)) return undefined
     const row: Record<string, Value> = {}
@@ -156,7 +159,7 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
       if (i !== -1) row[name] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    let body = membersOf(bytes, members)
+    let body = membersOf(scannable, members)
     for (let i = 0; i < fields.length; i++) body += printed(i, scope, row)
     return members.count === 0 ? `{${body.slice(1)}}` : `{${body}}`
   }
@@ -186,7 +189,7 @@ function createPrinted(fields: readonly Field[]): (index: number, scope: Scope, 
 
 const maxKnownTopics = 4_096
 
-const nothing = Buffer.alloc(0)
+const nothing: Scannable = { bytes: Buffer.alloc(0), isAscii: true }
 
 /** A number that might need more digits than a double has, or another form than its own: the general way knows. */
 function isLong(bytes: Buffer, start: number, end: number): boolean {
@@ -232,8 +235,8 @@ interface Source {
   readonly text: string | undefined
 }
 
-function sourceOf(bytes: Buffer): Source {
-  return { bytes, text: isAscii(bytes) ? bytes.toString('latin1') : undefined }
+function sourceOf({ bytes, isAscii }: Scannable): Source {
+  return { bytes, text: isAscii ? bytes.toString('latin1') : undefined }
 }
 
 function sliceOf({ bytes, text }: Source, start: number, end: number): string {
@@ -246,11 +249,11 @@ function textAt(source: Source, start: number, end: number): string {
   return isVerbatim(bytes, start, end) ? sliceOf(source, start, end) : JSON.stringify(valueAt(bytes, start, end))
 }
 
-function membersOf(bytes: Buffer, members: Members): string {
+function membersOf(scannable: Scannable, members: Members): string {
   const { count, keyStarts, keyEnds, starts, ends } = members
-  const source = sourceOf(bytes)
   if (count === 0) return ''
-  if (isPlain(bytes, members)) return sliceOf(source, keyStarts[0]!, ends[count - 1]!)
+  const source = sourceOf(scannable)
+  if (isPlain(source.bytes, members)) return sliceOf(source, keyStarts[0]!, ends[count - 1]!)
   let text = ''
   for (let i = 0; i < count; i++) {
     text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`
