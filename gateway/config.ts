@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
   sessions: sessionsSchema.prefault({}).describe('retained messages, persistent MQTT sessions and what waits in them'),
   commands: commandsSchema.prefault({}).describe('asking a device'),
   delivery: z
-    .strictObject({ maxInFlight: z.number().int().min(1).default(2_048).describe('messages with the rules and their targets at one time') })
+    .strictObject({ maxInFlight: z.number().int().min(1).default(3_072).describe('messages with the rules and their targets at one time') })
     .prefault({})
     .describe('from the spool to the targets'),
   consumers: z.array(consumerSchema).default([]).describe('what this process takes from queues'),

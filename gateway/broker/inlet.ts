@@ -11,10 +11,11 @@ import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.
 import type { Subscriptions } from './subscriptions.ts'
 
 /*
-   PUBLISH ──┬─ nobody subscribes, nothing special ──▶ take ──────▶ admit ─▶ PUBACK          the early way: 1 µs
-             └─ all else ──▶ aedes ──▶ its hook ─▶ authorize ──▶ admit ─▶ aedes goes on      5 µs and more
+   bytes ──┬─ a PUBLISH of the usual kind, on a topic used before ──────▶ takeFrame ─┐
+           └─ parser ──┬─ a PUBLISH that nobody subscribes to ─────────────▶ take ───┴─▶ Ingest ─▶ PUBACK      the early way
+                       └─ all else ─▶ aedes ─▶ its hook ─▶ authorize ─▶ carry ─▶ aedes goes on                 5 µs and more
 
-   Both stand in one line, so a device cannot tell from its answers which way was taken.
+   All stand in one line, so a device cannot tell from its answers which way was taken.
 */
 export interface InletDeps {
   /** For what nobody but the pipeline is to have. */

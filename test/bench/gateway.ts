@@ -27,8 +27,14 @@ export const gateway: Bench = {
         rows.push({ what: `${group}: ${name}`, ...figures(result), ...ratio })
       }
     }
-    for (const [name, { pack, messages }] of Object.entries(deliveries)) {
-      if (name.includes(only)) rows.push({ what: name, ...(await deliver(quick ? messages / 4 : messages, pack)) })
+    for (const [name, { messages, pack }] of Object.entries(deliveries)) {
+      if (!name.includes(only)) continue
+      const count = quick ? messages / 4 : messages
+      const how = pack ? ['packed'] : []
+      const peer = await deliver(count, (endpoint) => start([here('aedes-to-sqs.ts'), endpoint, ...how]))
+      const own = await deliver(count, (endpoint) => startGateway({ aws: { endpoint } }, pack))
+      rows.push({ what: `${name}: aedes and the SDK`, ...peer })
+      rows.push({ what: name, ...own, ratio: ratioOf(own['messages/s'], peer['messages/s'], 'aedes and the SDK') })
     }
     return rows
   },
@@ -57,10 +63,10 @@ const deliveries = {
   'into SQS, packed': { messages: 500_000, pack: {} },
 }
 
-/** From the first PUBLISH until the ledger has the last message delivered; a quarter as many go before, to warm up. */
-async function deliver(count: number, pack: object | undefined): Promise<Omit<Row, 'what'>> {
+/** From the first PUBLISH until the ledger, or what its peer has instead, has the last message delivered; a quarter as many go before, to warm up. */
+async function deliver(count: number, begin: (endpoint: string) => Promise<Server>) {
   await using sqs = await startSqs()
-  await using server = await startGateway({ aws: { endpoint: `http://127.0.0.1:${sqs.ports.sqs}` } }, pack)
+  await using server = await begin(`http://127.0.0.1:${sqs.ports.sqs}`)
   const load = { port: server.ports.mqtt!, connections: 50, inFlight: 50, topic: 'dt/coldchain' }
   const warmUp = count / 4
   await runLoad({ ...load, count: warmUp })
