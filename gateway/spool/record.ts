@@ -65,16 +65,20 @@ export function encodeRecord(buffer: Buffer, at: number, message: Message, salt:
 interface Written {
   readonly source: Source
   readonly idLength: number
-  readonly head: Buffer
-  readonly textBehindId: Buffer
+  /** With memory of their own: a pooled one would keep its neighbours. */
+  readonly head: Uint8Array
+  readonly textBehindId: Uint8Array
 }
 
 /** What was written last for a topic, or read: devices speak on the same few again and again. Emptied when full. */
 const written = new Map<string, Written>()
 const read = new Map<string, Envelope>()
 const maxKnown = 4_096
+/** Longer texts are rare, and not worth the memory. */
+const maxKnownText = 1_024
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  if (key.length > maxKnownText) return
   if (map.size >= maxKnown) map.clear()
   map.set(key, value)
 }
@@ -118,12 +122,12 @@ function writeHead(buffer: Buffer, at: number, message: Message): number {
   buffer.writeUInt32LE(json.length, at + 34)
   buffer.writeUInt32LE(textBytes, at + 38)
   const start = at + headBytes
-  if (trace === undefined && !properties && Buffer.byteLength(id) === id.length) {
+  if (trace === undefined && !properties && textBytes <= maxKnownText && Buffer.byteLength(id) === id.length) {
     remember(written, topic, {
       source,
       idLength: id.length,
-      head: Buffer.from(buffer.subarray(at, start)),
-      textBehindId: Buffer.from(buffer.subarray(start + id.length, start + textBytes)),
+      head: new Uint8Array(buffer.subarray(at, start)),
+      textBehindId: new Uint8Array(buffer.subarray(start + id.length, start + textBytes)),
     })
   }
   return textBytes

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { aGatewayProcess } from '../helpers/program.ts'
 
-const limits = ['--max-semi-space-size=16', '--heap-growing-percent=20']
+const limits = ['--max-semi-space-size=32', '--heap-growing-percent=20']
 const argumentsOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
 const env = (options: string) => ({ env: { ...process.env, NODE_OPTIONS: options } })
 
