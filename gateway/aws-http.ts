@@ -1,4 +1,4 @@
-// How deliveries reach SQS and SNS: HTTP by undici, which does with half the work what node:http does for a small call and its small answer.
+// How deliveries reach SQS and SNS: HTTP by undici, which takes half the work of the SDK's own handler for a small call and its small answer.
 import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher } from 'undici'
 
@@ -15,7 +15,6 @@ export interface AwsRequest {
 
 export interface AwsResponse {
   readonly statusCode: number
-  readonly reason?: string
   readonly headers: Record<string, string>
   /** Whole: answers to deliveries are short. */
   readonly body: Buffer

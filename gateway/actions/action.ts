@@ -44,11 +44,14 @@ export interface Target extends Sink {
   targetOf?(delivery: Delivery): string
 }
 
-/** For actions that are not in a hurry: how a promise becomes a call. */
+/** How a promise becomes a call. */
+export function report(outcome: Promise<void>, done: Done): void {
+  outcome.then(() => done(), done)
+}
+
+/** For actions that are not in a hurry. */
 export function promised(deliver: (delivery: Delivery, signal: AbortSignal) => Promise<void>): Sink['deliver'] {
-  return (delivery, signal, done) => {
-    deliver(delivery, signal).then(() => done(), done)
-  }
+  return (delivery, signal, done) => report(deliver(delivery, signal), done)
 }
 
 /** The other way round: rejects also when the call throws instead of calling back. */

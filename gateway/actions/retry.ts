@@ -1,7 +1,7 @@
 // Tries again for as long as trying can help: the message is safe in the spool, so a queue that is away for hours is waited for.
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import { GatewayError, textOf } from '../errors.ts'
-import { type ActionDeps, type Delivery, type Sink, type Target, told } from './action.ts'
+import { type ActionDeps, type Delivery, report, type Sink, type Target, told } from './action.ts'
 import { abandoned } from './batch.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 
@@ -82,15 +82,14 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
 
   /** The first attempt of nearly every message succeeds, and costs no promise. */
   const deliver: Sink['deliver'] = (delivery, signal, done) => {
-    if (breakers.size > 0) return void insist(delivery, signal, 0).then(() => done(), done)
+    if (breakers.size > 0) return report(insist(delivery, signal, 0), done)
     sink.deliver(delivery, signal, (error) => {
       if (error === undefined) {
         settle(delivery)
         return done()
       }
-      recover(error, delivery, 0, false, signal)
-        .then(() => insist(delivery, signal, 1))
-        .then(() => done(), done)
+      const retried = recover(error, delivery, 0, false, signal).then(() => insist(delivery, signal, 1))
+      report(retried, done)
     })
   }
 

@@ -135,15 +135,14 @@ export function createInlet(options: InletOptions): Inlet {
     return properties ? { ...head, properties } : head
   }
 
-  const refuse = (turn: Turn, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, packetId: number, error: unknown) =>
-    line.settle(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: packetId }, error))
+  const refuse = (turn: Turn, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, error: unknown) =>
+    line.settle(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: turn.packetId }, error))
 
   /** The early way. Ingest gives many messages one promise, and one reaction serves them all. */
   const pass = (known: KnownTopic, packet: Pick<PublishPacket, 'qos' | 'properties'>, packetId: number, payload: Buffer) => {
     const turn = line.enter(packet.qos === 0 ? 0 : packetId, payload.length)
     const message = allow(known, packet, payload)
-    if (message instanceof GatewayError)
-      return refuse(turn, { topic: known.topic, payload, qos: turn.packetId === 0 ? 0 : 1 }, packetId, message)
+    if (message instanceof GatewayError) return refuse(turn, { topic: known.topic, payload, qos: packet.qos === 0 ? 0 : 1 }, message)
     const safe = ingest(message)
     if (group?.safe === safe) {
       group.turns.push(turn)
@@ -162,7 +161,7 @@ export function createInlet(options: InletOptions): Inlet {
     }
     safe.then(
       () => settle(line.acknowledge),
-      (error) => settle((turn, message) => refuse(turn, message, turn.packetId, error)),
+      (error) => settle((turn, message) => refuse(turn, message, error)),
     )
   }
 

@@ -18,8 +18,8 @@ export interface Observatory extends Observe {
 
 const nothing: Fields = {}
 
-/** What happens with every message is counted, and no more: whether it is to be logged is the quickest question. */
-const told = new Set(Object.entries<EventKind>(events).flatMap(([event, { level }]) => (level === 'none' ? [] : [event])))
+/** What happens with every message is counted, and no more. The log would turn it away too, a few calls later. */
+const written = new Set(Object.entries<EventKind>(events).flatMap(([event, { level }]) => (level === 'none' ? [] : [event])))
 
 export function createObserve(log?: Log): Observatory {
   const metrics = createMetrics()
@@ -28,7 +28,7 @@ export function createObserve(log?: Log): Observatory {
     metrics,
     record(event, fields = nothing) {
       metrics.count(event, fields)
-      if (log && told.has(event)) log.write(event, fields)
+      if (log && written.has(event)) log.write(event, fields)
       if (listeners.size > 0) for (const listener of listeners) listener(event, fields)
     },
     listen(listener) {

@@ -124,6 +124,7 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
       if (evaluated[i]) row[names[i]!] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
+    // For a few parts, one text of all is more than they are.
     const source = passing > 2 ? sourceOf(scannable) : { bytes, text: undefined }
     let body = ''
     for (let i = 0; i < fields.length; i++) {

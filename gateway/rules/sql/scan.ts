@@ -139,14 +139,14 @@ function skipWord(bytes: Uint8Array, pos: number, second: number, third: number,
   return at(bytes, pos + 1) === second && at(bytes, pos + 2) === third && at(bytes, pos + 3) === fourth ? pos + 4 : -1
 }
 
-/** Of the bytes in a text, those that mean themselves and do not end it. */
-const isPlain = Uint8Array.from({ length: 256 }, (_, code) => (code >= 0x20 && code !== quote && code !== backslash ? 1 : 0))
-
 function skipText(bytes: Uint8Array, pos: number): number {
   if (at(bytes, pos) !== quote) return -1
-  let end = pos + 1
-  while (end < bytes.length && isPlain[bytes[end]!] === 1) end++
-  return at(bytes, end) === quote ? end + 1 : -1
+  for (let i = pos + 1; i < bytes.length; i++) {
+    const code = bytes[i]!
+    if (code === quote) return i + 1
+    if (code === backslash || code < 0x20) return -1
+  }
+  return -1
 }
 
 function skipNumber(bytes: Uint8Array, start: number): number {
