@@ -1,20 +1,21 @@
 // SendMessageBatch by the shortest way through the SDK: what every call would find out anew, and always alike, is found out once.
 import type { SendMessageBatchCommandInput, SQSClient } from '@aws-sdk/client-sqs'
+import { toBody } from './aws-body.ts'
 
 /*
    first call to an endpoint    identity ▸ endpoint ▸ queue URL ▸ serialize ▸ length, host ▸ retry ▸ sign ▸ HTTP ▸ deserialize
-   every further one                                   JSON.stringify ▸ length ────────────▸ sign ▸ HTTP ▸ JSON.parse, or
+   every further one                                   toBody ▸ length         ────────────▸ sign ▸ HTTP ▸ JSON.parse, or
                                                                                                            deserialize an error
 
    Signer, HTTP handler and the reader of errors are the SDK's own in both, so credentials are renewed, clocks corrected and errors named as
    ever. Retries are the caller's. Input and output hold text, numbers and booleans only, which are the same in JSON and in the SDK's schema.
 */
 
-type Input = Pick<SendMessageBatchCommandInput, 'QueueUrl'>
+type Input = SendMessageBatchCommandInput
 
 interface Request {
   readonly headers: Record<string, string>
-  readonly body?: string
+  readonly body?: Uint8Array
 }
 
 interface Response {
@@ -58,8 +59,8 @@ export function addShortcut(client: SQSClient): SQSClient {
   const config = client.config as unknown as Internals
   const ways = new Map<string, Way>()
 
-  const take = async ({ request, auth, operation, context }: Way, body: string) => {
-    const headers = { ...request.headers, 'content-length': String(Buffer.byteLength(body)) }
+  const take = async ({ request, auth, operation, context }: Way, body: Uint8Array) => {
+    const headers = { ...request.headers, 'content-length': String(body.length) }
     const { signer, identity, httpAuthOption } = auth
     const properties = { ...httpAuthOption.signingProperties }
     try {
@@ -78,7 +79,7 @@ export function addShortcut(client: SQSClient): SQSClient {
 
   const shortcut = (next: (args: { input: Input }) => Promise<unknown>) => (args: { input: Input }) => {
     const way = ways.get(endpointOf(args.input))
-    return way ? take(way, JSON.stringify(args.input)) : next(args)
+    return way ? take(way, toBody(args.input)) : next(args)
   }
 
   const learn =

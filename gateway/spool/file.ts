@@ -12,7 +12,7 @@ import { randomSeed } from '../../lib/random.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
-import { type Cursor, writeCursor } from './cursor.ts'
+import { type Cursor, type CursorFiles, openCursor } from './cursor.ts'
 import { nodeFs, type SpoolFs } from './fs.ts'
 import { createGroupCommit, type Group } from './group.ts'
 import { lockDir } from './lock.ts'
@@ -96,6 +96,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   let lastReadAt: number | undefined
 
   let frontier = { segment: 0, offset: 0 }
+  let cursorFiles: CursorFiles | undefined
   let cursorDirty = false
   let cursorWrite: Promise<void> | undefined
   let wakeReader = () => {}
@@ -110,7 +111,8 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       throw cause instanceof GatewayError ? cause : unusable(cause)
     })
     try {
-      const found = await recover({ fs, dir, observe })
+      cursorFiles = await openCursor(fs, dir)
+      const found = await recover({ fs, dir, observe, cursor: cursorFiles.found })
       segments.adopt(found.segments, found.nextNumber)
       depth = { messages: found.messages, bytes: found.bytes }
       lastReadAt = found.oldestAt
@@ -147,6 +149,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     await saveCursor()
     await segments.idle()
     await closeReader()
+    await cursorFiles?.close().catch((error) => failed('close', error))
     await unlock().catch((error) => failed('unlock', error))
   }
 
@@ -300,7 +303,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     cursorWrite ??= (async () => {
       cursorDirty = false
       try {
-        await writeCursor(fs, dir, toCursor())
+        await cursorFiles?.write(toCursor())
       } catch (error) {
         cursorDirty = true
         failed('cursor', error)

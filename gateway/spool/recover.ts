@@ -1,6 +1,6 @@
 // What a start finds in the directory: which records are whole, which of them are unsettled, and what a crash or a bad disk left behind.
 import type { Observe } from '../observe/observe.ts'
-import { type Cursor, readCursor } from './cursor.ts'
+import type { Cursor } from './cursor.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import { groupStartOf, receivedAtOf } from './record.ts'
 import { findRecord, headerBytes, isSettled, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment } from './segment.ts'
@@ -22,13 +22,15 @@ interface Deps {
   readonly observe: Observe
 }
 
-export async function recover(deps: Deps): Promise<Recovered> {
+interface Found extends Deps {
+  readonly cursor: Cursor | undefined | 'damaged'
+}
+
+export async function recover({ cursor: found, ...deps }: Found): Promise<Recovered> {
   const { fs, dir, observe } = deps
-  let cursor = await readCursor(fs, dir)
-  if (cursor === 'damaged') {
+  if (found === 'damaged')
     observe.record('spool.corrupted', { detail: 'the cursor is unreadable, so everything in the spool is delivered again' })
-    cursor = undefined
-  }
+  const cursor = found === 'damaged' ? undefined : found
   const { segment = 0, offset = 0 } = cursor ?? {}
   const names = await fs.list(dir)
   const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b)

@@ -86,8 +86,9 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
     segment,
     async append(bytes) {
       const end = segment.bytes + bytes.length
+      if (end <= ahead) return file.append(bytes, segment.bytes)
       await file.write(bytes, segment.bytes)
-      if (end > ahead) await writeAhead(end)
+      await writeAhead(end)
       await file.datasync()
     },
     async close() {

@@ -68,28 +68,33 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
     node.content = apply(node.content, done)
   }
 
-  const toFile = (node: Node, path: string): SpoolFile => ({
-    write: (bytes, position) =>
+  const toFile = (node: Node, path: string): SpoolFile => {
+    const write = (bytes: Uint8Array, position: number) =>
       call('write', path, (failing) => {
         const length = failing ? Math.floor(bytes.length / 2) : bytes.length
         change(node, { position, bytes: Buffer.from(bytes.subarray(0, length)) })
-      }),
-    read: (buffer, position) =>
-      call('read', path, () => {
-        const part = node.content.subarray(position, position + buffer.length)
-        buffer.set(part)
-        return part.length
-      }),
-    datasync: () =>
+      })
+    const datasync = () =>
       call('datasync', path, (failing) => {
         // As Linux does: pages that could not be written are clean afterwards, and no later sync brings them back.
         if (!failing) node.durable = node.unsynced.reduce(apply, node.durable)
         node.unsynced = []
-      }),
-    truncate: (length) => call('truncate', path, () => change(node, { length })),
-    size: () => call('size', path, () => node.content.length),
-    close: () => call('close', path, () => undefined),
-  })
+      })
+    return {
+      write,
+      append: (bytes, position) => write(bytes, position).then(datasync),
+      read: (buffer, position) =>
+        call('read', path, () => {
+          const part = node.content.subarray(position, position + buffer.length)
+          buffer.set(part)
+          return part.length
+        }),
+      datasync,
+      truncate: (length) => call('truncate', path, () => change(node, { length })),
+      size: () => call('size', path, () => node.content.length),
+      close: () => call('close', path, () => undefined),
+    }
+  }
 
   const fs: MemoryFs = {
     fault: () => undefined,

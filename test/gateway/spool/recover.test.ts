@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { openCursor } from '../../../gateway/spool/cursor.ts'
 import { encodeRecord, recordSizeLimit } from '../../../gateway/spool/record.ts'
 import { recover } from '../../../gateway/spool/recover.ts'
 import { createSegment, headerBytes, segmentNumber } from '../../../gateway/spool/segment.ts'
@@ -29,7 +30,7 @@ async function write(fs: MemoryFs, number: number, groups: readonly (readonly nu
 
 const look = async (fs: MemoryFs) => {
   const observe = createSpyObserve()
-  const found = await recover({ fs, dir, observe })
+  const found = await recover({ fs, dir, observe, cursor: (await openCursor(fs, dir)).found })
   return { ...found, events: observe.recorded.map(({ event }) => event), observe }
 }
 
