@@ -48,12 +48,12 @@ function putText(text: string, at: number): number {
   const start = at + length * 2 + 2
   reserve(start, length * 3)
   if (memory.write(text, start) !== length) return put(JSON.stringify(text), at)
-  const end = escape(start, length, at)
+  const end = writeEscaped(start, length, at)
   return end === -1 ? put(JSON.stringify(text), at) : end
 }
 
 /** Returns the place behind the last quote; -1 for a control character that has no short form. */
-function escape(from: number, length: number, to: number): number {
+function writeEscaped(from: number, length: number, to: number): number {
   const bytes = memory
   let at = to
   bytes[at++] = quote

@@ -56,7 +56,12 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
 
   const accepted = (messages: readonly Message[]) => {
     leave(messages)
-    for (const { source } of messages) observe.record('message.accepted', acceptedOver[source.transport])
+    for (let i = 0; i < messages.length; ) {
+      const { transport } = messages[i]!.source
+      let count = 1
+      while (messages[++i]?.source.transport === transport) count++
+      observe.record('message.accepted', count === 1 ? acceptedOver[transport] : { transport, count })
+    }
   }
 
   const refused = (messages: readonly Message[], error: unknown) => {

@@ -31,20 +31,16 @@ const transportIndex = new Map<Transport, number>(transports.map((transport, ind
 /** An upper bound of what encodeRecord writes for it. Infinity: it has a string that no record can hold. */
 export function recordSizeLimit({ id, topic, payload, source, trace, properties }: Message): number {
   const { clientId, principal, sourceIp, tenant } = source
-  let units = 0
-  // By hand: a loop would need a list of them, for every message.
-  const add = (text: string | undefined) => {
-    if (text !== undefined) units += text.length < absent ? text.length : Infinity
-  }
-  add(id)
-  add(topic)
-  add(clientId)
-  add(principal)
-  add(sourceIp)
-  add(tenant)
-  add(trace)
+  // By hand: a list of them, or a function that adds, would be made for every message.
+  let units =
+    unitsOf(id) + unitsOf(topic) + unitsOf(clientId) + unitsOf(principal) + unitsOf(sourceIp) + unitsOf(tenant) + unitsOf(trace)
   if (properties) units += JSON.stringify(toPlain(properties)).length
   return headBytes + units * 3 + payload.length
+}
+
+function unitsOf(text: string | undefined): number {
+  if (text === undefined) return 0
+  return text.length < absent ? text.length : Infinity
 }
 
 /** Writes the message at `at` of a buffer that holds one group, and returns its length. There must be room for recordSizeLimit(message). */
@@ -189,7 +185,16 @@ export function decodeRecord(buffer: Buffer, at: number, length: number): Messag
 /** All of a message that its text tells, but for the id. */
 interface Envelope extends Pick<Message, 'topic' | 'source' | 'trace' | 'properties'> {
   /** Of the head, what says where the parts of the text begin: the same text may be cut in other places. */
-  readonly cuts: readonly [number, number, number, number, number]
+  readonly cuts: Cuts
+}
+
+/** Its transport, and the fields of the head from 22 on, four bytes each. */
+interface Cuts {
+  readonly transport: number
+  readonly from22: number
+  readonly from26: number
+  readonly from30: number
+  readonly from34: number
 }
 
 function envelopeOf(buffer: Buffer, at: number, text: string): Envelope {
@@ -200,14 +205,24 @@ function envelopeOf(buffer: Buffer, at: number, text: string): Envelope {
   return envelope
 }
 
-function hasCuts(buffer: Buffer, at: number, [transport, first, second, third, json]: Envelope['cuts']): boolean {
+function hasCuts(buffer: Buffer, at: number, cuts: Cuts): boolean {
   return (
-    buffer[at + 9] === transport &&
-    buffer.readUInt32LE(at + 22) === first &&
-    buffer.readUInt32LE(at + 26) === second &&
-    buffer.readUInt32LE(at + 30) === third &&
-    buffer.readUInt32LE(at + 34) === json
+    buffer[at + 9] === cuts.transport &&
+    buffer.readUInt32LE(at + 22) === cuts.from22 &&
+    buffer.readUInt32LE(at + 26) === cuts.from26 &&
+    buffer.readUInt32LE(at + 30) === cuts.from30 &&
+    buffer.readUInt32LE(at + 34) === cuts.from34
   )
+}
+
+function cutsOf(buffer: Buffer, at: number): Cuts {
+  return {
+    transport: buffer[at + 9]!,
+    from22: buffer.readUInt32LE(at + 22),
+    from26: buffer.readUInt32LE(at + 26),
+    from30: buffer.readUInt32LE(at + 30),
+    from34: buffer.readUInt32LE(at + 34),
+  }
 }
 
 function readEnvelope(buffer: Buffer, at: number, text: string): Envelope {
@@ -234,13 +249,12 @@ function readEnvelope(buffer: Buffer, at: number, text: string): Envelope {
     ...(sourceIp !== undefined && { sourceIp }),
     ...(tenant !== undefined && { tenant }),
   }
-  const [first, second, third, last] = [22, 26, 30, 34].map((field) => buffer.readUInt32LE(at + field))
   return {
     topic,
     source,
     ...(trace !== undefined && { trace }),
     ...(json && { properties: toProperties(JSON.parse(json)) }),
-    cuts: [buffer[at + 9]!, first!, second!, third!, last!],
+    cuts: cutsOf(buffer, at),
   }
 }
 
