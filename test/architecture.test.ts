@@ -10,7 +10,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/errors.ts': [],
   'gateway/mask.ts': [],
   'gateway/watch.ts': ['lib', 'node:'],
-  'gateway/aws-shortcut.ts': ['@aws-sdk/client-sqs'],
+  'gateway/aws-body.ts': ['@aws-sdk/client-sqs'],
+  'gateway/aws-shortcut.ts': ['gateway/aws-body.ts', '@aws-sdk/client-sqs'],
   'gateway/aws-http.ts': ['undici', 'node:'],
   'gateway/aws.ts': [
     'gateway/aws-shortcut.ts',

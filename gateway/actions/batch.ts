@@ -1,5 +1,6 @@
 // Collects bodies into calls. A call costs the same whatever it carries, so calls carry much; but nobody waits for company that may not come.
 import type { Clock } from '../../lib/clock.ts'
+import { Queue } from '../../lib/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Done } from './action.ts'
 
@@ -48,7 +49,7 @@ interface Waiting<E> {
 */
 export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   const { maxEntries, maxBytes, maxCalls, lingerMs, eager, clock } = options
-  let waiting: Waiting<E>[] = []
+  const waiting = new Queue<Waiting<E>>()
   let waitingBytes = 0
   let calls = 0
   /** A target that fails gets half as many at once, and one more with every call that succeeds: what waited through an outage comes gently. */
@@ -93,17 +94,15 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   }
 
   const take = (): Waiting<E>[] => {
+    const batch: Waiting<E>[] = []
     let bytes = 0
-    let count = 0
-    while (count < waiting.length && count < maxEntries) {
-      const next = bytes + waiting[count]!.bytes
-      if (count > 0 && next > maxBytes) break
-      bytes = next
-      count++
+    for (let next = waiting.first; next && batch.length < maxEntries; next = waiting.first) {
+      if (batch.length > 0 && bytes + next.bytes > maxBytes) break
+      bytes += next.bytes
+      batch.push(next)
+      waiting.shift()
     }
-    const batch = count === waiting.length ? waiting : waiting.splice(0, count)
-    if (batch === waiting) waiting = []
-    else since = clock.monotonic()
+    if (waiting.length > 0) since = clock.monotonic()
     waitingBytes -= bytes
     return signalsOf(batch).some(({ aborted }) => aborted) ? batch.filter(isWanted) : batch
   }

@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { createInOrder } from '../../lib/in-order.ts'
+import { Queue } from '../../lib/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../message.ts'
-import { Queue } from './queue.ts'
 import type { Entry, Spool } from './spool.ts'
 
 export const directSpoolSchema = z.strictObject({

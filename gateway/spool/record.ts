@@ -32,8 +32,7 @@ const transportIndex = new Map<Transport, number>(transports.map((transport, ind
 export function recordSizeLimit({ id, topic, payload, source, trace, properties }: Message): number {
   const { clientId, principal, sourceIp, tenant } = source
   // By hand: a list of them, or a function that adds, would be made for every message.
-  let units =
-    unitsOf(id) + unitsOf(topic) + unitsOf(clientId) + unitsOf(principal) + unitsOf(sourceIp) + unitsOf(tenant) + unitsOf(trace)
+  let units = unitsOf(id) + unitsOf(topic) + unitsOf(clientId) + unitsOf(principal) + unitsOf(sourceIp) + unitsOf(tenant) + unitsOf(trace)
   if (properties) units += JSON.stringify(toPlain(properties)).length
   return headBytes + units * 3 + payload.length
 }

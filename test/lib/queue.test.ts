@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Queue } from '../../../gateway/spool/queue.ts'
+import { Queue } from '../../lib/queue.ts'
 
 test('is a list that is read from its front, however long it is', () => {
   const steps = fc.array(
