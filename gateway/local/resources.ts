@@ -30,7 +30,15 @@ const subscriptionSchema = z.strictObject({
 
 const topicSchema = z.strictObject({
   queues: z
-    .array(z.union([z.string().transform((queue) => subscriptionSchema.parse({ queue })), subscriptionSchema]))
+    .array(
+      z.union([
+        z
+          .string()
+          .min(1, 'the name of a queue')
+          .transform((queue) => subscriptionSchema.parse({ queue })),
+        subscriptionSchema,
+      ]),
+    )
     .default([])
     .describe('queues that subscribe: the name of one, which then gets everything raw, or more about it'),
 })

@@ -64,3 +64,8 @@ test('a filter policy lets through what fits it; an envelope is only around what
   expect(await bodies('hot')).toEqual(['{"t":9}'])
   expect((await bodies('enveloped')).map((body) => JSON.parse(body).Message).sort()).toEqual(['{"t":1}', '{"t":9}'])
 })
+
+test('a subscription without a name is told, and no crash', () => {
+  const [issue] = resourcesSchema.safeParse({ topics: { alerts: { queues: [''] } } }).error?.issues ?? []
+  expect(issue?.path).toEqual(['topics', 'alerts', 'queues', 0])
+})
