@@ -4,16 +4,15 @@ import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from 
 
 const quote = 0x22
 const backslash = 0x5c
-const firstPlain = 0x20
+const space = 0x20
 
-/** For each byte that needs a backslash in front, how it is written behind it; 0 for control characters without a short form. */
-const escapes = new Map([...'"\\'].map((sign) => [sign.charCodeAt(0), sign.charCodeAt(0)]))
-for (const [at, letter] of [...'\b\t\n\f\r'].map((sign, index) => [sign.charCodeAt(0), 'btnfr'.charCodeAt(index)] as const))
-  escapes.set(at, letter)
-
+/** What stands behind the backslash. */
+const letters = new Map(Object.entries({ '"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't' }))
+const ascii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
 /** 1: a backslash goes in front. */
-const isEscaped = Uint8Array.from({ length: 128 }, (_, code) => (code < firstPlain || escapes.has(code) ? 1 : 0))
-const written = Uint8Array.from({ length: 128 }, (_, code) => escapes.get(code) ?? code)
+const isEscaped = Uint8Array.from(ascii, (sign) => (sign < ' ' || letters.has(sign) ? 1 : 0))
+/** A control character without a short form stays what it is. */
+const written = Uint8Array.from(ascii, (sign) => (letters.get(sign) ?? sign).charCodeAt(0))
 
 /** Shorter bodies are for JSON.stringify, which writes an entry as a whole. */
 const longText = 2_048
@@ -62,7 +61,7 @@ function writeEscaped(from: number, length: number, to: number): number {
     bytes[at] = backslash
     at += isEscaped[code]!
     const sign = written[code]!
-    if (sign < firstPlain) return -1
+    if (sign < space) return -1
     bytes[at++] = sign
   }
   bytes[at++] = quote

@@ -2,7 +2,7 @@
 //
 //   append append append │ append append … append │ append …
 //   └── group 1 ────────┘ └── group 2 ──────────┘
-//   write ── fdatasync ──▶ write ── fdatasync ──▶      one at a time; no timer, the disk itself sets the pace
+//   write and sync ─────▶ write and sync ─────▶         one at a time; no timer, the disk itself sets the pace
 import type { Message } from '../message.ts'
 import { encodeRecord } from './record.ts'
 
