@@ -253,8 +253,9 @@ function textAt(source: Source, start: number, end: number): string {
 function membersOf(scannable: Scannable, members: Members): string {
   const { count, keyStarts, keyEnds, starts, ends } = members
   if (count === 0) return ''
+  const { bytes, isAscii } = scannable
+  if (isPlain(bytes, members)) return bytes.toString(isAscii ? 'latin1' : 'utf8', keyStarts[0]!, ends[count - 1]!)
   const source = sourceOf(scannable)
-  if (isPlain(source.bytes, members)) return sliceOf(source, keyStarts[0]!, ends[count - 1]!)
   let text = ''
   for (let i = 0; i < count; i++) {
     text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`

@@ -52,6 +52,8 @@ export function scan(bytes: Uint8Array, wanted: readonly Uint8Array[], { starts,
 /** Where the members of an object lie, key (with its quotes) and value; memory for one object after another. */
 export interface Members {
   count: number
+  /** A bit for each kind of key there is: by its length, and its first and last character. Where a key's bit is not set, it is not there. */
+  kinds: number
   readonly keyStarts: Int32Array
   readonly keyEnds: Int32Array
   readonly starts: Int32Array
@@ -60,13 +62,14 @@ export interface Members {
 
 export function createMembers(size: number): Members {
   const places = () => new Int32Array(size)
-  return { count: 0, keyStarts: places(), keyEnds: places(), starts: places(), ends: places() }
+  return { count: 0, kinds: 0, keyStarts: places(), keyEnds: places(), starts: places(), ends: places() }
 }
 
 /** False: not for this scanner, or more members than there is memory for, or an object would have them in another order or number. */
 export function scanMembers(bytes: Uint8Array, members: Members): boolean {
   const { keyStarts, keyEnds, starts, ends } = members
   members.count = 0
+  members.kinds = 0
   let pos = skipSpace(bytes, 0)
   if (at(bytes, pos) !== openBrace) return false
   pos = skipSpace(bytes, pos + 1)
@@ -82,6 +85,7 @@ export function scanMembers(bytes: Uint8Array, members: Members): boolean {
     starts[i] = start
     ends[i] = end
     members.count++
+    members.kinds |= kindOf(bytes, pos, keyEnd)
     pos = skipSpace(bytes, end)
     const code = at(bytes, pos)
     if (code === closeBrace) return skipSpace(bytes, pos + 1) === bytes.length
@@ -93,7 +97,8 @@ export function scanMembers(bytes: Uint8Array, members: Members): boolean {
 
 /** The member of that key, which is given with its quotes, or -1. */
 export function indexOfMember(bytes: Uint8Array, members: Members, key: Uint8Array, keyStart: number, keyEnd: number): number {
-  const { count, keyStarts, keyEnds } = members
+  const { count, kinds, keyStarts, keyEnds } = members
+  if ((kinds & kindOf(key, keyStart, keyEnd)) === 0) return -1
   const length = keyEnd - keyStart
   for (let i = 0; i < count; i++) {
     const start = keyStarts[i]!
@@ -103,6 +108,11 @@ export function indexOfMember(bytes: Uint8Array, members: Members, key: Uint8Arr
     if (same === length) return i
   }
   return -1
+}
+
+/** Of a key with its quotes. */
+function kindOf(bytes: Uint8Array, start: number, end: number): number {
+  return 1 << ((end - start + 7 * bytes[start + 1]! + 3 * bytes[end - 2]!) & 31)
 }
 
 function indexOfKey(bytes: Uint8Array, start: number, end: number, wanted: readonly Uint8Array[]): number {
