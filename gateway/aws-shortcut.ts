@@ -4,7 +4,7 @@ import { toBody } from './aws-body.ts'
 
 /*
    first call to an endpoint    identity ▸ endpoint ▸ queue URL ▸ serialize ▸ length, host ▸ retry ▸ sign ▸ HTTP ▸ deserialize
-   every further one                                   toBody ▸ length         ────────────▸ sign ▸ HTTP ▸ JSON.parse, or
+   every further one                                   toBody ▸ length ────────────────────▸ sign ▸ HTTP ▸ JSON.parse, or
                                                                                                            deserialize an error
 
    Signer, HTTP handler and the reader of errors are the SDK's own in both, so credentials are renewed, clocks corrected and errors named as

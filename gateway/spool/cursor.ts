@@ -1,5 +1,5 @@
 // Where the reader is, on disk: two files that take turns, written in place. While one is written the other is whole and synced, so a
-// crash leaves the last cursor or the one before. Nothing is created, renamed or grown, so the disk has no journal to write: devices that
+// crash leaves the last cursor or the one before. Nothing is created or renamed each time, so the disk has no journal to write: devices that
 // wait for an acknowledgement at that moment hardly notice.
 //
 //   cursor     <crc32 in hex> {"number":41,"segment":7,"offset":5120,"unsettled":{"6":[400,880]}}      spaces up to a whole page

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { type Cursor, openCursor } from '../../../gateway/spool/cursor.ts'
 import { createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
@@ -63,4 +64,15 @@ test('a damaged cursor is not believed: the one before it is, or none', async ()
   expect(await found(fs)).toEqual(at(1))
   fs.overwrite('/spool/cursor', 30, Buffer.from('9'))
   expect(await found(fs)).toBe('damaged')
+})
+
+test('a cursor of a version that had one file is read, and the next one is newer', async () => {
+  const fs = createMemoryFs()
+  const json = JSON.stringify(at(4))
+  const file = await fs.open('/spool/cursor', 'wx')
+  await file.write(Buffer.from(`${crc32(json).toString(16).padStart(8, '0')} ${json}\n`), 0)
+  const files = await openCursor(fs, '/spool')
+  expect(files.found).toEqual(at(4))
+  await files.write(at(5))
+  expect(await found(fs)).toEqual(at(5))
 })
