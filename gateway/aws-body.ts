@@ -1,6 +1,6 @@
 // SendMessageBatch as the bytes that travel. Bodies are most of a call and mostly JSON, so every eighth character is a quote to be escaped:
 // a loop over bytes does that in half the time of JSON.stringify, and what it makes need not be made into bytes again.
-import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
+import type { SendMessageBatchCommandInput } from '@aws-sdk/client-sqs'
 
 const quote = 0x22
 const backslash = 0x5c
@@ -25,8 +25,7 @@ export function toBody(input: SendMessageBatchCommandInput): Buffer<ArrayBuffer>
   const { QueueUrl, Entries = [] } = input
   if (Entries.every(({ MessageBody = '' }) => MessageBody.length < longText)) return Buffer.from(JSON.stringify(input))
   let at = put(`{"QueueUrl":${JSON.stringify(QueueUrl)},"Entries":[`, 0)
-  for (let i = 0; i < Entries.length; i++) {
-    const { MessageBody = '', ...others } = Entries[i] as SendMessageBatchRequestEntry
+  for (const [i, { MessageBody = '', ...others }] of Entries.entries()) {
     at = put(i === 0 ? '{"MessageBody":' : ',{"MessageBody":', at)
     at = putText(MessageBody, at)
     at = put(`,${JSON.stringify(others).slice(1)}`, at)

@@ -46,7 +46,7 @@ export async function openCursor(fs: SpoolFs, dir: string): Promise<CursorFiles>
     const bytes = toBytes(JSON.stringify({ number: number + 1, segment, offset, unsettled }))
     const file = files[turn]
     try {
-      if (file) await file.append(bytes, 0)
+      if (file) await file.writeThrough(bytes, 0)
       else files[turn] = await create(fs, dir, names[turn]!, bytes)
     } catch (error) {
       files[turn] = undefined // made anew, whole or not at all

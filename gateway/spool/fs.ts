@@ -8,8 +8,8 @@ const { O_WRONLY, O_DSYNC }: { readonly O_WRONLY: number; readonly O_DSYNC?: num
 export interface SpoolFile {
   /** Writes all of it, in as many calls as that takes. On disk only after datasync. */
   write(bytes: Uint8Array, position: number): Promise<void>
-  /** The same, and on disk when it resolves: where the system can write and sync in one call, in half the time a thread takes for two. */
-  append(bytes: Uint8Array, position: number): Promise<void>
+  /** The same, and on disk when it resolves: one call for a thread instead of two, where the system has O_DSYNC. */
+  writeThrough(bytes: Uint8Array, position: number): Promise<void>
   /** Fills the buffer from `position` as far as the file goes; the number of bytes read. */
   read(buffer: Uint8Array, position: number): Promise<number>
   datasync(): Promise<void>
@@ -77,7 +77,7 @@ async function openFile(path: string, flags: 'r' | 'r+' | 'wx' | 'w'): Promise<S
   const datasync = () => handle.datasync()
   return {
     write: (bytes, position) => writeAll(handle, bytes, position),
-    async append(bytes, position) {
+    async writeThrough(bytes, position) {
       if (O_DSYNC === undefined) return writeAll(handle, bytes, position).then(datasync)
       durable ??= await open(path, O_WRONLY | O_DSYNC)
       await writeAll(durable, bytes, position)

@@ -86,7 +86,7 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
     segment,
     async append(bytes) {
       const end = segment.bytes + bytes.length
-      if (end <= ahead) return file.append(bytes, segment.bytes)
+      if (end <= ahead) return file.writeThrough(bytes, segment.bytes)
       await file.write(bytes, segment.bytes)
       await writeAhead(end)
       await file.datasync()

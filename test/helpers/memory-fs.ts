@@ -82,7 +82,7 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
       })
     return {
       write,
-      append: (bytes, position) => write(bytes, position).then(datasync),
+      writeThrough: (bytes, position) => write(bytes, position).then(datasync),
       read: (buffer, position) =>
         call('read', path, () => {
           const part = node.content.subarray(position, position + buffer.length)

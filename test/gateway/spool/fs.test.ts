@@ -36,14 +36,14 @@ test('this process runs; one that ended does not, nor does an earlier one of the
   if (process.platform === 'linux') expect(await nodeFs.isRunning(`${process.pid} 1`)).toBe(false)
 })
 
-test('what was appended is read, beside what was written and over it', async () => {
+test('what was written through is read, beside what was written and over it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'weir-fs-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const path = join(dir, 'file')
   const file = await nodeFs.open(path, 'wx')
   await file.write(Buffer.from('0123456789'), 0)
-  await file.append(Buffer.from('ab'), 4)
-  await file.append(Buffer.from('cd'), 10)
+  await file.writeThrough(Buffer.from('ab'), 4)
+  await file.writeThrough(Buffer.from('cd'), 10)
   await file.close()
   const again = await nodeFs.open(path, 'r')
   const buffer = Buffer.alloc(20)
