@@ -144,7 +144,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   if (overflow) stops.unshift(() => overflow.stop())
   const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, ...beside })
   const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
-  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued, pending: pipeline.pending }))
+  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
   await pipeline.start()
   stops.unshift(() => pipeline.stop(0))
 
@@ -233,7 +233,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   let stopped: Promise<void> | undefined
   const stop = async (drainTimeoutMs: number) => {
     ready = false
-    observe.record('gateway.draining', { count: pipeline.queued })
+    observe.record('gateway.draining', { count: pipeline.queued() })
     await pipeline.stop(drainTimeoutMs)
     await stopAll()
     observe.record('gateway.stopped', { ...ledger() })

@@ -46,19 +46,48 @@ export interface Message {
   readonly properties?: MqttProperties
 }
 
+/** JSON text, in the UTF-8 bytes that travel. */
+export class JsonText {
+  readonly bytes: Buffer
+  /** No byte of it is above 0x7f. */
+  readonly isAscii: boolean
+
+  constructor(bytes: Buffer, isAscii: boolean) {
+    this.bytes = bytes
+    this.isAscii = isAscii
+  }
+
+  static of(text: string): JsonText {
+    const bytes = Buffer.from(text)
+    return new JsonText(bytes, bytes.length === text.length)
+  }
+
+  toString(): string {
+    return this.bytes.toString(this.isAscii ? 'latin1' : 'utf8')
+  }
+}
+
+/** What a rule makes of a message: JSON, or the raw payload where its statement passes it through. */
+export type Body = JsonText | Uint8Array
+
+/** Without copying them. */
+export function bytesOf(body: Body): Buffer {
+  if (body instanceof JsonText) return body.bytes
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
 const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const pairs = [...base32].flatMap((first) => [...base32].map((second) => first + second))
 
-/** A source of ULIDs that sort in the order they were made, also within one millisecond. */
-export function createIds(now: () => number, random: () => number): () => string {
+/** A source of ULIDs that sort in the order they were made, also within one millisecond. Whoever has just asked for the time may say it. */
+export function createIds(now: () => number, random: () => number): (at?: number) => string {
   let time = -1
   let prefix = ''
   let high = 0
   let low = 0
   let upper = -1
   let stem = ''
-  return () => {
-    const at = now()
+  return (at = now()) => {
     const fresh = at > time
     if (fresh) {
       time = at

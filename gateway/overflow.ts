@@ -60,13 +60,13 @@ export function createOverflow(options: OverflowOptions): Lanes {
   let stopped = false
   let onLane: OnLane = () => {}
 
-  const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, { depth }) => total + depth[of], 0)
+  const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, spool) => total + spool.depth()[of], 0)
 
   const createLane = (name: string, left?: Spool): Lane => {
     const [rule = '', action] = name.split('.')
     const part = { rule, action: Number(action) }
     /** What is older than the lane's first message was with the target when the last run ended, and goes there first. */
-    const beganAt = left?.depth.oldestAt ?? 0
+    const beganAt = left?.depth().oldestAt ?? 0
     let spool = left
     let sink: Sink | undefined
     let held = 0
@@ -74,7 +74,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
     let waiting: Parking[] = []
     let writing = 0
     /** Written, and not yet handed to the target. */
-    let behind = left?.depth.messages ?? 0
+    let behind = left?.depth().messages ?? 0
     /** Told to go straight, and not yet gone. */
     let going = 0
     let writer: Promise<void> | undefined
@@ -92,7 +92,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
     /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
     const isEmptySoon = async (signal: AbortSignal) => {
       while (sink?.isAway?.() !== true) {
-        if (!spool || spool.depth.messages === 0) return true
+        if (!spool || spool.depth().messages === 0) return true
         if (settlingIn || behind >= maxHeld || waiting.length >= maxHeld) return false
         await clock.sleep(lookAgainMs, signal)
       }
@@ -144,7 +144,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
     return {
       takes({ receivedAt }, to) {
         sink = to
-        const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth.messages > 0)
+        const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth().messages > 0)
         if (begun) return !(settlingIn && receivedAt < beganAt)
         return (held >= maxHeld || heldBytes >= maxHeldBytes) && to.isAway?.() === true
       },

@@ -29,9 +29,9 @@ export interface Pipeline {
   /** The only way in. Resolves when the message may be acknowledged. */
   readonly ingest: Ingest
   /** Offered, and neither accepted nor refused yet; or on the way from the spool into the overflow. */
-  readonly pending: number
+  pending(): number
   /** Accepted, and not settled. */
-  readonly queued: number
+  queued(): number
   start(): Promise<void>
   /** Refuses what comes from now on, waits until the spool is empty or the time is over, then lets go of the rest. */
   stop(drainTimeoutMs: number): Promise<void>
@@ -97,7 +97,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
 
   /** What the last run left in the spool is dispatched before a lane is read: among it may be what is older than the lane. */
   const drainMain = async (slots: Slots) => {
-    let left = spool.depth.messages
+    let left = spool.depth().messages
     const settleIn = () => {
       overflow?.settledIn()
       settledIn.resolve()
@@ -119,7 +119,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
     await drain(
       lane,
-      () => ((slots.taken >= mostHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
+      () => ((slots.taken() >= mostHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
       (entry) => {
         pass(entry, slots, part)
         handed()
@@ -136,7 +136,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     drains.push({ slots, done: drainMain(slots) })
   }
 
-  const queued = () => spool.depth.messages + (overflow?.messages ?? 0)
+  const queued = () => spool.depth().messages + (overflow?.messages ?? 0)
 
   return {
     ingest(message) {
@@ -157,12 +157,8 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
       group = { appended, messages, booked }
       return booked
     },
-    get pending() {
-      return pending + (overflow?.parking ?? 0)
-    },
-    get queued() {
-      return queued()
-    },
+    pending: () => pending + (overflow?.parking ?? 0),
+    queued,
     start() {
       started ??= start()
       return started
@@ -195,7 +191,7 @@ function refusal({ topic, source: { clientId, transport, tenant } }: Message, er
 }
 
 interface Slots {
-  readonly taken: number
+  taken(): number
   /** false: none was free. */
   take(): boolean
   release(): void
@@ -213,9 +209,7 @@ function createSlots(size: number): Slots {
     return waiting.promise
   }
   return {
-    get taken() {
-      return taken
-    },
+    taken: () => taken,
     take() {
       if (taken >= size) return false
       taken++

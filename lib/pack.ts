@@ -17,15 +17,19 @@ export interface PackedReading {
   readonly body: Uint8Array
 }
 
-export function pack(readings: readonly { readonly key: string; readonly body: string; readonly bytes: number }[]): string {
-  let text = JSON.stringify(readings.map(({ key, bytes }) => [key, bytes]))
-  for (const { body } of readings) text += `\n${body}`
-  return `${text}\n`
+const lineFeed = Buffer.from('\n')
+
+/** In pieces that follow one another: the readings themselves, and what is around them. */
+export function pack(readings: readonly PackedReading[]): readonly Uint8Array[] {
+  const index = JSON.stringify(readings.map(({ key, body }) => [key, body.length]))
+  const pieces: Uint8Array[] = [Buffer.from(`${index}\n`)]
+  for (const { body } of readings) pieces.push(body, lineFeed)
+  return pieces
 }
 
-/** What a reading adds to a pack, in bytes: its body, its key in the index, and what is around them. */
+/** What a reading adds to a pack, in bytes: its body, its key in the index, which is ASCII, and what is around them. */
 export function packedSize(key: string, bodyBytes: number): number {
-  return bodyBytes + Buffer.byteLength(key) + 14
+  return bodyBytes + key.length + 14
 }
 
 /** The readings of a pack, as views of its bytes. Throws an Error when the body is not a pack. */

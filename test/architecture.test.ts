@@ -88,6 +88,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/observe',
     'gateway/mask.ts',
     'gateway/aws.ts',
+    'gateway/aws-body.ts',
     'gateway/broker/broker.ts',
     '@aws-sdk/client-sqs',
     '@aws-sdk/client-sns',

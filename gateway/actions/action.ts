@@ -3,14 +3,13 @@ import type { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import type { Aws } from '../aws.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { Message } from '../message.ts'
+import type { Body, Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 
 export interface Delivery {
   readonly message: Message
   readonly rule: string
-  /** The rule's result: JSON text, or the raw payload where the statement passes it through. */
-  readonly body: string | Uint8Array
+  readonly body: Body
   /** The same for every attempt, also after a restart: `<message id>.<rule>.<index of the action>`. */
   readonly key: string
   /** What templates are evaluated on; opaque to actions. */

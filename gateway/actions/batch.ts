@@ -26,7 +26,7 @@ export interface Batcher<E> {
   /** Calls back when this entry was accepted or with its own error, whatever became of its neighbours. */
   add(entry: E, bytes: number, signal: AbortSignal, done: Done): void
   /** Nothing waits and nothing is in flight. */
-  readonly idle: boolean
+  isIdle(): boolean
   /** Resolves when idle: everything that was added has been answered. */
   drained(): Promise<void>
 }
@@ -64,7 +64,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
   let pays = false
   let onIdle: (() => void)[] = []
 
-  const idle = () => calls === 0 && waiting.length === 0
+  const isIdle = () => calls === 0 && waiting.length === 0
   const full = () => waiting.length >= maxEntries || waitingBytes >= maxBytes
 
   const due = () => onIdle.length > 0 || clock.monotonic() - since >= lingerMs
@@ -79,7 +79,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     }
     gathering = waiting.length > 0
     if (gathering && calls < allowed) void linger()
-    if (onIdle.length > 0 && idle()) {
+    if (onIdle.length > 0 && isIdle()) {
       for (const resolve of onIdle) resolve()
       onIdle = []
     }
@@ -155,9 +155,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
         setImmediate(endTurn)
       }
     },
-    get idle() {
-      return idle()
-    },
+    isIdle,
     drained: () =>
       new Promise((resolve) => {
         onIdle.push(resolve)

@@ -4,14 +4,14 @@ const keptIdle = 64
 
 /** A batcher, or the batchers of a target that has several. */
 interface Drains {
-  readonly idle: boolean
+  isIdle(): boolean
   /** Resolves when everything handed over has been answered. */
   drained(): Promise<void>
 }
 
 export interface Batchers<B extends Drains> extends Drains {
   of(target: string, create: () => B): B
-  readonly size: number
+  size(): number
 }
 
 export function createBatchers<B extends Drains>(): Batchers<B> {
@@ -19,7 +19,7 @@ export function createBatchers<B extends Drains>(): Batchers<B> {
   const forgetIdle = () => {
     for (const [target, batcher] of byTarget) {
       if (byTarget.size < keptIdle) return
-      if (batcher.idle) byTarget.delete(target)
+      if (batcher.isIdle()) byTarget.delete(target)
     }
   }
   return {
@@ -34,12 +34,10 @@ export function createBatchers<B extends Drains>(): Batchers<B> {
     async drained() {
       await Promise.all([...byTarget.values()].map((batcher) => batcher.drained()))
     },
-    get idle() {
-      for (const batcher of byTarget.values()) if (!batcher.idle) return false
+    isIdle() {
+      for (const batcher of byTarget.values()) if (!batcher.isIdle()) return false
       return true
     },
-    get size() {
-      return byTarget.size
-    },
+    size: () => byTarget.size,
   }
 }

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { masked } from '../mask.ts'
-import type { Message } from '../message.ts'
-import { toBytes } from './text.ts'
+import { bytesOf, type Message } from '../message.ts'
 
 export interface Failure {
   /** `sqs`, `http`, … */
@@ -19,7 +18,7 @@ export function toErrorEnvelope(rule: string, message: Message, failures: readon
       topic: message.topic,
       cloudwatchTraceId: traceId(message),
       clientId: message.source.clientId,
-      base64OriginalPayload: toBytes(message.payload).toString('base64'),
+      base64OriginalPayload: bytesOf(message.payload).toString('base64'),
       failures: failures.map((failure) => describe(failure, message.topic)),
     }),
   )

@@ -3,10 +3,11 @@ import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
+import { type Body, bytesOf, JsonText } from '../message.ts'
 import { type ActionDeps, type ActionKind, promised, type Target } from './action.ts'
 import { isTemplate, localOnly } from './params.ts'
 import { createSlots } from './slots.ts'
-import { isJson, toBytes } from './text.ts'
+import { isJson } from './text.ts'
 
 const target = z
   .string()
@@ -53,7 +54,7 @@ export const http = {
         const to = checked(urlOf(delivery), prefixOf?.(delivery))
         const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
         for (const [name, value] of templates) headers.set(name, value(delivery))
-        const request = { method: 'POST', body: Buffer.from(delivery.body), headers, redirect: 'manual' } as const
+        const request = { method: 'POST', body: bytesOf(delivery.body), headers, redirect: 'manual' } as const
         await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
       }),
     }
@@ -103,6 +104,6 @@ function isWebUrl(text: string): boolean {
 }
 
 // [AWS http-rule-action] JSON results and raw bytes have different types.
-function contentType(body: string | Uint8Array): string {
-  return typeof body === 'string' || (isUtf8(body) && isJson(toBytes(body).toString())) ? 'application/json' : 'application/octet-stream'
+function contentType(body: Body): string {
+  return body instanceof JsonText || (isUtf8(body) && isJson(bytesOf(body).toString())) ? 'application/json' : 'application/octet-stream'
 }

@@ -1,7 +1,7 @@
 // Shows in the gateway's own log that a rule fired, with the result: for trying rules out.
 import { z } from 'zod'
+import { bytesOf } from '../message.ts'
 import { type ActionKind, promised, type Target } from './action.ts'
-import { toBytes } from './text.ts'
 
 const params = z
   .strictObject({
@@ -16,7 +16,7 @@ export const log = {
     action: 'log',
     deliver: promised(async ({ message, rule, body }) => {
       const { id: messageId, topic } = message
-      const bytes = toBytes(body)
+      const bytes = bytesOf(body)
       const shown = bytes.toString('utf8', 0, maxBytes)
       const detail = bytes.length > maxBytes ? `${shown}…` : shown
       observe.record('action.logged', { rule, messageId, topic, bytes: bytes.length, ...(maxBytes > 0 && { detail }) })

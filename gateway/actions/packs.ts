@@ -1,9 +1,10 @@
 // Many readings in one SQS message: a batcher of readings per queue and tenant, in front of the batcher of the queue.
-import { pack, packAttribute, packedSize } from '../../lib/pack.ts'
+import { type PackedReading, pack, packAttribute, packedSize } from '../../lib/pack.ts'
+import type { BytesEntry } from '../aws-body.ts'
 import { type ActionDeps, type Done, told } from './action.ts'
 import { type Batcher, createBatcher } from './batch.ts'
 import { type Batchers, createBatchers } from './batchers.ts'
-import { checkedSize, type SqsEntry, toEntry } from './sqs-entry.ts'
+import { checkedSize, toEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
   readonly maxBytes: number
@@ -12,7 +13,7 @@ export interface PackOptions {
 
 export interface Packs {
   /** Calls back when the pack with this reading was accepted. */
-  add(to: PackTarget, key: string, body: string, signal: AbortSignal, done: Done): void
+  add(to: PackTarget, key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
   drained(): Promise<void>
 }
 
@@ -20,12 +21,6 @@ export interface PackTarget {
   readonly url: string
   /** A sink has one for every delivery or for none. */
   readonly group: string | undefined
-}
-
-interface Reading {
-  readonly key: string
-  readonly body: string
-  readonly bytes: number
 }
 
 // Readings leave a pack one by one when their callers go; the pack itself is sent for those that stay.
@@ -37,13 +32,13 @@ const unhurried = new AbortController().signal
  */
 export function createPacks(
   options: PackOptions,
-  queueOf: (url: string) => Batcher<SqsEntry>,
+  queueOf: (url: string) => Batcher<BytesEntry>,
   { clock }: Pick<ActionDeps, 'clock'>,
 ): Packs {
-  const queues = createBatchers<Batchers<Batcher<Reading>>>()
+  const queues = createBatchers<Batchers<Batcher<PackedReading>>>()
 
   const createPacker = (url: string, group: string | undefined) =>
-    createBatcher<Reading>({
+    createBatcher<PackedReading>({
       maxEntries: 10_000,
       maxBytes: options.maxBytes - headBytes(group),
       maxCalls: 64,
@@ -60,9 +55,8 @@ export function createPacks(
 
   return {
     add({ url, group }, key, body, signal, done) {
-      const bytes = Buffer.byteLength(body)
       const packer = queues.of(url, createBatchers).of(group ?? '', () => createPacker(url, group))
-      packer.add({ key, body, bytes }, packedSize(key, bytes), signal, done)
+      packer.add({ key, body }, packedSize(key, body.length), signal, done)
     },
     drained: queues.drained,
   }

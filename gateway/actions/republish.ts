@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { codeOf, GatewayError } from '../errors.ts'
-import type { Message, MqttProperties } from '../message.ts'
+import { bytesOf, type Message, type MqttProperties } from '../message.ts'
 import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
 import { roleArn } from './params.ts'
-import { toBytes } from './text.ts'
 
 const header = z.string().min(1).max(1_024)
 const headersSchema = z.strictObject({
@@ -51,7 +50,7 @@ export const republish = {
         const copy: Message = {
           id: derivedId(message.id, delivery.key),
           topic: checked(topicOf(delivery)),
-          payload: toBytes(delivery.body),
+          payload: bytesOf(delivery.body),
           qos,
           retain: false,
           receivedAt: deps.clock.now(),

@@ -46,7 +46,7 @@ export const sns = {
       action: 'sns',
       deliver: promised(async (delivery, signal) => {
         const arn = deps.aws.topicArn(topicOf(delivery))
-        const Message = toText(delivery.body)
+        const Message = toText(delivery.body).toString()
         const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
         const bytes = sizeOf(Message, values)
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))

@@ -1,31 +1,28 @@
 // One message of a SendMessageBatch: what travels beside the body, what SQS calls an identifier, and how much it all weighs.
 import { createHash } from 'node:crypto'
-import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
+import type { MessageAttributeValue } from '@aws-sdk/client-sqs'
+import { BytesEntry } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { targetName } from './aws-errors.ts'
 
-export type SqsEntry = Omit<SendMessageBatchRequestEntry, 'Id'>
+type Pieces = BytesEntry['pieces']
 
 /** Of a message, and of a call [AWS sqs-quotas]. */
 export const sqsMaxBytes = 1_048_576
 
 /** The idempotency key travels as the attribute `messageId`; the group as `tenant` too, because a standard queue does not give it back. */
-export function toEntry(body: string, attributes: Readonly<Record<string, string>>, group: string | undefined): SqsEntry {
+export function toEntry(body: Pieces, attributes: Readonly<Record<string, string>>, group: string | undefined): BytesEntry {
   const MessageAttributes: Record<string, MessageAttributeValue> = {}
   for (const name in attributes) MessageAttributes[name] = text(attributes[name]!)
-  if (group === undefined) return { MessageBody: body, MessageAttributes }
+  if (group === undefined) return new BytesEntry(body, MessageAttributes)
   MessageAttributes.tenant = text(group)
-  return { MessageBody: body, MessageGroupId: identifier(group), MessageAttributes }
+  return new BytesEntry(body, MessageAttributes, { MessageGroupId: identifier(group) })
 }
 
-export function toFifoEntry(body: string, key: string, group: string | undefined): SqsEntry {
+export function toFifoEntry(body: Pieces, key: string, group: string | undefined): BytesEntry {
   if (group === undefined) throw new GatewayError('ACTION_REFUSED', 'a FIFO queue needs a groupId, and the action has none')
-  return {
-    MessageBody: body,
-    MessageGroupId: identifier(group),
-    MessageDeduplicationId: identifier(key),
-    MessageAttributes: { messageId: text(key) },
-  }
+  const ids = { MessageGroupId: identifier(group), MessageDeduplicationId: identifier(key) }
+  return new BytesEntry(body, { messageId: text(key) }, ids)
 }
 
 function text(value: string): MessageAttributeValue {
@@ -39,8 +36,9 @@ function identifier(value: string): string {
 }
 
 /** SQS counts the body and the name, type and value of each attribute [AWS sqs-quotas]. Throws BODY_TOO_LARGE. */
-export function checkedSize({ MessageBody = '', MessageAttributes = {} }: SqsEntry, url: string): number {
-  let bytes = Buffer.byteLength(MessageBody)
+export function checkedSize({ pieces, MessageAttributes }: BytesEntry, url: string): number {
+  let bytes = 0
+  for (const { length } of pieces) bytes += length
   for (const name in MessageAttributes) {
     bytes += name.length + 'String'.length + Buffer.byteLength(MessageAttributes[name]?.StringValue ?? '')
   }

@@ -1,6 +1,7 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
+import type { BytesEntry } from '../aws-body.ts'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
@@ -8,7 +9,7 @@ import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
-import { checkedSize, type SqsEntry, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
+import { checkedSize, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
 import { toBase64, toText } from './text.ts'
 
 const params = z
@@ -56,7 +57,7 @@ export const sqs = {
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
     const fixedUrl = isTemplate(params.queueUrl) ? undefined : deps.aws.queueUrl(params.queueUrl)
     const write = params.useBase64 ? toBase64 : toText
-    const batchers = createBatchers<Batcher<SqsEntry>>()
+    const batchers = createBatchers<Batcher<BytesEntry>>()
     const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, batcherOf, deps)
     const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
@@ -64,7 +65,7 @@ export const sqs = {
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
       if (packs && !isFifo(url)) return packs.add({ url, group }, delivery.key, body, signal, done)
-      const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+      const entry = isFifo(url) ? toFifoEntry([body], delivery.key, group) : toEntry([body], { messageId: delivery.key }, group)
       batcherOf(url).add(entry, checkedSize(entry, url), signal, done)
     }
     return {
@@ -91,14 +92,14 @@ export const sqs = {
   },
 } satisfies ActionKind<z.infer<typeof params>>
 
-function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<SqsEntry> {
+function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<BytesEntry> {
   const blamed = { action: 'sqs', target: targetName(url) }
-  return createBatcher<SqsEntry>({
+  return createBatcher<BytesEntry>({
     ...limits,
     clock,
     async send(entries) {
-      const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
-      const command = new SendMessageBatchCommand({ QueueUrl: url, Entries })
+      for (let i = 0; i < entries.length; i++) entries[i]!.Id = String(i)
+      const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: [...entries] })
       const { Failed = [] } = await aws.sqsSender.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })

@@ -248,7 +248,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   // ── a connection ──
 
   const createPeer = (client: AedesClient, caller: Caller): Peer => {
-    const gated = gate(client.conn, () => inlet.full || tapped.holding)
+    const gated = gate(client.conn, () => inlet.isFull() || tapped.isHolding())
     const inlet = createInlet({
       ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, maxPacketBytes },
       session: () => peer.session!,
@@ -382,7 +382,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       await broker.listen()
       stopListening = access.onChange(cutRevoked)
       stopWatch = clock.every(1_000, () => {
-        for (const { client, inlet } of present) if (inlet.full) keepAlive(client)
+        for (const { client, inlet } of present) if (inlet.isFull()) keepAlive(client)
       })
     },
     accept(stream, caller) {

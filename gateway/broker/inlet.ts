@@ -24,7 +24,7 @@ export interface InletDeps {
   readonly carry: (message: Message, packet: PublishPacket) => Promise<void>
   readonly observe: Observe
   readonly clock: Clock
-  readonly ids: () => string
+  readonly ids: (at?: number) => string
   readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
   /** Larger packets are for the broker to refuse. */
   readonly maxPacketBytes: number
@@ -44,7 +44,7 @@ export interface Inlet {
   takeFrame(bytes: Buffer, frame: Frame): boolean
   /** Calls back, in turn, when Ingest has the message or with the reason why not. */
   authorize(packet: PublishPacket, done: (error?: unknown) => void): void
-  readonly full: boolean
+  isFull(): boolean
 }
 
 /** Open publishes of one connection. Receive Maximum promises a device 100; MQTT 3.1.1 promises nothing. */
@@ -102,8 +102,8 @@ export function createInlet(options: InletOptions): Inlet {
   }
 
   const isAwaited = (known: KnownTopic) => {
-    if (known.version !== subscriptions.version) {
-      known.version = subscriptions.version
+    if (known.version !== subscriptions.version()) {
+      known.version = subscriptions.version()
       known.awaited = subscriptions.cover(known.topic)
     }
     return known.awaited
@@ -131,7 +131,8 @@ export function createInlet(options: InletOptions): Inlet {
       observe.record('message.refused', { code, clientId, transport, topic, detail: message, ...details })
       return refused
     }
-    const head = { id: ids(), topic, payload, qos: qos === 0 ? 0 : 1, retain, receivedAt: clock.now(), source, hops: 0 } as const
+    const receivedAt = clock.now()
+    const head = { id: ids(receivedAt), topic, payload, qos: qos === 0 ? 0 : 1, retain, receivedAt, source, hops: 0 } as const
     return properties ? { ...head, properties } : head
   }
 
@@ -194,9 +195,7 @@ export function createInlet(options: InletOptions): Inlet {
       }
       carry(message, packet).then(() => answer(), answer)
     },
-    get full() {
-      return line.full
-    },
+    isFull: line.isFull,
   }
 }
 

@@ -34,7 +34,7 @@ export interface Line {
   /** Calls back when its turn comes; PUBACKs that are due before it have been written then. */
   settle(turn: Turn, otherwise: () => void): void
   /** true: too much is open, or its PUBACKs are not read; nothing more should be read from the connection until `onRoom`. */
-  readonly full: boolean
+  isFull(): boolean
 }
 
 export interface LineOptions {
@@ -109,9 +109,7 @@ export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOption
       turn.otherwise = otherwise
       if (turn === turns[head]) advance()
     },
-    get full() {
-      return full
-    },
+    isFull: () => full,
   }
 }
 

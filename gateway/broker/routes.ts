@@ -108,9 +108,7 @@ export function createRoutes(): Routes {
       return shared.length === 0 ? [...targets.values()] : [...targets.values(), ...shared]
     },
     cover: tree.cover,
-    get version() {
-      return tree.version
-    },
+    version: tree.version,
   }
 }
 

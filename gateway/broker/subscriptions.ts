@@ -9,7 +9,7 @@ export interface Subscriptions<T> {
   /** The subscribers of every filter that covers the topic; one with several such filters several times. */
   match(topic: string): readonly T[]
   /** Another number whenever an answer of `cover` may have changed. */
-  readonly version: number
+  version(): number
 }
 
 /** `+` is a child like any other: no level of a topic is called that [MQTT-4.7.1-1]. */
@@ -48,9 +48,7 @@ export function createSubscriptions<T>(): Subscriptions<T> {
       })
       return found
     },
-    get version() {
-      return version
-    },
+    version: () => version,
   }
 }
 

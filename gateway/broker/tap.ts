@@ -34,7 +34,7 @@ export interface Parser extends EventEmitter {
 
 export interface Tap {
   /** true: packets wait, for one that was taken and is not done with, or for aedes, which is not ready yet. */
-  readonly holding: boolean
+  isHolding(): boolean
   /** Gives a packet to aedes, as if there were no tap. */
   handOver(packet: PublishPacket): void
 }
@@ -163,9 +163,7 @@ export function tap(client: TapClient, takers: Takers, onReleased: () => void): 
     if (waiting.length > 0 && !holding) onReleased()
   })
   return {
-    get holding() {
-      return holding || early !== undefined
-    },
+    isHolding: () => holding || early !== undefined,
     handOver(packet) {
       if (!client.closed) handOver(packet)
     },

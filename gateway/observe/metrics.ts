@@ -25,6 +25,7 @@ interface Counter {
   readonly root: Node
   /** Those that came last and cannot change, and where they led. */
   lastFields: Fields | undefined
+  lastCount: number
   lastNode: Node
 }
 
@@ -43,15 +44,17 @@ export function createMetrics(): Metrics {
     count(event, fields) {
       const counter = counters.get(event)!
       if (counter.lastFields === fields) {
-        counter.lastNode.value += fields.count ?? 1
+        counter.lastNode.value += counter.lastCount
         return
       }
       const { labels, root } = counter
       let node = root
       for (let i = 0; i < labels.length; i++) node = childOf(node, fields[labels[i]!])
-      node.value += fields.count ?? 1
+      const count = fields.count ?? 1
+      node.value += count
       if (!Object.isFrozen(fields)) return
       counter.lastFields = fields
+      counter.lastCount = count
       counter.lastNode = node
     },
     total: (event, where = {}) =>
@@ -64,7 +67,7 @@ export function createMetrics(): Metrics {
 
 function createCounter(labels: readonly string[]): Counter {
   const root = createNode()
-  return { labels, root, lastFields: undefined, lastNode: root }
+  return { labels, root, lastFields: undefined, lastCount: 1, lastNode: root }
 }
 
 function createNode(): Node {

@@ -2,7 +2,7 @@
 import { type Delivery, type Sink, told } from '../actions/action.ts'
 import { type Failure, toErrorEnvelope } from '../actions/error-action.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Body, Message } from '../message.ts'
 import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Rule, RuleSet } from './rule-set.ts'
@@ -88,7 +88,7 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
   }
 
   const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal, settle: Settle, only?: number) => {
-    let body: string | Uint8Array | undefined
+    let body: Body | undefined
     try {
       body = rule.evaluate(scope)
     } catch (error) {

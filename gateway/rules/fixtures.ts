@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { parseAs } from '../../lib/problems.ts'
 import { GatewayError, textOf } from '../errors.ts'
-import type { Message } from '../message.ts'
+import { bytesOf, type Message } from '../message.ts'
 import { type LoadedRule, parseRule } from './load.ts'
 import { createScope } from './sql/scope.ts'
 import { compileTemplate } from './sql/template.ts'
@@ -90,7 +90,7 @@ function outcomeOf({ file, statement }: LoadedRule, message: Message): Outcome {
   const reached = named || (statement.filter !== undefined && matches(statement.filter, message.topic))
   const body = reached ? statement.evaluate(scope) : undefined
   if (body === undefined) return { match: false }
-  const bytes = Buffer.from(body)
+  const bytes = bytesOf(body)
   return {
     match: true,
     output: parsed(bytes),

@@ -1,5 +1,6 @@
 // The rules in use: found by topic, or by name for Basic Ingest. Built whole and swapped whole, never edited.
 import type { Sink } from '../actions/action.ts'
+import type { Body } from '../message.ts'
 import type { Scope } from './sql/scope.ts'
 import { createTopicTree } from './topic/tree.ts'
 
@@ -8,7 +9,7 @@ export interface Rule {
   /** Absent: only Basic Ingest reaches the rule. */
   readonly filter: string | undefined
   /** The body for every action, or undefined where the WHERE clause did not hold. */
-  evaluate(scope: Scope): string | Uint8Array | undefined
+  evaluate(scope: Scope): Body | undefined
   readonly sinks: readonly Sink[]
   readonly errorSink?: Sink
   /** What is legal and hardly meant, one sentence each. */

@@ -93,7 +93,7 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
       signal.removeEventListener('abort', aborted)
       return !signal.aborted && !stopped
     },
-    get depth() {
+    depth() {
       const [oldest] = unsettled
       return { messages: unsettled.size, bytes, ...(oldest ? { oldestAt: oldest.message.receivedAt } : {}) }
     },

@@ -167,12 +167,12 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   function refusalOf(size: number, { qos, hops }: Message): GatewayError | undefined {
     if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
-    const waiting = commits.pendingBytes
-    if (hops > 0) return segments.bytes + waiting + size <= maxBytes * insideShare ? undefined : tooFull(segments.bytes + waiting)
+    const waiting = commits.pendingBytes()
+    if (hops > 0) return segments.bytes() + waiting + size <= maxBytes * insideShare ? undefined : tooFull(segments.bytes() + waiting)
     const share = qos === 0 ? qos0Share : 1
     if (waiting > 0 && waiting + size > pendingBytes * share)
       return new GatewayError('SPOOL_FULL', 'more waits for the disk than memory may hold')
-    const used = segments.bytes + waiting
+    const used = segments.bytes() + waiting
     if (used + size <= maxBytes * share) return undefined
     const full = tooFull(used)
     if (qos > 0) degrade('SPOOL_FULL', full.message)
@@ -327,7 +327,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   /** Called when a group was written or a segment deleted. Full stays full until there is room worth speaking of. */
   function restore(code: 'SPOOL_FULL' | 'SPOOL_FAILED'): void {
-    if (trouble !== code || (code === 'SPOOL_FULL' && segments.bytes > maxBytes * qos0Share)) return
+    if (trouble !== code || (code === 'SPOOL_FULL' && segments.bytes() > maxBytes * qos0Share)) return
     trouble = undefined
     observe.record('gateway.recovered', { code })
   }
@@ -351,7 +351,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     take,
     ready,
 
-    get depth() {
+    depth() {
       const oldest = inFlight.first ?? window.first
       const oldestAt = depth.messages === 0 ? undefined : (oldest?.message.receivedAt ?? lastReadAt)
       return { ...depth, ...(oldestAt !== undefined && { oldestAt }) }

@@ -28,7 +28,7 @@ export interface GroupCommit {
   /** Rejects with the error, but not before every earlier append has settled. */
   refuse(error: Error): Promise<void>
   /** Bytes that wait for the disk. */
-  readonly pendingBytes: number
+  pendingBytes(): number
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>
 }
@@ -80,9 +80,7 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
       elder.turns.push(turn)
       return turn.done.promise
     },
-    get pendingBytes() {
-      return filling.bytes + (writing?.bytes ?? 0)
-    },
+    pendingBytes: () => filling.bytes + (writing?.bytes ?? 0),
     idle: () => running ?? Promise.resolve(),
   }
 }

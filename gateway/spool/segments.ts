@@ -19,7 +19,7 @@ export interface Segments {
   behind(): Segment | undefined
   values(): Iterable<Segment>
   /** What they occupy on disk. */
-  readonly bytes: number
+  bytes(): number
   /** Resolves when the deletions begun so far are done. */
   idle(): Promise<unknown>
 }
@@ -103,9 +103,7 @@ export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFaile
     },
 
     values: () => segments.values(),
-    get bytes() {
-      return bytes
-    },
+    bytes: () => bytes,
     idle: () => Promise.all(deletions),
   }
 }

@@ -32,7 +32,7 @@ export interface Spool {
   /** Resolves with true when `take` has something to give, with false when the signal aborts or the spool stops. */
   ready(signal: AbortSignal): Promise<boolean>
   /** Appended and not settled. Whether an append that has not resolved yet counts is for each spool to choose. */
-  readonly depth: SpoolDepth
+  depth(): SpoolDepth
   /** Refuses further appends, and makes what it holds safe. Does not wait for unsettled entries. */
   stop(): Promise<void>
 }

@@ -29,7 +29,7 @@ async function createSpoolPeer(dir: string): Promise<Peer> {
   })()
   return {
     append: (number) => spool.append(readings[number % readings.length]!),
-    depth: () => spool.depth.messages,
+    depth: () => spool.depth().messages,
     async stop() {
       abort.abort()
       await reading

@@ -53,20 +53,20 @@ export function testSpool({ name, create }: SpoolCase): void {
 
     test('depth counts what is appended and not settled', () =>
       run(async (spool, entries) => {
-        expect(spool.depth.messages).toBe(0)
-        expect(spool.depth.oldestAt).toBeUndefined()
+        expect(spool.depth().messages).toBe(0)
+        expect(spool.depth().oldestAt).toBeUndefined()
         const appended = [1, 2].map((n) => spool.append(toReading(n)))
         const first = await take(entries)
         const second = await take(entries)
-        expect(spool.depth.messages).toBe(2)
-        expect(spool.depth.bytes).toBeGreaterThan(0)
-        expect(spool.depth.oldestAt).toBe(toReading(1).receivedAt)
+        expect(spool.depth().messages).toBe(2)
+        expect(spool.depth().bytes).toBeGreaterThan(0)
+        expect(spool.depth().oldestAt).toBe(toReading(1).receivedAt)
         first.settle('delivered')
-        expect(spool.depth.messages).toBe(1)
-        expect(spool.depth.oldestAt).toBe(toReading(2).receivedAt)
+        expect(spool.depth().messages).toBe(1)
+        expect(spool.depth().oldestAt).toBe(toReading(2).receivedAt)
         second.settle('unmatched')
         await Promise.all(appended)
-        expect({ ...spool.depth }).toEqual({ messages: 0, bytes: 0 })
+        expect({ ...spool.depth() }).toEqual({ messages: 0, bytes: 0 })
       }))
 
     test('settling twice is a mistake of the caller, and is said', () =>
@@ -76,7 +76,7 @@ export function testSpool({ name, create }: SpoolCase): void {
         entry.settle('delivered')
         expect(() => entry.settle('delivered')).toThrow(/twice/)
         await appended
-        expect(spool.depth.messages).toBe(0)
+        expect(spool.depth().messages).toBe(0)
       }))
 
     test('reading ends when its signal aborts, also while it waits', () =>

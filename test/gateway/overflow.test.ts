@@ -72,7 +72,7 @@ async function aGateway(rules: readonly Rule[], { fs = createMemoryFs(), maxByte
   const ruleSet = createRuleSet(rules)
   const dispatch = createDispatch({ observe, environment: { accountId: '0' }, overflow })
   const pipeline = createPipeline({ spool, dispatch, ruleSet: () => ruleSet, observe, clock, maxInFlight: 8 * maxHeld, overflow })
-  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued, pending: pipeline.pending }))
+  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
   await pipeline.start()
   const send = (from: number, to: number) =>
     Promise.all(Array.from({ length: to - from + 1 }, (_, index) => pipeline.ingest(toReading(from + index))))
@@ -99,7 +99,7 @@ test('a target that is away does not stand in the way of another, and gets every
   await until(() => well.got.length === 200 && overflow.parking === 0)
   expect(well.got).toEqual(numbers(1, 200))
   // Those it held already wait with it, in the spool; the others have left the spool for the lane.
-  await until(() => spool.depth.messages === maxHeld)
+  await until(() => spool.depth().messages === maxHeld)
   expect(overflow.messages).toBe(200 - maxHeld)
   expect(ledger()).toMatchObject({ accepted: 200, delivered: 200 - maxHeld, split: 200 - maxHeld, queued: 200, balanced: true })
   dead.comeBack()
@@ -172,7 +172,7 @@ test('after a restart what the target held comes first, then the lane, then what
   const first = await aGateway([aRule('dead', [dead.sink])], { fs })
   dead.leave()
   await first.send(1, 30)
-  await first.until(() => first.spool.depth.messages === maxHeld && first.overflow.parking === 0)
+  await first.until(() => first.spool.depth().messages === maxHeld && first.overflow.parking === 0)
   await first.stop()
   expect(dead.got).toEqual([])
 
@@ -192,7 +192,7 @@ test('what waits for a rule that is gone is wanted by nobody', async () => {
   const first = await aGateway([aRule('dead', [dead.sink])], { fs })
   dead.leave()
   await first.send(1, 10)
-  await first.until(() => first.spool.depth.messages === maxHeld && first.overflow.parking === 0)
+  await first.until(() => first.spool.depth().messages === maxHeld && first.overflow.parking === 0)
   await first.stop()
   const second = await aGateway([], { fs })
   await second.until(() => second.ledger().queued === 0)

@@ -19,7 +19,7 @@ const aPipeline = async (dispatch: Dispatch, maxInFlight = 10) => {
   await spool.start()
   const pipeline = createPipeline({ spool, dispatch, ruleSet: () => noRules, observe, clock, maxInFlight })
   pipeline.start()
-  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
+  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth().messages, pending: pipeline.pending() }))
   return { clock, observe, spool, pipeline, ledger }
 }
 
@@ -106,12 +106,12 @@ test('a full spool empties although every message in it is republished', async (
     else pipeline.ingest({ ...message, hops: 1 }).then(() => settle('delivered'))
   }
   const pipeline = createPipeline({ spool, dispatch: republishing, ruleSet: () => noRules, observe, clock, maxInFlight: 4 })
-  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth.messages, pending: pipeline.pending }))
+  const ledger = createLedger(observe.metrics, () => ({ queued: spool.depth().messages, pending: pipeline.pending() }))
   const full = async (): Promise<unknown> => pipeline.ingest(createMessage('x'.repeat(200))).then(full, (error) => error)
   expect(await full()).toMatchObject({ code: 'SPOOL_FULL' })
-  const held = spool.depth.messages
+  const held = spool.depth().messages
   pipeline.start()
-  while (spool.depth.messages > 0) await settled()
+  while (spool.depth().messages > 0) await settled()
   expect(ledger()).toMatchObject({ accepted: 2 * held, delivered: 2 * held, queued: 0, balanced: true })
   await pipeline.stop(0)
 })

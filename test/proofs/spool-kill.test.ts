@@ -40,7 +40,7 @@ test('five kills lose nothing that was acknowledged', async () => {
   const spool = toSpool(dir)
   await spool.start()
   const found: number[] = []
-  const expected = spool.depth.messages
+  const expected = spool.depth().messages
   for await (const { message } of readSpool(spool, new AbortController().signal)) {
     found.push(Number(message.id))
     if (found.length === expected) break
@@ -67,6 +67,6 @@ test('a directory in use is refused, and is free again when its process is dead'
   await new Promise((resolve) => running.once('close', resolve))
   const spool = toSpool(dir)
   await spool.start()
-  expect(spool.depth.messages).toBeGreaterThan(0)
+  expect(spool.depth().messages).toBeGreaterThan(0)
   await spool.stop()
 })

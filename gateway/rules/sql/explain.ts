@@ -1,5 +1,5 @@
 // Takes a statement apart for people: its tokens, its tree, and what each part was worth on a message.
-import type { Message } from '../../message.ts'
+import { bytesOf, type Message } from '../../message.ts'
 import { matches } from '../topic/filter.ts'
 import type { Expression, SqlVersion } from './ast.ts'
 import { lex, type Token } from './lex.ts'
@@ -61,7 +61,7 @@ export function explain(sql: string, { version = '2016-03-23', message }: Explai
   }
   const covered = filter === undefined || matches(filter, message.topic)
   const body = covered ? statement.evaluate(createScope(full, { accountId: '000000000000' })) : undefined
-  const output = body && Buffer.from(body).toString()
+  const output = body && bytesOf(body).toString()
   lines.push(
     `topic      ${message.topic} ${covered ? 'is covered by' : 'is not covered by'} ${filter ?? 'no FROM: Basic Ingest only'}`,
     ...(covered

@@ -1,15 +1,18 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
+import { Buffer } from 'node:buffer'
+import { JsonText } from '../../message.ts'
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
 import { parseJson } from './json.ts'
+import { perTopic } from './per-topic.ts'
 import { createMembers, indexOfMember, type Members, type Ranges, scan, scanMembers } from './scan.ts'
 import type { Scannable, Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
 import type { Value } from './value.ts'
 
 /** The same body as the general way, `null` where WHERE is not true, or undefined: the general way must decide. */
-export type Lean = (scope: Scope) => string | null | undefined
+export type Lean = (scope: Scope) => JsonText | null | undefined
 
 /** More keys than this are found faster by the parser. */
 const maxKeys = 8
@@ -41,7 +44,7 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
 }
 
 /** The same for every message of a topic. */
-function isFixed(node: Expression): boolean {
+export function isFixed(node: Expression): boolean {
   return node.kind === 'literal' || (node.kind === 'call' && node.name.toLowerCase() === 'topic' && node.args.every(isFixed))
 }
 
@@ -110,7 +113,9 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
   const ranges: Ranges = { starts: new Int32Array(names.length), ends: new Int32Array(names.length) }
   const wanted = names.map((name) => Buffer.from(name))
   const { starts, ends } = ranges
-  const printed = createPrinted(fields)
+  // The others pass through: they are cut from the payload.
+  const print = createPrinter(fields.map((field) => (field.slot === -1 ? field : { ...field, isFixed: true, evaluate: () => undefined })))
+  const printed: Printed[] = []
   const passing = fields.filter(({ slot }) => slot !== -1).length
   return (scope) => {
     const scannable = names.length === 0 ? nothing : scope.scannable()
@@ -126,13 +131,14 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
     if (where !== undefined && where(scope, row) !== true) return null
     // For a few parts, one text of all is more than they are.
     const source = passing > 2 ? sourceOf(scannable) : { bytes, text: undefined }
+    print(scope, row, printed)
     let body = ''
     for (let i = 0; i < fields.length; i++) {
       const { key, slot } = fields[i]!
-      if (slot === -1) body += printed(i, scope, row)
+      if (slot === -1) body += printed[i]!.text
       else if (starts[slot] !== -1) body += `,${key}:${textAt(source, starts[slot]!, ends[slot]!)}`
     }
-    return `{${body.slice(1)}}`
+    return JsonText.of(`{${body.slice(1)}}`)
   }
 }
 
@@ -146,7 +152,8 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
   const find = (bytes: Buffer, key: Buffer) => indexOfMember(bytes, members, key, 0, key.length)
   const wanted = names.map((name) => ({ name, key: Buffer.from(JSON.stringify(name)) }))
   const keys = fields.map(({ key }) => Buffer.from(key))
-  const printed = createPrinted(fields)
+  const print = createPrinter(fields)
+  const printed: Printed[] = []
   return (scope) => {
     const scannable = scope.scannable()
     if (scannable === undefined) return undefined
@@ -160,35 +167,66 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
       if (i !== -1) row[name] = valueAt(bytes, starts[i]!, ends[i]!)
     }
     if (where !== undefined && where(scope, row) !== true) return null
-    let body = membersOf(scannable, members)
-    for (let i = 0; i < fields.length; i++) body += printed(i, scope, row)
-    return members.count === 0 ? `{${body.slice(1)}}` : `{${body}}`
+    print(scope, row, printed)
+    return joined(membersOf(scannable, members), scannable.isAscii, printed)
   }
 }
 
-/** A field that is an expression, behind a comma; nothing where it is Undefined. What only the topic decides is printed once per topic. */
-function createPrinted(fields: readonly Field[]): (index: number, scope: Scope, row: Value) => string {
-  const byTopic = new Map<string, readonly string[]>()
-  const print = ({ key, evaluate }: Field, scope: Scope, row: Value) => {
-    const value = evaluate(scope, row)
-    // The same text as JSON's, and V8 remembers it.
-    const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : JSON.stringify(value)
-    return text === undefined ? '' : `,${key}:${text}`
+/** The members and, behind them, the fields, which begin with a comma each. */
+function joined(members: Uint8Array, isAscii: boolean, fields: readonly Printed[]): JsonText {
+  let size = members.length + 2
+  for (const { bytes } of fields) size += bytes.length
+  // The brace takes the place of the first comma.
+  let at = members.length === 0 && size > 2 ? 0 : 1
+  const bytes = Buffer.allocUnsafe(size - 1 + at)
+  bytes.set(members, at)
+  at += members.length
+  for (const field of fields) {
+    bytes.set(field.bytes, at)
+    at += field.bytes.length
+    isAscii &&= field.isAscii
   }
-  return (index, scope, row) => {
-    const field = fields[index]!
-    if (!field.isFixed) return print(field, scope, row)
-    let texts = byTopic.get(scope.topic)
-    if (texts === undefined) {
-      texts = fields.map((each) => (each.isFixed ? print(each, scope, undefined) : ''))
-      if (byTopic.size >= maxKnownTopics) byTopic.clear()
-      byTopic.set(scope.topic, texts)
+  bytes[0] = openBrace
+  bytes[at] = closeBrace
+  return new JsonText(bytes, isAscii)
+}
+
+/** A field that is an expression, behind a comma; nothing where it is Undefined. */
+interface Printed {
+  readonly value: Value
+  readonly text: string
+  readonly bytes: Uint8Array
+  readonly isAscii: boolean
+}
+
+/** Into a list. What only the topic decides is printed once per topic, and a value that comes again, such as the time, not again. */
+function createPrinter(fields: readonly Field[]): (scope: Scope, row: Value, into: Printed[]) => void {
+  const latest = fields.map(() => unprinted)
+  const fixed = perTopic((scope) =>
+    fields.map(({ isFixed, key, evaluate }) => (isFixed ? toPrinted(key, evaluate(scope, undefined)) : unprinted)),
+  )
+  return (scope, row, into) => {
+    const known = fixed(scope)
+    for (let i = 0; i < fields.length; i++) {
+      const { isFixed, key, evaluate } = fields[i]!
+      if (isFixed) into[i] = known[i]!
+      else {
+        const value = evaluate(scope, row)
+        if (value !== latest[i]!.value) latest[i] = toPrinted(key, value)
+        into[i] = latest[i]!
+      }
     }
-    return texts[index]!
   }
 }
 
-const maxKnownTopics = 4_096
+function toPrinted(key: string, value: Value): Printed {
+  const json = JSON.stringify(value)
+  const text = json === undefined ? '' : `,${key}:${json}`
+  const bytes = Buffer.from(text)
+  return { value, text, bytes, isAscii: bytes.length === text.length }
+}
+
+const unprinted: Printed = { value: undefined, text: '', bytes: Buffer.alloc(0), isAscii: true }
 
 const nothing: Scannable = { bytes: Buffer.alloc(0), isAscii: true }
 
@@ -208,6 +246,8 @@ const quote = 0x22
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
+const openBrace = 0x7b
+const closeBrace = 0x7d
 
 function valueAt(bytes: Buffer, start: number, end: number): Value {
   const first = bytes[start]!
@@ -250,17 +290,16 @@ function textAt(source: Source, start: number, end: number): string {
   return isVerbatim(bytes, start, end) ? sliceOf(source, start, end) : JSON.stringify(valueAt(bytes, start, end))
 }
 
-function membersOf(scannable: Scannable, members: Members): string {
+function membersOf(scannable: Scannable, members: Members): Uint8Array {
   const { count, keyStarts, keyEnds, starts, ends } = members
-  if (count === 0) return ''
-  const { bytes, isAscii } = scannable
-  if (isPlain(bytes, members)) return bytes.toString(isAscii ? 'latin1' : 'utf8', keyStarts[0]!, ends[count - 1]!)
+  const { bytes } = scannable
+  if (isPlain(bytes, members)) return count === 0 ? nothing.bytes : bytes.subarray(keyStarts[0]!, ends[count - 1]!)
   const source = sourceOf(scannable)
   let text = ''
   for (let i = 0; i < count; i++) {
     text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`
   }
-  return text
+  return Buffer.from(text)
 }
 
 /** No space between the members, and none that JSON.stringify would write otherwise: most devices send nothing else. */

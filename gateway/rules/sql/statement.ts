@@ -1,5 +1,6 @@
 // A statement ready to run: compiled once when its rule is loaded, then evaluated on every message its filter matches.
 import { GatewayError } from '../../errors.ts'
+import { type Body, bytesOf, JsonText } from '../../message.ts'
 import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
@@ -34,10 +35,10 @@ export interface Statement {
   /** SET variables, for the templates of the same rule. */
   readonly variables: ReadonlyMap<string, Evaluate>
   /**
-   * The outgoing payload: JSON text, or the message's own bytes where the statement passes them through; no bytes for SELECT VALUE of
+   * The outgoing payload: JSON, or the message's own bytes where the statement passes them through; no bytes for SELECT VALUE of
    * Undefined. Undefined when WHERE is not true. Throws RULE_FAILED only where a resolver fails.
    */
-  evaluate(scope: Scope): string | Uint8Array | undefined
+  evaluate(scope: Scope): Body | undefined
   /** The same, slower and in parts: for tools. */
   inspect(scope: Scope): Inspection
 }
@@ -129,19 +130,19 @@ interface Run {
 
 const nothing = new Uint8Array(0)
 
-function evaluate(run: Run, scope: Scope): string | Uint8Array | undefined {
+function evaluate(run: Run, scope: Scope): Body | undefined {
   const payload = run.payloadOf(scope)
   if (run.where !== undefined && run.where(scope, payload) !== true) return undefined
   return bodyOf(run, scope, run.print(scope, payload))
 }
 
-function evaluateLean(lean: Lean, run: Run, scope: Scope): string | Uint8Array | undefined {
+function evaluateLean(lean: Lean, run: Run, scope: Scope): Body | undefined {
   const body = lean(scope)
   return body === undefined ? evaluate(run, scope) : (body ?? undefined)
 }
 
-function bodyOf({ items, value, payloadOf }: Run, scope: Scope, text: string | undefined): string | Uint8Array {
-  if (text !== undefined) return text
+function bodyOf({ items, value, payloadOf }: Run, scope: Scope, text: string | undefined): Body {
+  if (text !== undefined) return JsonText.of(text)
   const passesAll = items.length === 1 && (items[0]!.path === undefined || value) && items[0]!.star
   return passesAll && payloadOf(scope) === undefined ? scope.message.payload : nothing
 }
@@ -158,6 +159,6 @@ function inspect(run: Run, scope: Scope): Inspection {
     if (values[key] === undefined) undefinedKeys.push(key)
   }
   const text = run.print(scope, payload)
-  const body = Buffer.from(bodyOf(run, scope, text))
+  const body = bytesOf(bodyOf(run, scope, text))
   return { matched: true, body, raw: text === undefined && body.length > 0, undefinedKeys, values }
 }

@@ -2,8 +2,9 @@
 import { GatewayError } from '../../errors.ts'
 import type { SqlVersion } from './ast.ts'
 import { compileExpression, type Evaluate } from './compile.ts'
-import { readsPayload } from './lean.ts'
+import { isFixed, readsPayload } from './lean.ts'
 import { parseTemplateExpression } from './parse.ts'
+import { perTopic } from './per-topic.ts'
 import type { Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { createContext, payloadReader, type Statement } from './statement.ts'
@@ -26,11 +27,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
   const payloadOf = payloadReader(version)
   const literal = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined
   if (literal !== undefined) return () => literal
-  return (scope) => {
-    let result = ''
-    for (const part of parts) result += typeof part === 'string' ? part : textFor(part, scope)
-    return result
-  }
+  const fill = (scope: Scope) => parts.map((part) => (typeof part === 'string' ? part : textFor(part, scope))).join('')
+  return parts.every((part) => typeof part === 'string' || part.isFixed) ? perTopic(fill) : fill
 
   function textFor(part: Part, scope: Scope): string {
     const value = toText(part.evaluate(scope, part.readsPayload ? payloadOf(scope) : undefined))
@@ -44,6 +42,8 @@ interface Part {
   readonly evaluate: Evaluate
   /** false: the payload need not be parsed for it. */
   readonly readsPayload: boolean
+  /** Only the topic decides. */
+  readonly isFixed: boolean
 }
 
 function split(text: string, version: SqlVersion, { resolvers = {}, statement }: TemplateOptions): (string | Part)[] {
@@ -54,7 +54,8 @@ function split(text: string, version: SqlVersion, { resolvers = {}, statement }:
     const { expression, end } = parseTemplateExpression(text, open + 2)
     if (open > pos) parts.push(text.slice(pos, open))
     const source = text.slice(open + 2, end - 1).trim()
-    parts.push({ source, evaluate: compileExpression(expression, context), readsPayload: readsPayload(expression) })
+    const evaluate = compileExpression(expression, context)
+    parts.push({ source, evaluate, readsPayload: readsPayload(expression), isFixed: isFixed(expression) })
     pos = end
   }
   if (pos < text.length) parts.push(text.slice(pos))

@@ -238,7 +238,7 @@ test('drained waits for everything that was added', async () => {
   }
   await drained
   expect(fates).toEqual(['a accepted', 'b accepted', 'c accepted', 'd accepted', 'drained'])
-  expect(batcher.idle).toBe(true)
+  expect(batcher.isIdle()).toBe(true)
   await batcher.drained()
 })
 

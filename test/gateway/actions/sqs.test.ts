@@ -14,7 +14,9 @@ function setUp(params: object, answer: (input: SqsCall) => unknown = () => ({}))
   const calls: SqsCall[] = []
   const aws = createFakeAws({
     async sqs({ input }) {
-      calls.push(input)
+      // As the SDK reads them.
+      const Entries = input.Entries.map((entry) => ({ ...entry, MessageBody: entry.MessageBody }))
+      calls.push({ ...input, Entries })
       return answer(input)
     },
   })

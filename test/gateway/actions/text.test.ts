@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toText } from '../../../gateway/actions/text.ts'
+import { JsonText } from '../../../gateway/message.ts'
 
-const through = (text: string) => toText(Buffer.from(text))
+const through = (text: string) => toText(Buffer.from(text)).toString()
+const throughJson = (text: string) => toText(JsonText.of(text)).toString()
 
 test('text of XML characters travels as it is', () => {
   for (const text of ['{"t":-18.5}', 'a\tb\r\nc', '\u007f', 'Kühlhaus 冷凍庫', '\ud7ff\ue000\ufffd']) expect(through(text)).toBe(text)
@@ -23,10 +25,10 @@ test('in JSON, characters that emulators or XML refuse become escapes', () => {
   expect(through('cold 🥶')).toBe('cold 🥶')
 })
 
-test('a string is JSON text: it travels unchanged, but for characters above U+FFFF, which become escapes', () => {
+test('JSON of a rule travels unchanged, but for characters above U+FFFF, which become escapes', () => {
   for (const json of ['{"t":-18.5}', '{"note":"a\\tb\\u0001"}', '"Kühlhaus 冷凍庫"', '"\ud7ff\ue000\ufffd"'])
-    expect(toText(json)).toBe(json)
-  expect(toText('{"note":"cold 🥶"}')).toBe('{"note":"cold \\ud83e\\udd76"}')
+    expect(throughJson(json)).toBe(json)
+  expect(throughJson('{"note":"cold 🥶"}')).toBe('{"note":"cold \\ud83e\\udd76"}')
 })
 
 test('JSON means the same after as before', () => {

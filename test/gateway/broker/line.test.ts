@@ -88,32 +88,32 @@ test('whatever the order they are settled in, they leave in the order they came'
 test('it is full at its limit of messages, and has room when half of them are settled', async () => {
   const { line, rooms } = aLine({ maxOpen: 4 })
   const turns = [1, 2, 3, 4].map((id) => line.enter(id, 1))
-  expect(line.full).toBe(true)
+  expect(line.isFull()).toBe(true)
   line.acknowledge(turns[0]!)
   await tick()
-  expect([line.full, rooms.count]).toEqual([true, 0])
+  expect([line.isFull(), rooms.count]).toEqual([true, 0])
   line.acknowledge(turns[1]!)
   await tick()
-  expect([line.full, rooms.count]).toEqual([false, 1])
+  expect([line.isFull(), rooms.count]).toEqual([false, 1])
 })
 
 test('it is full at its limit of bytes', async () => {
   const { line, rooms } = aLine({ maxOpenBytes: 100 })
   const turn = line.enter(1, 100)
-  expect(line.full).toBe(true)
+  expect(line.isFull()).toBe(true)
   line.acknowledge(turn)
   await tick()
-  expect([line.full, rooms.count]).toEqual([false, 1])
+  expect([line.isFull(), rooms.count]).toEqual([false, 1])
 })
 
 test('it is full while the device does not read its PUBACKs', async () => {
   const { line, drains, rooms } = aLine({ stuck: true })
   line.acknowledge(line.enter(1, 1))
   await tick()
-  expect([line.full, drains.length]).toEqual([true, 1])
+  expect([line.isFull(), drains.length]).toEqual([true, 1])
   drains[0]!()
   await tick()
-  expect([line.full, rooms.count]).toEqual([false, 1])
+  expect([line.isFull(), rooms.count]).toEqual([false, 1])
 })
 
 test.each([

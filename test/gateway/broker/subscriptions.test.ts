@@ -46,10 +46,10 @@ test('a/# covers a as well [MQTT-4.7.1-2]', () => {
 
 test('every change has a version of its own', () => {
   const subscriptions = createSubscriptions<string>()
-  const versions = [subscriptions.version]
+  const versions = [subscriptions.version()]
   subscriptions.add('a', 'c')
-  versions.push(subscriptions.version)
+  versions.push(subscriptions.version())
   subscriptions.remove('a', 'c')
-  versions.push(subscriptions.version)
+  versions.push(subscriptions.version())
   expect(new Set(versions).size).toBe(3)
 })

@@ -57,10 +57,10 @@ test('what is not done in time is reported, never thrown', async () => {
   expect(await answer).toEqual(failed('2'))
 })
 
-const reading = (key: string) => ({ key, body: `"${key}"`, bytes: key.length + 2 })
+const reading = (key: string) => ({ key, body: Buffer.from(`"${key}"`) })
 const packed = (...keys: readonly string[]): SqsRecord => ({
   ...record('pack'),
-  body: pack(keys.map(reading)),
+  body: Buffer.concat(pack(keys.map(reading))).toString(),
   messageAttributes: { [packAttribute]: { stringValue: String(keys.length) }, tenant: { stringValue: 'acme' } },
 })
 

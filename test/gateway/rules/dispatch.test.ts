@@ -2,6 +2,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { type Delivery, promised, type Sink } from '../../../gateway/actions/action.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
+import { bytesOf } from '../../../gateway/message.ts'
 import { createDispatch, type Fate } from '../../../gateway/rules/dispatch.ts'
 import { createRuleSet, type Rule } from '../../../gateway/rules/rule-set.ts'
 import { createMessage } from '../../helpers/message.ts'
@@ -118,7 +119,7 @@ test('an expression that fails is dead, whatever the other rules say', async () 
 test('the error action gets one envelope with all failures', async () => {
   expect(await run([aRule('a', [failing(), failing()], { errorSink: accepting('errors') })])).toBe('dead')
   expect(keys()).toEqual(['.a.error'])
-  expect(JSON.parse(Buffer.from(delivered[0]!.body).toString()).failures).toHaveLength(2)
+  expect(JSON.parse(bytesOf(delivered[0]!.body).toString()).failures).toHaveLength(2)
   expect(observe.of('message.dead')).toMatchObject([{ code: 'ERROR_ACTION' }])
 })
 

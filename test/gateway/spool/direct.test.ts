@@ -28,11 +28,11 @@ test('an append resolves when its entry is settled, and acknowledgements leave i
   expect(entries[1]!.settle('delivered')).toBe(true)
   await settled()
   expect(acked).toEqual([])
-  expect(spool.depth.messages).toBe(1)
+  expect(spool.depth().messages).toBe(1)
   entries[0]!.settle('unmatched')
   await settled()
   expect(acked).toEqual(['first', 'second'])
-  expect(spool.depth).toEqual({ messages: 0, bytes: 0 })
+  expect(spool.depth()).toEqual({ messages: 0, bytes: 0 })
 })
 
 test('a message nobody delivers in time is refused, and its late outcome does not count', async () => {
@@ -40,7 +40,7 @@ test('a message nobody delivers in time is refused, and its late outcome does no
   const refused = expect(spool.append(createMessage())).rejects.toMatchObject({ code: 'ACK_TIMEOUT' })
   await clock.advance(7_000)
   await refused
-  expect(spool.depth.messages).toBe(0)
+  expect(spool.depth().messages).toBe(0)
   expect(entries[0]!.settle('delivered')).toBe(false)
 })
 

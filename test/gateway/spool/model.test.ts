@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFileSpool } from '../../../gateway/spool/file.ts'
-import type { Entry, Spool } from '../../../gateway/spool/spool.ts'
+import type { Entry, Spool, SpoolDepth } from '../../../gateway/spool/spool.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 import { type Call, createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
@@ -76,7 +76,7 @@ class World {
   }
 
   async take(count: number): Promise<void> {
-    for (let i = Math.min(count, this.spool.depth.messages - this.inFlight.length); i > 0; i--) {
+    for (let i = Math.min(count, this.spool.depth().messages - this.inFlight.length); i > 0; i--) {
       const entry = await this.next()
       const number = Number(entry.message.id)
       expect(number).toBeGreaterThan(this.lastTaken)
@@ -128,7 +128,7 @@ class World {
 
   private async boot(fs: MemoryFs, clean: boolean): Promise<void> {
     this.appends = []
-    const before = this.spool.depth
+    const before = this.spool.depth()
     if (clean) for (const number of this.settled) this.forgotten.add(number)
     this.fs = fs
     const seen = await this.survey(clean)
@@ -148,10 +148,10 @@ class World {
   }
 
   /** Reads all there is on a copy of the disk. */
-  async survey(clean: boolean): Promise<{ numbers: number[]; depth: Spool['depth'] }> {
+  async survey(clean: boolean): Promise<{ numbers: number[]; depth: SpoolDepth }> {
     const spool = this.open(this.fs.copy())
     await spool.start()
-    const { depth } = spool
+    const depth = spool.depth()
     const numbers: number[] = []
     const entries = readSpool(spool, new AbortController().signal)[Symbol.asyncIterator]()
     for (let i = 0; i < depth.messages; i++) {
@@ -178,14 +178,14 @@ class World {
     await this.restart()
     await this.take(Number.POSITIVE_INFINITY)
     while (this.inFlight.length > 0) this.settle(0)
-    expect(this.spool.depth).toEqual({ messages: 0, bytes: 0 })
+    expect(this.spool.depth()).toEqual({ messages: 0, bytes: 0 })
     await this.restart()
-    expect(this.spool.depth.messages).toBe(0)
+    expect(this.spool.depth().messages).toBe(0)
     if (this.cannotDelete) return
     expect([...this.fs.files.keys()].filter((path) => /seg/.test(path))).toEqual([])
     this.append([100])
     await this.flush()
-    expect(this.spool.depth.messages).toBe(1)
+    expect(this.spool.depth().messages).toBe(1)
   }
 }
 

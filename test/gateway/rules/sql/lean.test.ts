@@ -1,5 +1,7 @@
+import { isAscii } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { bytesOf, JsonText } from '../../../../gateway/message.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement } from '../../../../gateway/rules/sql/statement.ts'
 import { createMessage } from '../../../helpers/message.ts'
@@ -22,7 +24,8 @@ const statements = [
 function agree(payload: string | Uint8Array): void {
   for (const [lean, general] of statements) {
     const [short, long] = [lean, general].map((statement) => statement.evaluate(createScope(createMessage(payload), environment)))
-    expect(short && Buffer.from(short).toString()).toBe(long && Buffer.from(long).toString())
+    expect(short && bytesOf(short).toString()).toBe(long && bytesOf(long).toString())
+    if (short instanceof JsonText) expect(short.isAscii).toBe(isAscii(short.bytes))
   }
 }
 
@@ -113,7 +116,7 @@ test.each([
 
 test('a payload is scanned for two rules, and parsed for the third', () => {
   const scope = createScope(createMessage(valid), environment)
-  const bodies = [0, 1, 2, 3].map(() => Buffer.from(statements[1]![0].evaluate(scope)!).toString())
+  const bodies = [0, 1, 2, 3].map(() => bytesOf(statements[1]![0].evaluate(scope)!).toString())
   expect(new Set(bodies).size).toBe(1)
   expect(scope.scannable()).toBeUndefined()
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { bytesOf } from '../../../../gateway/message.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, type StatementOptions } from '../../../../gateway/rules/sql/statement.ts'
 import { compileTemplate } from '../../../../gateway/rules/sql/template.ts'
@@ -8,7 +9,7 @@ const environment = { accountId: '123456789012' }
 
 function run(sql: string, payload: string | object = {}, options: StatementOptions = {}): string | undefined {
   const body = compileStatement(sql, options).evaluate(createScope(createMessage(payload), environment))
-  return body && Buffer.from(body).toString()
+  return body && bytesOf(body).toString()
 }
 
 const refusal = (sql: string, options: StatementOptions = {}) => expect(() => compileStatement(sql, options))
@@ -137,7 +138,7 @@ describe('what follows from the message is the same on a replay', () => {
   test('SET is evaluated once, for the statement and its templates', () => {
     const statement = compileStatement("SET @id = newuuid() SELECT @id AS a, @id AS b FROM 'a'")
     const scope = createScope(createMessage(), environment)
-    const { a, b } = JSON.parse(Buffer.from(statement.evaluate(scope)!).toString()) as { a: string; b: string }
+    const { a, b } = JSON.parse(bytesOf(statement.evaluate(scope)!).toString()) as { a: string; b: string }
     expect([b, compileTemplate('${@id}', { statement })(scope)]).toEqual([a, a])
   })
 })
