@@ -1,8 +1,10 @@
 // SendMessageBatch as the bytes that travel. A body is bytes from the rule to the wire, and mostly JSON, so every eighth character is a quote
-// to be escaped: a loop over bytes does that, and no text is made and taken apart again on the way.
+// to be escaped: a loop over bytes does that when an entry is made, and no text is made and taken apart again on the way.
 import type { MessageAttributeValue, SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 
-/** A message whose body is there as UTF-8, in pieces. They are joined only for whoever asks for MessageBody, as the SDK's serializer does. */
+type Ids = Pick<SendMessageBatchRequestEntry, 'MessageGroupId' | 'MessageDeduplicationId'>
+
+/** A message whose body is there as it travels: UTF-8, escaped as between the quotes of JSON, in pieces that follow one another. */
 export class BytesEntry implements SendMessageBatchRequestEntry {
   /** Unique in its call. */
   Id = '0'
@@ -12,19 +14,16 @@ export class BytesEntry implements SendMessageBatchRequestEntry {
   /** Private, like MessageBody no part of the entry's JSON. */
   readonly #pieces: readonly Uint8Array[]
 
-  constructor(
-    pieces: readonly Uint8Array[],
-    attributes: Record<string, MessageAttributeValue>,
-    ids: Pick<SendMessageBatchRequestEntry, 'MessageGroupId' | 'MessageDeduplicationId'> = {},
-  ) {
+  constructor(pieces: readonly Uint8Array[], attributes: Record<string, MessageAttributeValue>, ids: Ids = {}) {
     this.#pieces = pieces
     this.MessageAttributes = attributes
     this.MessageGroupId = ids.MessageGroupId
     this.MessageDeduplicationId = ids.MessageDeduplicationId
   }
 
+  /** For whoever does not write bytes, such as the SDK's own serializer. */
   get MessageBody(): string {
-    return Buffer.concat(this.#pieces).toString()
+    return JSON.parse(`"${Buffer.concat(this.#pieces)}"`)
   }
 
   get pieces(): readonly Uint8Array[] {
@@ -32,54 +31,63 @@ export class BytesEntry implements SendMessageBatchRequestEntry {
   }
 }
 
+/** The same value as JSON.stringify's, for the SDK's JSON protocol [AWS json-1.0]. The members are text, numbers and booleans only. */
+export function toBody({ QueueUrl, Entries = [] }: SendMessageBatchCommandInput): Buffer<ArrayBuffer> {
+  const pieces: Uint8Array[] = []
+  let text = `{"QueueUrl":${JSON.stringify(QueueUrl)},"Entries":[`
+  for (const [i, entry] of Entries.entries()) {
+    text += i === 0 ? '' : ','
+    if (entry instanceof BytesEntry) {
+      pieces.push(Buffer.from(`${text}${JSON.stringify(entry).slice(0, -1)},"MessageBody":"`), ...entry.pieces)
+      text = '"}'
+    } else text += JSON.stringify(entry)
+  }
+  pieces.push(Buffer.from(`${text}]}`))
+  return Buffer.concat(pieces)
+}
+
 const quote = 0x22
 const backslash = 0x5c
 const space = 0x20
 
-/** What stands behind the backslash; 0 for control characters without a short form. */
+/** What stands behind the backslash; 0 for control characters without a short form, which take four digits. */
 const letters = Uint8Array.from({ length: space }, (_, code) => {
   const [, , letter = '', ...others] = JSON.stringify(String.fromCharCode(code))
   return others.length === 1 ? letter.charCodeAt(0) : 0
 })
 
-/** Grown when needed: a call is a MiB at most [AWS sqs-quotas], and twice that when every character is escaped. */
-let memory = Buffer.allocUnsafeSlow(64 * 1024)
+/** No character takes more than this. */
+export const maxEscapedBytes = 6
 
-/** The same value as JSON.stringify's, for the SDK's JSON protocol [AWS json-1.0]. The members are text, numbers and booleans only. */
-export function toBody({ QueueUrl, Entries = [] }: SendMessageBatchCommandInput): Buffer<ArrayBuffer> {
-  let at = put(`{"QueueUrl":${JSON.stringify(QueueUrl)},"Entries":[`, 0)
-  for (const [i, entry] of Entries.entries()) {
-    at = put(i === 0 ? JSON.stringify(entry) : `,${JSON.stringify(entry)}`, at)
-    if (entry instanceof BytesEntry) {
-      at = put(',"MessageBody":"', at - 1)
-      for (const piece of entry.pieces) at = putEscaped(piece, at)
-      at = put('"}', at)
-    }
+export function escaped(text: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(escapedLength(text))
+  escapeInto(bytes, text, 0)
+  return bytes
+}
+
+function escapedLength(text: Uint8Array): number {
+  const { length } = text
+  let bytes = length
+  for (let i = 0; i < length; i++) {
+    const code = text[i]!
+    if (code === quote || code === backslash) bytes++
+    else if (code < space) bytes += letters[code] === 0 ? maxEscapedBytes - 1 : 1
   }
-  at = put(']}', at)
-  return Buffer.from(memory.subarray(0, at))
+  return bytes
 }
 
-function put(text: string, at: number): number {
-  reserve(at, text.length * 3)
-  return at + memory.write(text, at)
-}
-
-function putEscaped(piece: Uint8Array, to: number): number {
-  const { length } = piece
-  reserve(to, length * 2)
-  const bytes = memory
+/** Writes UTF-8 as between the quotes of JSON, and returns the place behind. */
+export function escapeInto(bytes: Buffer, text: Uint8Array, to: number): number {
+  const { length } = text
+  if (length === 0) return to
   // What is checked here, V8 does not check again for each byte: that these are bytes, and that places are whole numbers.
   let at = to | 0
-  bytes[at] = space
+  bytes[at] = text[0]!
   for (let i = 0; i < length; i++) {
-    const code = piece[i]!
-    if (code < space) {
-      if (letters[code] === 0) return put(JSON.stringify(Buffer.from(piece).toString()).slice(1, -1), to)
-      bytes[at++] = backslash
-      bytes[at++] = letters[code]!
-    } else {
-      // Two comparisons are quicker than a table: most characters end the first.
+    const code = text[i]!
+    if (code < space) at = escapeControl(bytes, code, at)
+    else {
+      // Two comparisons are quicker than a table.
       if (code === backslash || code === quote) bytes[at++] = backslash
       bytes[at++] = code
     }
@@ -87,9 +95,10 @@ function putEscaped(piece: Uint8Array, to: number): number {
   return at
 }
 
-function reserve(at: number, more: number): void {
-  if (at + more <= memory.length) return
-  const larger = Buffer.allocUnsafeSlow(Math.max(memory.length * 2, at + more))
-  memory.copy(larger, 0, 0, at)
-  memory = larger
+function escapeControl(bytes: Buffer, code: number, at: number): number {
+  const letter = letters[code]!
+  if (letter === 0) return at + bytes.write(`\\u${code.toString(16).padStart(4, '0')}`, at, 'latin1')
+  bytes[at] = backslash
+  bytes[at + 1] = letter
+  return at + 2
 }

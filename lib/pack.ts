@@ -17,15 +17,18 @@ export interface PackedReading {
   readonly body: Uint8Array
 }
 
-const lineFeed = Buffer.from('\n')
-
-/** In pieces that follow one another: the readings themselves, and what is around them. */
-export function pack(readings: readonly PackedReading[]): readonly Uint8Array[] {
-  const index = JSON.stringify(readings.map(({ key, body }) => [key, body.length]))
-  const pieces: Uint8Array[] = [Buffer.from(`${index}\n`)]
-  for (const { body } of readings) pieces.push(body, lineFeed)
-  return pieces
+export function pack(readings: readonly PackedReading[]): Buffer {
+  const index = packIndex(readings.map(({ key, body }) => ({ key, bytes: body.length })))
+  return Buffer.concat([Buffer.from(index), ...readings.flatMap(({ body }) => [body, packLineEnd])])
 }
+
+/** The first line. */
+export function packIndex(readings: readonly { readonly key: string; readonly bytes: number }[]): string {
+  return `${JSON.stringify(readings.map(({ key, bytes }) => [key, bytes]))}\n`
+}
+
+/** Behind each reading. */
+export const packLineEnd = Buffer.from('\n')
 
 /** What a reading adds to a pack, in bytes: its body, its key in the index, which is ASCII, and what is around them. */
 export function packedSize(key: string, bodyBytes: number): number {

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { Queue } from '../../lib/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Done } from './action.ts'
+import { type Caller, isWanted, letGo, signalsOf, tell } from './callers.ts'
 
 export interface BatchLimits {
   readonly maxEntries: number
@@ -31,12 +32,9 @@ export interface Batcher<E> {
   drained(): Promise<void>
 }
 
-interface Waiting<E> {
+interface Waiting<E> extends Caller {
   readonly entry: E
   readonly bytes: number
-  readonly signal: AbortSignal
-  /** Undefined when it has been told. */
-  done: Done | undefined
 }
 
 /*
@@ -161,41 +159,5 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
         onIdle.push(resolve)
         flush()
       }),
-  }
-}
-
-function tell(waiting: Waiting<unknown>, error: unknown): void {
-  const { done } = waiting
-  waiting.done = undefined
-  done?.(error)
-}
-
-function isWanted(waiting: Waiting<unknown>): boolean {
-  const { aborted } = waiting.signal
-  if (aborted) tell(waiting, abandoned())
-  return !aborted
-}
-
-/** Each once: nearly always there is just one. */
-function signalsOf(batch: readonly Waiting<unknown>[]): readonly AbortSignal[] {
-  const signals: AbortSignal[] = []
-  for (const { signal } of batch) if (signal !== signals.at(-1) && !signals.includes(signal)) signals.push(signal)
-  return signals
-}
-
-/** What a caller learns whose signal aborted: the body may or may not have arrived. */
-export function abandoned(): GatewayError {
-  return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
-}
-
-/** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
-function letGo(batch: readonly Waiting<unknown>[]): () => void {
-  const signals = signalsOf(batch)
-  const onAbort = () => {
-    for (const waiting of batch) isWanted(waiting)
-  }
-  for (const signal of signals) signal.addEventListener('abort', onAbort)
-  return () => {
-    for (const signal of signals) signal.removeEventListener('abort', onAbort)
   }
 }

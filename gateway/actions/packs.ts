@@ -1,20 +1,17 @@
-// Many readings in one SQS message: a batcher of readings per queue and tenant, in front of the batcher of the queue.
-import { type PackedReading, pack, packAttribute, packedSize } from '../../lib/pack.ts'
-import type { BytesEntry } from '../aws-body.ts'
-import { type ActionDeps, type Done, told } from './action.ts'
-import { type Batcher, createBatcher } from './batch.ts'
+// Many readings in one SQS message: an open pack per queue and tenant, in front of the batcher of the queue.
+import type { Clock } from '../../lib/clock.ts'
+import { packAttribute, packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
+import { type BytesEntry, escaped, escapeInto, maxEscapedBytes } from '../aws-body.ts'
+import { GatewayError } from '../errors.ts'
+import { type Done, told } from './action.ts'
+import type { Batcher } from './batch.ts'
 import { type Batchers, createBatchers } from './batchers.ts'
+import { type Caller, isWanted, letGo, tell } from './callers.ts'
 import { checkedSize, toEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
   readonly maxBytes: number
   readonly lingerMs: number
-}
-
-export interface Packs {
-  /** Calls back when the pack with this reading was accepted. */
-  add(to: PackTarget, key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
-  drained(): Promise<void>
 }
 
 export interface PackTarget {
@@ -23,6 +20,52 @@ export interface PackTarget {
   readonly group: string | undefined
 }
 
+export interface Packs {
+  /** Calls back when the pack with this reading was accepted. */
+  add(to: PackTarget, key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
+  drained(): Promise<void>
+}
+
+export interface PacksDeps {
+  readonly clock: Clock
+  readonly queueOf: (url: string) => Batcher<BytesEntry>
+}
+
+export function createPacks(options: PackOptions, deps: PacksDeps): Packs {
+  const queues = createBatchers<Batchers<Packer>>()
+  return {
+    add(to, key, body, signal, done) {
+      const packer = queues.of(to.url, createBatchers).of(to.group ?? '', () => createPacker(to, options, deps))
+      packer.add(key, body, signal, done)
+    },
+    drained: queues.drained,
+  }
+}
+
+interface Packer {
+  add(key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
+  isIdle(): boolean
+  drained(): Promise<void>
+}
+
+interface Reading extends Caller {
+  readonly key: string
+  readonly bytes: number
+  /** Where it lies in the text of its pack, with the end of its line. */
+  readonly from: number
+  readonly to: number
+}
+
+/** The readings' lines, escaped when they come: then a body is at hand, and nothing of it is needed any more. */
+interface Pack {
+  text: Buffer
+  readonly readings: Reading[]
+  bytes: number
+}
+
+const maxReadings = 10_000
+const spareBytes = 2_048
+
 // Readings leave a pack one by one when their callers go; the pack itself is sent for those that stay.
 const unhurried = new AbortController().signal
 
@@ -30,36 +73,95 @@ const unhurried = new AbortController().signal
  * A pack carries no `messageId`: after a retry the same reading travels in different company, and a consumer that knew the pack by
  * its first reading would drop the others. Each reading has its own key in the index.
  */
-export function createPacks(
-  options: PackOptions,
-  queueOf: (url: string) => Batcher<BytesEntry>,
-  { clock }: Pick<ActionDeps, 'clock'>,
-): Packs {
-  const queues = createBatchers<Batchers<Batcher<PackedReading>>>()
+function createPacker({ url, group }: PackTarget, { maxBytes, lingerMs }: PackOptions, { clock, queueOf }: PacksDeps): Packer {
+  const room = maxBytes - headBytes(group)
+  let open: Pack | undefined
+  /** Enough for a pack such as the last one. */
+  let usualBytes = spareBytes
+  let sending = 0
+  let onIdle: (() => void)[] = []
 
-  const createPacker = (url: string, group: string | undefined) =>
-    createBatcher<PackedReading>({
-      maxEntries: 10_000,
-      maxBytes: options.maxBytes - headBytes(group),
-      maxCalls: 64,
-      lingerMs: options.lingerMs,
-      eager: false,
-      clock,
-      async send(readings) {
-        const entry = toEntry(pack(readings), { [packAttribute]: String(readings.length) }, group)
-        const bytes = checkedSize(entry, url)
-        await told((done) => queueOf(url).add(entry, bytes, unhurried, done))
-        return []
-      },
+  const isIdle = () => !open && sending === 0
+
+  const begin = (): Pack => {
+    const pack: Pack = { text: Buffer.allocUnsafeSlow(usualBytes), readings: [], bytes: 0 }
+    open = pack
+    void clock.sleep(lingerMs).then(() => {
+      if (open === pack) void close(pack)
     })
+    return pack
+  }
+
+  const close = async (pack: Pack) => {
+    open = undefined
+    usualBytes = pack.readings.at(-1)!.to + spareBytes
+    sending++
+    const release = letGo(pack.readings)
+    await send(pack, pack.readings.filter(isWanted))
+    release()
+    sending--
+    if (!isIdle()) return
+    for (const resolve of onIdle) resolve()
+    onIdle = []
+  }
+
+  const send = async (pack: Pack, readings: readonly Reading[]): Promise<void> => {
+    if (readings.length === 0) return
+    try {
+      await told((done) => {
+        const index = Buffer.from(packIndex(readings))
+        const entry = toEntry([escaped(index), ...linesOf(pack, readings)], { [packAttribute]: String(readings.length) }, group)
+        const bytes = readings.reduce((sum, reading) => sum + reading.bytes + packLineEnd.length, index.length)
+        queueOf(url).add(entry, checkedSize(bytes, entry, url), unhurried, done)
+      })
+      for (const reading of readings) tell(reading, undefined)
+    } catch (error) {
+      const oneIsToBlame = readings.length > 1 && error instanceof GatewayError && !error.retryable
+      if (!oneIsToBlame) for (const reading of readings) tell(reading, error)
+      else for (const reading of readings) if (isWanted(reading)) await send(pack, [reading])
+    }
+  }
 
   return {
-    add({ url, group }, key, body, signal, done) {
-      const packer = queues.of(url, createBatchers).of(group ?? '', () => createPacker(url, group))
-      packer.add({ key, body }, packedSize(key, body.length), signal, done)
+    add(key, body, signal, done) {
+      const size = packedSize(key, body.length)
+      if (open && open.bytes + size > room) void close(open)
+      const pack = open ?? begin()
+      const from = pack.readings.at(-1)?.to ?? 0
+      reserve(pack, from, (body.length + packLineEnd.length) * maxEscapedBytes)
+      const to = escapeInto(pack.text, packLineEnd, escapeInto(pack.text, body, from))
+      pack.readings.push({ key, bytes: body.length, from, to, signal, done })
+      pack.bytes += size
+      if (pack.bytes >= room || pack.readings.length >= maxReadings) void close(pack)
     },
-    drained: queues.drained,
+    isIdle,
+    drained: () =>
+      new Promise((resolve) => {
+        if (open) void close(open)
+        if (isIdle()) return resolve()
+        onIdle.push(resolve)
+      }),
   }
+}
+
+function reserve(pack: Pack, from: number, bytes: number): void {
+  if (from + bytes <= pack.text.length) return
+  const larger = Buffer.allocUnsafeSlow(Math.max(pack.text.length * 2, from + bytes))
+  pack.text.copy(larger, 0, 0, from)
+  pack.text = larger
+}
+
+/** Of those that stay, in as few pieces as they lie in. */
+function linesOf({ text }: Pack, readings: readonly Reading[]): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let from = readings[0]!.from
+  for (const [i, { to }] of readings.entries()) {
+    const next = readings[i + 1]
+    if (next?.from === to) continue
+    pieces.push(text.subarray(from, to))
+    from = next?.from ?? 0
+  }
+  return pieces
 }
 
 // What a pack has besides its readings: the ends of the index, and the attributes with their names and types.

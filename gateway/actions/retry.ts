@@ -2,8 +2,8 @@
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type ActionDeps, type Delivery, report, type Sink, type Target, told } from './action.ts'
-import { abandoned } from './batch.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
+import { abandoned } from './callers.ts'
 
 const backoff: Backoff = { baseMs: 100, capMs: 10_000 }
 const probeBackoff: Backoff = { baseMs: 500, capMs: 5_000 }

@@ -5,24 +5,22 @@ import { BytesEntry } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { targetName } from './aws-errors.ts'
 
-type Pieces = BytesEntry['pieces']
-
 /** Of a message, and of a call [AWS sqs-quotas]. */
 export const sqsMaxBytes = 1_048_576
 
 /** The idempotency key travels as the attribute `messageId`; the group as `tenant` too, because a standard queue does not give it back. */
-export function toEntry(body: Pieces, attributes: Readonly<Record<string, string>>, group: string | undefined): BytesEntry {
+export function toEntry(pieces: BytesEntry['pieces'], attributes: Readonly<Record<string, string>>, group: string | undefined): BytesEntry {
   const MessageAttributes: Record<string, MessageAttributeValue> = {}
   for (const name in attributes) MessageAttributes[name] = text(attributes[name]!)
-  if (group === undefined) return new BytesEntry(body, MessageAttributes)
+  if (group === undefined) return new BytesEntry(pieces, MessageAttributes)
   MessageAttributes.tenant = text(group)
-  return new BytesEntry(body, MessageAttributes, { MessageGroupId: identifier(group) })
+  return new BytesEntry(pieces, MessageAttributes, { MessageGroupId: identifier(group) })
 }
 
-export function toFifoEntry(body: Pieces, key: string, group: string | undefined): BytesEntry {
+export function toFifoEntry(pieces: BytesEntry['pieces'], key: string, group: string | undefined): BytesEntry {
   if (group === undefined) throw new GatewayError('ACTION_REFUSED', 'a FIFO queue needs a groupId, and the action has none')
   const ids = { MessageGroupId: identifier(group), MessageDeduplicationId: identifier(key) }
-  return new BytesEntry(body, { messageId: text(key) }, ids)
+  return new BytesEntry(pieces, { messageId: text(key) }, ids)
 }
 
 function text(value: string): MessageAttributeValue {
@@ -36,9 +34,8 @@ function identifier(value: string): string {
 }
 
 /** SQS counts the body and the name, type and value of each attribute [AWS sqs-quotas]. Throws BODY_TOO_LARGE. */
-export function checkedSize({ pieces, MessageAttributes }: BytesEntry, url: string): number {
-  let bytes = 0
-  for (const { length } of pieces) bytes += length
+export function checkedSize(bodyBytes: number, { MessageAttributes }: BytesEntry, url: string): number {
+  let bytes = bodyBytes
   for (const name in MessageAttributes) {
     bytes += name.length + 'String'.length + Buffer.byteLength(MessageAttributes[name]?.StringValue ?? '')
   }

@@ -1,7 +1,7 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import type { BytesEntry } from '../aws-body.ts'
+import { type BytesEntry, escaped } from '../aws-body.ts'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
@@ -59,14 +59,15 @@ export const sqs = {
     const write = params.useBase64 ? toBase64 : toText
     const batchers = createBatchers<Batcher<BytesEntry>>()
     const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
-    const packs = params.pack && createPacks(params.pack, batcherOf, deps)
+    const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batcherOf })
     const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
       const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
       if (packs && !isFifo(url)) return packs.add({ url, group }, delivery.key, body, signal, done)
-      const entry = isFifo(url) ? toFifoEntry([body], delivery.key, group) : toEntry([body], { messageId: delivery.key }, group)
-      batcherOf(url).add(entry, checkedSize(entry, url), signal, done)
+      const pieces = [escaped(body)]
+      const entry = isFifo(url) ? toFifoEntry(pieces, delivery.key, group) : toEntry(pieces, { messageId: delivery.key }, group)
+      batcherOf(url).add(entry, checkedSize(body.length, entry, url), signal, done)
     }
     return {
       action: 'sqs',

@@ -4,7 +4,7 @@ import { pack, packedSize, unpack } from '../../lib/pack.ts'
 
 const read = (text: string) => unpack(Buffer.from(text)).map(({ key, body }) => [key, Buffer.from(body).toString()])
 const write = (readings: readonly (readonly [string, string])[]) =>
-  Buffer.concat(pack(readings.map(([key, body]) => ({ key, body: Buffer.from(body) })))).toString()
+  pack(readings.map(([key, body]) => ({ key, body: Buffer.from(body) }))).toString()
 
 test('a pack is an index and a line for each reading', () => {
   expect(

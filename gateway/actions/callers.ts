@@ -1,0 +1,46 @@
+// Those who wait for an answer, many to a call: each is told once, and may leave before the call ends.
+import { GatewayError } from '../errors.ts'
+import type { Done } from './action.ts'
+
+export interface Caller {
+  readonly signal: AbortSignal
+  /** Undefined when it has been told. */
+  done: Done | undefined
+}
+
+export function tell(caller: Caller, error: unknown): void {
+  const { done } = caller
+  caller.done = undefined
+  done?.(error)
+}
+
+/** false: its signal has aborted, and now it knows. */
+export function isWanted(caller: Caller): boolean {
+  const { aborted } = caller.signal
+  if (aborted) tell(caller, abandoned())
+  return !aborted
+}
+
+/** Each once: nearly always there is just one. */
+export function signalsOf(callers: readonly Caller[]): readonly AbortSignal[] {
+  const signals: AbortSignal[] = []
+  for (const { signal } of callers) if (signal !== signals.at(-1) && !signals.includes(signal)) signals.push(signal)
+  return signals
+}
+
+/** What a caller learns whose signal aborted: the body may or may not have arrived. */
+export function abandoned(): GatewayError {
+  return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
+}
+
+/** Callers whose signal aborts are answered at once; the call itself goes on for the others. */
+export function letGo(callers: readonly Caller[]): () => void {
+  const signals = signalsOf(callers)
+  const onAbort = () => {
+    for (const caller of callers) isWanted(caller)
+  }
+  for (const signal of signals) signal.addEventListener('abort', onAbort)
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+  }
+}
