@@ -12,7 +12,7 @@
 export const packAttribute = 'pack'
 
 export interface PackedReading {
-  /** Idempotency key: equal for two copies of one reading, in whatever pack they travel. */
+  /** Idempotency key: equal for two copies of one reading, in whatever pack they travel. Letters, digits, `_`, `-` and `.`: nothing to escape. */
   readonly key: string
   readonly body: Uint8Array
 }
@@ -22,15 +22,17 @@ export function pack(readings: readonly PackedReading[]): Buffer {
   return Buffer.concat([Buffer.from(index), ...readings.flatMap(({ body }) => [body, packLineEnd])])
 }
 
-/** The first line. */
-export function packIndex(readings: readonly { readonly key: string; readonly bytes: number }[]): string {
-  return `${JSON.stringify(readings.map(({ key, bytes }) => [key, bytes]))}\n`
+/** The first line; with other quotes and another end, as it is inside a JSON string. */
+export function packIndex(readings: readonly { readonly key: string; readonly bytes: number }[], quote = '"', lineEnd = '\n'): string {
+  let text = ''
+  for (const { key, bytes } of readings) text += `,[${quote}${key}${quote},${bytes}]`
+  return `[${text.slice(1)}]${lineEnd}`
 }
 
 /** Behind each reading. */
 export const packLineEnd = Buffer.from('\n')
 
-/** What a reading adds to a pack, in bytes: its body, its key in the index, which is ASCII, and what is around them. */
+/** What a reading adds to a pack, in bytes: its body, its key in the index and what is around them. */
 export function packedSize(key: string, bodyBytes: number): number {
   return bodyBytes + key.length + 14
 }

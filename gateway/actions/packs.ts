@@ -1,7 +1,7 @@
 // Many readings in one SQS message: an open pack per queue and tenant, in front of the batcher of the queue.
 import type { Clock } from '../../lib/clock.ts'
 import { packAttribute, packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
-import { type BytesEntry, escaped, escapeInto, maxEscapedBytes } from '../aws-body.ts'
+import { type BytesEntry, escapeInto, maxEscapedBytes } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
@@ -109,9 +109,9 @@ function createPacker({ url, group }: PackTarget, { maxBytes, lingerMs }: PackOp
     if (readings.length === 0) return
     try {
       await told((done) => {
-        const index = Buffer.from(packIndex(readings))
-        const entry = toEntry([escaped(index), ...linesOf(pack, readings)], { [packAttribute]: String(readings.length) }, group)
-        const bytes = readings.reduce((sum, reading) => sum + reading.bytes + packLineEnd.length, index.length)
+        const index = Buffer.from(packIndex(readings, '\\"', '\\n'))
+        const entry = toEntry([index, ...linesOf(pack, readings)], { [packAttribute]: String(readings.length) }, group)
+        const bytes = readings.reduce((sum, reading) => sum + packedSize(reading.key, reading.bytes), 0)
         queueOf(url).add(entry, checkedSize(bytes, entry, url), unhurried, done)
       })
       for (const reading of readings) tell(reading, undefined)

@@ -168,19 +168,18 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
     }
     if (where !== undefined && where(scope, row) !== true) return null
     print(scope, row, printed)
-    return joined(membersOf(scannable, members), scannable.isAscii, printed)
+    return joined(objectOf(scannable, members), scannable.isAscii, printed)
   }
 }
 
-/** The members and, behind them, the fields, which begin with a comma each. */
-function joined(members: Uint8Array, isAscii: boolean, fields: readonly Printed[]): JsonText {
-  let size = members.length + 2
-  for (const { bytes } of fields) size += bytes.length
-  // The brace takes the place of the first comma.
-  let at = members.length === 0 && size > 2 ? 0 : 1
-  const bytes = Buffer.allocUnsafe(size - 1 + at)
-  bytes.set(members, at)
-  at += members.length
+/** The object and, behind its members, the fields, which begin with a comma each. */
+function joined(object: Uint8Array, isAscii: boolean, fields: readonly Printed[]): JsonText {
+  let added = 0
+  for (const { bytes } of fields) added += bytes.length
+  // They take the place of its last brace, and where it has no members the first brace that of the comma.
+  let at = object.length === 2 && added > 0 ? 0 : object.length - 1
+  const bytes = Buffer.allocUnsafe(at + added + 1)
+  bytes.set(object)
   for (const field of fields) {
     bytes.set(field.bytes, at)
     at += field.bytes.length
@@ -228,6 +227,7 @@ function toPrinted(key: string, value: Value): Printed {
 
 const unprinted: Printed = { value: undefined, text: '', bytes: Buffer.alloc(0), isAscii: true }
 
+const emptyObject = Buffer.from('{}')
 const nothing: Scannable = { bytes: Buffer.alloc(0), isAscii: true }
 
 /** A number that might need more digits than a double has, or another form than its own: the general way knows. */
@@ -290,16 +290,21 @@ function textAt(source: Source, start: number, end: number): string {
   return isVerbatim(bytes, start, end) ? sliceOf(source, start, end) : JSON.stringify(valueAt(bytes, start, end))
 }
 
-function membersOf(scannable: Scannable, members: Members): Uint8Array {
+/** Without spaces between its members; what its first and last byte are does not matter. */
+function objectOf(scannable: Scannable, members: Members): Uint8Array {
   const { count, keyStarts, keyEnds, starts, ends } = members
+  if (count === 0) return emptyObject
   const { bytes } = scannable
-  if (isPlain(bytes, members)) return count === 0 ? nothing.bytes : bytes.subarray(keyStarts[0]!, ends[count - 1]!)
+  if (isPlain(bytes, members)) {
+    const isWhole = keyStarts[0] === 1 && ends[count - 1] === bytes.length - 1
+    return isWhole ? bytes : bytes.subarray(keyStarts[0]! - 1, ends[count - 1]! + 1)
+  }
   const source = sourceOf(scannable)
   let text = ''
   for (let i = 0; i < count; i++) {
     text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`
   }
-  return Buffer.from(text)
+  return Buffer.from(`{${text}}`)
 }
 
 /** No space between the members, and none that JSON.stringify would write otherwise: most devices send nothing else. */
