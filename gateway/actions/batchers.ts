@@ -10,11 +10,11 @@ interface Drains {
 }
 
 export interface Batchers<B extends Drains> extends Drains {
-  of(target: string, create: () => B): B
+  of(target: string): B
   size(): number
 }
 
-export function createBatchers<B extends Drains>(): Batchers<B> {
+export function createBatchers<B extends Drains>(create: (target: string) => B): Batchers<B> {
   const byTarget = new Map<string, B>()
   const forgetIdle = () => {
     for (const [target, batcher] of byTarget) {
@@ -23,11 +23,11 @@ export function createBatchers<B extends Drains>(): Batchers<B> {
     }
   }
   return {
-    of(target, create) {
+    of(target) {
       const known = byTarget.get(target)
       if (known) return known
       if (byTarget.size >= keptIdle) forgetIdle()
-      const batcher = create()
+      const batcher = create(target)
       byTarget.set(target, batcher)
       return batcher
     },

@@ -5,8 +5,8 @@ import { type BytesEntry, escapeInto, maxEscapedBytes } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
-import { type Batchers, createBatchers } from './batchers.ts'
-import { type Caller, isWanted, letGo, tell } from './callers.ts'
+import { createBatchers } from './batchers.ts'
+import { type Caller, isWanted, letGo, signalsOf, tell } from './callers.ts'
 import { checkedSize, toEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
@@ -14,38 +14,31 @@ export interface PackOptions {
   readonly lingerMs: number
 }
 
-export interface PackTarget {
-  readonly url: string
-  /** A sink has one for every delivery or for none. */
-  readonly group: string | undefined
+export interface Packs {
+  of(url: string, group?: string): Packer
+  drained(): Promise<void>
 }
 
-export interface Packs {
+export interface Packer {
   /** Calls back when the pack with this reading was accepted. */
-  add(to: PackTarget, key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
+  add(key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
+  isIdle(): boolean
   drained(): Promise<void>
 }
 
 export interface PacksDeps {
   readonly clock: Clock
   readonly queueOf: (url: string) => Batcher<BytesEntry>
+  /** A sink has a group for every delivery or for none. */
+  readonly grouped: boolean
 }
 
 export function createPacks(options: PackOptions, deps: PacksDeps): Packs {
-  const queues = createBatchers<Batchers<Packer>>()
+  const queues = createBatchers((url) => createBatchers((group) => createPacker(url, deps.grouped ? group : undefined, options, deps)))
   return {
-    add(to, key, body, signal, done) {
-      const packer = queues.of(to.url, createBatchers).of(to.group ?? '', () => createPacker(to, options, deps))
-      packer.add(key, body, signal, done)
-    },
+    of: (url, group = '') => queues.of(url).of(group),
     drained: queues.drained,
   }
-}
-
-interface Packer {
-  add(key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
-  isIdle(): boolean
-  drained(): Promise<void>
 }
 
 interface Reading extends Caller {
@@ -73,7 +66,7 @@ const unhurried = new AbortController().signal
  * A pack carries no `messageId`: after a retry the same reading travels in different company, and a consumer that knew the pack by
  * its first reading would drop the others. Each reading has its own key in the index.
  */
-function createPacker({ url, group }: PackTarget, { maxBytes, lingerMs }: PackOptions, { clock, queueOf }: PacksDeps): Packer {
+function createPacker(url: string, group: string | undefined, { maxBytes, lingerMs }: PackOptions, { clock, queueOf }: PacksDeps): Packer {
   const room = maxBytes - headBytes(group)
   let open: Pack | undefined
   /** Enough for a pack such as the last one. */
@@ -97,7 +90,7 @@ function createPacker({ url, group }: PackTarget, { maxBytes, lingerMs }: PackOp
     usualBytes = pack.readings.at(-1)!.to + spareBytes
     sending++
     const release = letGo(pack.readings)
-    await send(pack, pack.readings.filter(isWanted))
+    await send(pack, signalsOf(pack.readings).some(({ aborted }) => aborted) ? pack.readings.filter(isWanted) : pack.readings)
     release()
     sending--
     if (!isIdle()) return
@@ -155,12 +148,15 @@ function reserve(pack: Pack, from: number, bytes: number): void {
 function linesOf({ text }: Pack, readings: readonly Reading[]): readonly Uint8Array[] {
   const pieces: Uint8Array[] = []
   let from = readings[0]!.from
-  for (const [i, { to }] of readings.entries()) {
-    const next = readings[i + 1]
-    if (next?.from === to) continue
-    pieces.push(text.subarray(from, to))
-    from = next?.from ?? 0
+  let to = from
+  for (const reading of readings) {
+    if (reading.from !== to) {
+      pieces.push(text.subarray(from, to))
+      from = reading.from
+    }
+    to = reading.to
   }
+  pieces.push(text.subarray(from, to))
   return pieces
 }
 

@@ -41,7 +41,7 @@ export const sns = {
   bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
     const topicOf = deps.template(targetArn)
     const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
-    const batchers = createBatchers<Batcher<Entry>>()
+    const batchers = createBatchers((arn) => createTopicBatcher(arn, deps))
     return {
       action: 'sns',
       deliver: promised(async (delivery, signal) => {
@@ -52,8 +52,7 @@ export const sns = {
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
         const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
         const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
-        const batcher = batchers.of(arn, () => createTopicBatcher(arn, deps))
-        await told((done) => batcher.add(entry, bytes, signal, done))
+        await told((done) => batchers.of(arn).add(entry, bytes, signal, done))
       }),
       stop: () => batchers.drained(),
       targetOf: (delivery) => targetName(topicOf(delivery)),

@@ -57,17 +57,16 @@ export const sqs = {
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
     const fixedUrl = isTemplate(params.queueUrl) ? undefined : deps.aws.queueUrl(params.queueUrl)
     const write = params.useBase64 ? toBase64 : toText
-    const batchers = createBatchers<Batcher<BytesEntry>>()
-    const batcherOf = (url: string) => batchers.of(url, () => createQueueBatcher(url, deps))
-    const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batcherOf })
+    const batchers = createBatchers((url) => createQueueBatcher(url, deps))
+    const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batchers.of, grouped: groupOf !== undefined })
     const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
       const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
-      if (packs && !isFifo(url)) return packs.add({ url, group }, delivery.key, body, signal, done)
+      if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, body, signal, done)
       const pieces = [escaped(body)]
       const entry = isFifo(url) ? toFifoEntry(pieces, delivery.key, group) : toEntry(pieces, { messageId: delivery.key }, group)
-      batcherOf(url).add(entry, checkedSize(body.length, entry, url), signal, done)
+      batchers.of(url).add(entry, checkedSize(body.length, entry, url), signal, done)
     }
     return {
       action: 'sqs',

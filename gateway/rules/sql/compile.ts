@@ -226,6 +226,8 @@ function countCalls(name: string, { perStatement }: SqlFunction, node: Call, { s
     refuse(sql, node.pos, `a statement calls ${node.name} at most ${perStatement === 1 ? 'once' : `${perStatement} times`}`)
 }
 
+const noArgs: readonly Value[] = []
+
 function invoke(node: Call, found: SqlFunction, context: CompileContext): Evaluate {
   const { sql, version, mode, nested } = context
   const starred = node.args.find(({ kind }) => kind === 'star')
@@ -241,6 +243,7 @@ function invoke(node: Call, found: SqlFunction, context: CompileContext): Evalua
         site,
       )
   }
+  if (args.length === 0) return (scope) => found.call(noArgs, scope, site)
   const [first, second] = args
   if (args.length === 1) return (scope, row) => found.call([first!(scope, row)], scope, site)
   if (args.length === 2) return (scope, row) => found.call([first!(scope, row), second!(scope, row)], scope, site)

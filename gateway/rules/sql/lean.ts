@@ -161,7 +161,7 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
     if (!scanMembers(bytes, members)) return undefined
     for (const key of keys) if (find(bytes, key) !== -1) return undefined
     for (let i = 0; i < members.count; i++) if (isLong(bytes, starts[i]!, ends[i]!)) return undefined
-    const row: Record<string, Value> = {}
+    const row: Record<string, Value> = wanted.length === 0 ? emptyRow : {}
     for (const { name, key } of wanted) {
       const i = find(bytes, key)
       if (i !== -1) row[name] = valueAt(bytes, starts[i]!, ends[i]!)
@@ -228,6 +228,7 @@ function toPrinted(key: string, value: Value): Printed {
 const unprinted: Printed = { value: undefined, text: '', bytes: Buffer.alloc(0), isAscii: true }
 
 const emptyObject = Buffer.from('{}')
+const emptyRow: Record<string, Value> = Object.freeze({})
 const nothing: Scannable = { bytes: Buffer.alloc(0), isAscii: true }
 
 /** A number that might need more digits than a double has, or another form than its own: the general way knows. */
