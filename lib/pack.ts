@@ -24,8 +24,9 @@ export function pack(readings: readonly PackedReading[]): Buffer {
 
 /** The first line; with other quotes and another end, as it is inside a JSON string. */
 export function packIndex(readings: readonly { readonly key: string; readonly bytes: number }[], quote = '"', lineEnd = '\n'): string {
+  const [before, behind] = [`,[${quote}`, `${quote},`]
   let text = ''
-  for (const { key, bytes } of readings) text += `,[${quote}${key}${quote},${bytes}]`
+  for (const { key, bytes } of readings) text += `${before}${key}${behind}${bytes}]`
   return `[${text.slice(1)}]${lineEnd}`
 }
 

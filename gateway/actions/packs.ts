@@ -111,7 +111,7 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
     } catch (error) {
       const oneIsToBlame = readings.length > 1 && error instanceof GatewayError && !error.retryable
       if (!oneIsToBlame) for (const reading of readings) tell(reading, error)
-      else for (const reading of readings) if (isWanted(reading)) await send(pack, [reading])
+      else await Promise.all(readings.filter(isWanted).map((reading) => send(pack, [reading])))
     }
   }
 

@@ -13,11 +13,13 @@ export interface SinkUnderTest {
   readonly entry: unknown
   /** Makes the target of the action from a function that decides each body's fate; the target answers when that has resolved. */
   target(decide: (body: string) => Promise<Fate>): Partial<ActionDeps>
+  /** How long it gathers bodies before the target sees any. */
+  readonly lingerMs?: number
   /** What does not apply to the action, with the reason. */
   readonly skip?: { readonly refusal?: string; readonly abort?: string }
 }
 
-export function testSink({ entry, target, skip = {} }: SinkUnderTest): void {
+export function testSink({ entry, target, lingerMs = 0, skip = {} }: SinkUnderTest): void {
   const setUp = (decide: (body: string) => Promise<Fate>) => {
     const seen: string[] = []
     const deps = createDeps(
@@ -34,15 +36,19 @@ export function testSink({ entry, target, skip = {} }: SinkUnderTest): void {
         () => fates.push(`${body} accepted`),
         (error) => fates.push(`${body} ${error instanceof GatewayError ? (error.retryable ? 'left' : 'refused') : error}`),
       )
-    return { sink, deliver, fates, seen, leave, clock: deps.clock }
+    const gathered = async () => {
+      await settled()
+      await deps.clock.advance(lingerMs)
+    }
+    return { sink, deliver, fates, seen, leave, gathered, clock: deps.clock }
   }
 
   describe('as every action', () => {
     test('it resolves when the target has accepted, and not before', async () => {
       const answer = Promise.withResolvers<Fate>()
-      const { deliver, fates, seen } = setUp(() => answer.promise)
+      const { deliver, fates, seen, gathered } = setUp(() => answer.promise)
       deliver('1')
-      await settled()
+      await gathered()
       expect(seen).toEqual(['1'])
       expect(fates).toEqual([])
       answer.resolve('accept')
@@ -68,26 +74,26 @@ export function testSink({ entry, target, skip = {} }: SinkUnderTest): void {
     })
 
     test.skipIf(skip.refusal)('each body has its own fate, and a refusal is final', async () => {
-      const { deliver, fates } = setUp(async (body) => (body === '2' ? 'refuse' : 'accept'))
+      const { deliver, fates, gathered } = setUp(async (body) => (body === '2' ? 'refuse' : 'accept'))
       for (const body of ['1', '2', '3']) deliver(body)
-      await settled()
+      await gathered()
       expect(fates.sort()).toEqual(['1 accepted', '2 refused', '3 accepted'])
     })
 
     test.skipIf(skip.refusal)('what may pass is tried again', async () => {
       let failures = 1
-      const { deliver, fates, clock } = setUp(async () => (failures-- > 0 ? 'fail' : 'accept'))
+      const { deliver, fates, gathered, clock } = setUp(async () => (failures-- > 0 ? 'fail' : 'accept'))
       deliver('1')
-      await settled()
+      await gathered()
       expect(fates).toEqual([])
       await clock.advance(1_000)
       expect(fates).toEqual(['1 accepted'])
     })
 
     test.skipIf(skip.abort)('a caller that goes is answered at once', async () => {
-      const { deliver, fates, leave } = setUp(() => new Promise(() => undefined))
+      const { deliver, fates, gathered, leave } = setUp(() => new Promise(() => undefined))
       deliver('1')
-      await settled()
+      await gathered()
       leave.abort()
       await settled()
       expect(fates).toEqual(['1 left'])

@@ -1,37 +1,69 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { toBody } from '../../gateway/aws-body.ts'
+import { BytesEntry, escaped, escapeInto, maxEscapedBytes, toBody } from '../../gateway/aws-body.ts'
 
-const entryOf = (MessageBody: string, Id = '0') => ({
-  Id,
-  MessageBody,
-  MessageAttributes: { tenant: { DataType: 'String', StringValue: 'a"b' } },
-})
-const parsed = (...bodies: readonly string[]) => {
-  const input = { QueueUrl: 'http://localhost/000000000000/telemetry', Entries: bodies.map((body, index) => entryOf(body, String(index))) }
-  const bytes = toBody(input)
-  expect(JSON.parse(bytes.toString())).toEqual(input)
-  return bytes
+const attributes = { tenant: { DataType: 'String', StringValue: 'a"b' } }
+const plain = (MessageBody: string, Id: string) => ({ Id, MessageBody, MessageAttributes: attributes })
+
+function bytesEntry(pieces: readonly string[], id: string): BytesEntry {
+  const entry = new BytesEntry(
+    pieces.map((piece) => escaped(Buffer.from(piece))),
+    attributes,
+    { MessageGroupId: 'g' },
+  )
+  entry.Id = id
+  return entry
 }
 
-test('short and long bodies, of any characters, come out as they went in', () => {
-  const text = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 40 }),
-    fc.json(),
-    fc.constantFrom('"', '\\', '\n\r\t\b\f', '\u0001', 'é', '😀', '\ud800'),
+const parsed = (Entries: Parameters<typeof toBody>[0]['Entries']) => {
+  const bytes = toBody({ QueueUrl: 'http://localhost/000000000000/telemetry', Entries })
+  const { QueueUrl, Entries: found } = JSON.parse(bytes.toString())
+  expect(QueueUrl).toBe('http://localhost/000000000000/telemetry')
+  return found
+}
+
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.string({ unit: 'binary-ascii', maxLength: 40 }),
+  fc.json(),
+  fc.constantFrom('', '"', '\\', '\n\r\t\b\f', '\u0001', '\u007f', 'é', '😀'),
+)
+
+test('a body, whole or in pieces, of any characters, comes out as it went in', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(text, { maxLength: 3 }), { minLength: 1, maxLength: 4 }), (bodies) => {
+      const entries = bodies.map((pieces, i) => bytesEntry(pieces, String(i)))
+      const expected = bodies.map((pieces, i) => ({ ...plain(pieces.join(''), String(i)), MessageGroupId: 'g' }))
+      expect(parsed(entries)).toEqual(expected)
+      expect(entries.map(({ MessageBody }) => MessageBody)).toEqual(bodies.map((pieces) => pieces.join('')))
+    }),
   )
-  const body = fc.tuple(text, fc.constantFrom(1, 200, 3_000)).map(([part, times]) => part.repeat(times))
-  fc.assert(fc.property(fc.array(body, { minLength: 1, maxLength: 4 }), (bodies) => void parsed(...bodies)))
 })
 
-test('a body of nothing but quotes, as long as SQS takes, and a short one behind it', () => {
-  parsed('"'.repeat(1_048_576), 'short')
-  parsed('é'.repeat(349_525), '"'.repeat(5_000))
+test("entries as anybody makes them, and those of bytes among them, are JSON.stringify's", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, fc.boolean()), { minLength: 1, maxLength: 4 }), (bodies) => {
+      const entries = bodies.map(([body, isPlain], i) => (isPlain ? plain(body, String(i)) : bytesEntry([body], String(i))))
+      expect(parsed(entries)).toMatchObject(bodies.map(([body], i) => plain(body, String(i))))
+    }),
+  )
+  expect(parsed([plain('\ud800', '0')])).toEqual([plain('\ud800', '0')])
 })
 
-test('what one call returned is not touched by the next', () => {
-  const first = parsed('a'.repeat(5_000))
-  const before = first.toString()
-  parsed('b'.repeat(5_000))
-  expect(first.toString()).toBe(before)
+test('escaped in place or alone, it is the inside of what JSON.stringify writes, and no longer than foreseen', () => {
+  fc.assert(
+    fc.property(text, fc.nat({ max: 10 }), (body, at) => {
+      const bytes = Buffer.from(body)
+      const inside = Buffer.from(JSON.stringify(body).slice(1, -1))
+      expect(escaped(bytes)).toEqual(inside)
+      const room = Buffer.alloc(at + bytes.length * maxEscapedBytes)
+      const end = escapeInto(room, bytes, at)
+      expect(room.subarray(at, end)).toEqual(inside)
+    }),
+  )
+})
+
+test('a body of nothing but quotes, as long as SQS takes', () => {
+  const quotes = '"'.repeat(1_048_576)
+  expect(parsed([bytesEntry([quotes], '0'), bytesEntry(['short'], '1')])).toMatchObject([plain(quotes, '0'), plain('short', '1')])
 })

@@ -173,6 +173,51 @@ const target: SinkUnderTest['target'] = (decide) => ({
 })
 
 describe('standard queue', () => testSink({ entry: { sqs: { queueUrl: 'telemetry' } }, target }))
+/** A pack fares as the worst of its readings does. */
+const packTarget: SinkUnderTest['target'] = (decide) =>
+  target(async (pack) => {
+    const fates = await Promise.all(unpack(Buffer.from(pack)).map(({ body }) => decide(Buffer.from(body).toString())))
+    return (['refuse', 'fail'] as const).find((fate) => fates.includes(fate)) ?? 'accept'
+  })
+
+describe('packs', () => testSink({ entry: { sqs: { queueUrl: 'telemetry', pack: { lingerMs: 50 } } }, target: packTarget, lingerMs: 50 }))
+
+test('callers that go leave a pack before it is sent, and what is left of it is whole', async () => {
+  const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', pack: { lingerMs: 50 } })
+  const leaving = new AbortController()
+  const all = [0, 1, 2, 3, 4].map((i) =>
+    delivered(sink, createDelivery({ body: `{"n":${i}}`, key: `key-${i}` }), i % 3 === 1 ? leaving.signal : signal).catch(
+      ({ code }) => code,
+    ),
+  )
+  leaving.abort()
+  await clock.advance(50)
+  expect(await Promise.all(all)).toEqual([undefined, 'ACTION_FAILED', undefined, undefined, 'ACTION_FAILED'])
+  const [pack] = calls.flatMap(({ Entries }) => Entries)
+  const readings = unpack(Buffer.from(pack?.MessageBody ?? '')).map(({ key, body }) => `${key} ${Buffer.from(body)}`)
+  expect(readings).toEqual(['key-0 {"n":0}', 'key-2 {"n":2}', 'key-3 {"n":3}'])
+})
+
+test('readings of any size and any text come out of their packs as they went in, each once', async () => {
+  const body = fc
+    .tuple(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 }), fc.constantFrom(1, 30, 400))
+    .map(([text, times]) => JSON.stringify(text.repeat(times)))
+  await fc.assert(
+    fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 30 }), async (bodies) => {
+      const { calls, clock, sink } = setUp({ queueUrl: 'telemetry', pack: { maxBytes: 4_096 } })
+      const all = bodies.map((text, i) => delivered(sink, createDelivery({ body: text, key: `key-${i}` }), signal))
+      await clock.advance(100)
+      await Promise.all(all)
+      const packs = calls.flatMap(({ Entries }) => Entries).map(({ MessageBody }) => unpack(Buffer.from(MessageBody ?? '')))
+      const readings = packs.flat().map(({ key, body }) => `${key} ${Buffer.from(body)}`)
+      expect(readings.sort()).toEqual(bodies.map((text, i) => `key-${i} ${sentAs(text)}`).sort())
+    }),
+  )
+})
+
+/** Characters above U+FFFF travel as escapes. */
+const sentAs = (json: string) => json.replace(/[\ud800-\udfff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)
+
 describe('FIFO queue', () => testSink({ entry: { sqs: { queueUrl: 'doors.fifo', groupId: '${key()}' } }, target }))
 
 test('on a FIFO queue a failed body is not overtaken by its group, and the other groups go on', async () => {
