@@ -1,10 +1,13 @@
 // SendMessageBatch as the bytes that travel. A body is bytes from the rule to the wire, and mostly JSON, so every eighth character is a quote
-// to be escaped: a loop over bytes does that when an entry is made, and no text is made and taken apart again on the way.
+// to be escaped: a loop over bytes does that, and no text is made and taken apart again on the way.
 import type { MessageAttributeValue, SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
+
+/** Text in UTF-8, or the pieces of one that is escaped already, as between the quotes of JSON. */
+export type Text = Uint8Array | readonly Uint8Array[]
 
 type Ids = Pick<SendMessageBatchRequestEntry, 'MessageGroupId' | 'MessageDeduplicationId'>
 
-/** A message whose body is there as it travels: UTF-8, escaped as between the quotes of JSON, in pieces that follow one another. */
+/** A message whose body is there in bytes. */
 export class BytesEntry implements SendMessageBatchRequestEntry {
   /** Unique in its call. */
   Id = '0'
@@ -12,10 +15,10 @@ export class BytesEntry implements SendMessageBatchRequestEntry {
   readonly MessageGroupId: string | undefined
   readonly MessageDeduplicationId: string | undefined
   /** Private, like MessageBody no part of the entry's JSON. */
-  readonly #pieces: readonly Uint8Array[]
+  readonly #text: Text
 
-  constructor(pieces: readonly Uint8Array[], attributes: Record<string, MessageAttributeValue>, ids: Ids = {}) {
-    this.#pieces = pieces
+  constructor(text: Text, attributes: Record<string, MessageAttributeValue>, ids: Ids = {}) {
+    this.#text = text
     this.MessageAttributes = attributes
     this.MessageGroupId = ids.MessageGroupId
     this.MessageDeduplicationId = ids.MessageDeduplicationId
@@ -23,11 +26,11 @@ export class BytesEntry implements SendMessageBatchRequestEntry {
 
   /** For whoever does not write bytes, such as the SDK's own serializer. */
   get MessageBody(): string {
-    return JSON.parse(`"${Buffer.concat(this.#pieces)}"`)
+    return JSON.parse(`"${Buffer.concat(this.escaped())}"`)
   }
 
-  get pieces(): readonly Uint8Array[] {
-    return this.#pieces
+  escaped(): readonly Uint8Array[] {
+    return this.#text instanceof Uint8Array ? [escaped(this.#text)] : this.#text
   }
 }
 
@@ -38,7 +41,7 @@ export function toBody({ QueueUrl, Entries = [] }: SendMessageBatchCommandInput)
   for (const [i, entry] of Entries.entries()) {
     text += i === 0 ? '' : ','
     if (entry instanceof BytesEntry) {
-      pieces.push(Buffer.from(`${text}${JSON.stringify(entry).slice(0, -1)},"MessageBody":"`), ...entry.pieces)
+      pieces.push(Buffer.from(`${text}${JSON.stringify(entry).slice(0, -1)},"MessageBody":"`), ...entry.escaped())
       text = '"}'
     } else text += JSON.stringify(entry)
   }

@@ -205,14 +205,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   // What runs in Lambda: the consumer's own handling, without the gateway around it.
-  'infra/lambda': [
-    'lib',
-    'gateway/aws.ts',
-    'gateway/aws-body.ts',
-    'gateway/actions/sqs-entry.ts',
-    'gateway/consume',
-    '@aws-sdk/client-sqs',
-  ],
+  'infra/lambda': ['lib', 'gateway/aws.ts', 'gateway/actions/sqs-entry.ts', 'gateway/consume', '@aws-sdk/client-sqs'],
   bin: [
     'bin',
     'lib',

@@ -1,7 +1,7 @@
 // One message of a SendMessageBatch: what travels beside the body, what SQS calls an identifier, and how much it all weighs.
 import { createHash } from 'node:crypto'
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs'
-import { BytesEntry } from '../aws-body.ts'
+import { BytesEntry, type Text } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { targetName } from './aws-errors.ts'
 
@@ -9,18 +9,18 @@ import { targetName } from './aws-errors.ts'
 export const sqsMaxBytes = 1_048_576
 
 /** The idempotency key travels as the attribute `messageId`; the group as `tenant` too, because a standard queue does not give it back. */
-export function toEntry(pieces: BytesEntry['pieces'], attributes: Readonly<Record<string, string>>, group: string | undefined): BytesEntry {
+export function toEntry(body: Text, attributes: Readonly<Record<string, string>>, group: string | undefined): BytesEntry {
   const MessageAttributes: Record<string, MessageAttributeValue> = {}
   for (const name in attributes) MessageAttributes[name] = text(attributes[name]!)
-  if (group === undefined) return new BytesEntry(pieces, MessageAttributes)
+  if (group === undefined) return new BytesEntry(body, MessageAttributes)
   MessageAttributes.tenant = text(group)
-  return new BytesEntry(pieces, MessageAttributes, { MessageGroupId: identifier(group) })
+  return new BytesEntry(body, MessageAttributes, { MessageGroupId: identifier(group) })
 }
 
-export function toFifoEntry(pieces: BytesEntry['pieces'], key: string, group: string | undefined): BytesEntry {
+export function toFifoEntry(body: Text, key: string, group: string | undefined): BytesEntry {
   if (group === undefined) throw new GatewayError('ACTION_REFUSED', 'a FIFO queue needs a groupId, and the action has none')
   const ids = { MessageGroupId: identifier(group), MessageDeduplicationId: identifier(key) }
-  return new BytesEntry(pieces, { messageId: text(key) }, ids)
+  return new BytesEntry(body, { messageId: text(key) }, ids)
 }
 
 function text(value: string): MessageAttributeValue {

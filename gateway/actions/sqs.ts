@@ -1,7 +1,7 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import { type BytesEntry, escaped } from '../aws-body.ts'
+import type { BytesEntry } from '../aws-body.ts'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
@@ -64,8 +64,7 @@ export const sqs = {
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
       if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, body, signal, done)
-      const pieces = [escaped(body)]
-      const entry = isFifo(url) ? toFifoEntry(pieces, delivery.key, group) : toEntry(pieces, { messageId: delivery.key }, group)
+      const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
       batchers.of(url).add(entry, checkedSize(body.length, entry, url), signal, done)
     }
     return {

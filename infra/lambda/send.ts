@@ -2,7 +2,6 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { toEntry, toFifoEntry } from '../../gateway/actions/sqs-entry.ts'
 import type { Aws } from '../../gateway/aws.ts'
-import { escaped } from '../../gateway/aws-body.ts'
 import { awsOf } from './arn.ts'
 
 export interface SenderOptions {
@@ -26,7 +25,7 @@ export function createSender({ queue, group }: SenderOptions): (event: Event, co
   let aws: Aws | undefined
   return async (event, { invokedFunctionArn, awsRequestId }) => {
     aws ??= awsOf(invokedFunctionArn)
-    const body = [escaped(Buffer.from(JSON.stringify(event)))]
+    const body = Buffer.from(JSON.stringify(event))
     const { MessageBody, MessageAttributes, MessageGroupId, MessageDeduplicationId } = queue.endsWith('.fifo')
       ? toFifoEntry(body, awsRequestId, groupOf(event))
       : toEntry(body, { messageId: awsRequestId }, groupOf(event))
