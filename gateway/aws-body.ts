@@ -1,47 +1,42 @@
-// SendMessageBatch as the bytes that travel. A body is bytes from the rule to the wire, and mostly JSON, so every eighth character is a quote
-// to be escaped: a loop over bytes does that, and no text is made and taken apart again on the way.
+// SendMessageBatch as the bytes that travel. A pack is mostly JSON inside JSON, so every eighth character is a quote to be escaped: a loop over
+// bytes does that while the pack fills, and what it makes is neither made into text nor into bytes again.
 import type { MessageAttributeValue, SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 
-/** Text in UTF-8, or the pieces of one that is escaped already, as between the quotes of JSON. */
-export type Text = Uint8Array | readonly Uint8Array[]
-
-type Ids = Pick<SendMessageBatchRequestEntry, 'MessageGroupId' | 'MessageDeduplicationId'>
-
-/** A message whose body is there in bytes. */
+/** A message whose body is there as it travels: UTF-8, escaped as between the quotes of JSON, in pieces that follow one another. */
 export class BytesEntry implements SendMessageBatchRequestEntry {
   /** Unique in its call. */
   Id = '0'
   readonly MessageAttributes: Record<string, MessageAttributeValue>
   readonly MessageGroupId: string | undefined
-  readonly MessageDeduplicationId: string | undefined
   /** Private, like MessageBody no part of the entry's JSON. */
-  readonly #text: Text
+  readonly #pieces: readonly Uint8Array[]
 
-  constructor(text: Text, attributes: Record<string, MessageAttributeValue>, ids: Ids = {}) {
-    this.#text = text
+  constructor(pieces: readonly Uint8Array[], attributes: Record<string, MessageAttributeValue>, group: string | undefined) {
+    this.#pieces = pieces
     this.MessageAttributes = attributes
-    this.MessageGroupId = ids.MessageGroupId
-    this.MessageDeduplicationId = ids.MessageDeduplicationId
+    this.MessageGroupId = group
   }
 
   /** For whoever does not write bytes, such as the SDK's own serializer. */
   get MessageBody(): string {
-    return JSON.parse(`"${Buffer.concat(this.escaped())}"`)
+    return JSON.parse(`"${Buffer.concat(this.#pieces)}"`)
   }
 
-  escaped(): readonly Uint8Array[] {
-    return this.#text instanceof Uint8Array ? [escaped(this.#text)] : this.#text
+  get pieces(): readonly Uint8Array[] {
+    return this.#pieces
   }
 }
 
 /** The same value as JSON.stringify's, for the SDK's JSON protocol [AWS json-1.0]. The members are text, numbers and booleans only. */
-export function toBody({ QueueUrl, Entries = [] }: SendMessageBatchCommandInput): Buffer<ArrayBuffer> {
+export function toBody(input: SendMessageBatchCommandInput): Buffer<ArrayBuffer> {
+  const { QueueUrl, Entries = [] } = input
+  if (!Entries.some((entry) => entry instanceof BytesEntry)) return Buffer.from(JSON.stringify(input))
   const pieces: Uint8Array[] = []
   let text = `{"QueueUrl":${JSON.stringify(QueueUrl)},"Entries":[`
   for (const [i, entry] of Entries.entries()) {
     text += i === 0 ? '' : ','
     if (entry instanceof BytesEntry) {
-      pieces.push(Buffer.from(`${text}${JSON.stringify(entry).slice(0, -1)},"MessageBody":"`), ...entry.escaped())
+      pieces.push(Buffer.from(`${text}${JSON.stringify(entry).slice(0, -1)},"MessageBody":"`), ...entry.pieces)
       text = '"}'
     } else text += JSON.stringify(entry)
   }
@@ -61,23 +56,6 @@ const letters = Uint8Array.from({ length: space }, (_, code) => {
 
 /** No character takes more than this. */
 export const maxEscapedBytes = 6
-
-export function escaped(text: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(escapedLength(text))
-  escapeInto(bytes, text, 0)
-  return bytes
-}
-
-function escapedLength(text: Uint8Array): number {
-  const { length } = text
-  let bytes = length
-  for (let i = 0; i < length; i++) {
-    const code = text[i]!
-    if (code === quote || code === backslash) bytes++
-    else if (code < space) bytes += letters[code] === 0 ? maxEscapedBytes - 1 : 1
-  }
-  return bytes
-}
 
 /** Writes UTF-8 as between the quotes of JSON, and returns the place behind. */
 export function escapeInto(bytes: Buffer, text: Uint8Array, to: number): number {

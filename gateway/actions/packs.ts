@@ -1,13 +1,13 @@
 // Many readings in one SQS message: an open pack per queue and tenant, in front of the batcher of the queue.
 import type { Clock } from '../../lib/clock.ts'
-import { packAttribute, packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
-import { type BytesEntry, escapeInto, maxEscapedBytes } from '../aws-body.ts'
+import { packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
+import { escapeInto, maxEscapedBytes } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { type Caller, isWanted, letGo, signalsOf, tell } from './callers.ts'
-import { checkedSize, toEntry } from './sqs-entry.ts'
+import { checkedSize, type SqsEntry, toPackEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
   readonly maxBytes: number
@@ -28,7 +28,7 @@ export interface Packer {
 
 export interface PacksDeps {
   readonly clock: Clock
-  readonly queueOf: (url: string) => Batcher<BytesEntry>
+  readonly queueOf: (url: string) => Batcher<SqsEntry>
   /** A sink has a group for every delivery or for none. */
   readonly grouped: boolean
 }
@@ -103,7 +103,7 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
     try {
       await told((done) => {
         const index = Buffer.from(packIndex(readings, '\\"', '\\n'))
-        const entry = toEntry([index, ...linesOf(pack, readings)], { [packAttribute]: String(readings.length) }, group)
+        const entry = toPackEntry([index, ...linesOf(pack, readings)], readings.length, group)
         const bytes = readings.reduce((sum, reading) => sum + packedSize(reading.key, reading.bytes), 0)
         queueOf(url).add(entry, checkedSize(bytes, entry, url), unhurried, done)
       })

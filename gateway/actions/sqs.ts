@@ -1,7 +1,6 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import type { BytesEntry } from '../aws-body.ts'
 import type { GatewayError } from '../errors.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
@@ -9,7 +8,7 @@ import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
-import { checkedSize, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
+import { checkedSize, type SqsEntry, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
 import { toBase64, toText } from './text.ts'
 
 const params = z
@@ -64,7 +63,7 @@ export const sqs = {
       const body = write(delivery.body)
       const group = groupOf?.(delivery)
       if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, body, signal, done)
-      const entry = isFifo(url) ? toFifoEntry(body, delivery.key, group) : toEntry(body, { messageId: delivery.key }, group)
+      const entry = (isFifo(url) ? toFifoEntry : toEntry)(body.toString(), delivery.key, group)
       batchers.of(url).add(entry, checkedSize(body.length, entry, url), signal, done)
     }
     return {
@@ -91,9 +90,9 @@ export const sqs = {
   },
 } satisfies ActionKind<z.infer<typeof params>>
 
-function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<BytesEntry> {
+function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<SqsEntry> {
   const blamed = { action: 'sqs', target: targetName(url) }
-  return createBatcher<BytesEntry>({
+  return createBatcher<SqsEntry>({
     ...limits,
     clock,
     async send(entries) {

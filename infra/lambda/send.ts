@@ -25,10 +25,10 @@ export function createSender({ queue, group }: SenderOptions): (event: Event, co
   let aws: Aws | undefined
   return async (event, { invokedFunctionArn, awsRequestId }) => {
     aws ??= awsOf(invokedFunctionArn)
-    const body = Buffer.from(JSON.stringify(event))
+    const body = JSON.stringify(event)
     const { MessageBody, MessageAttributes, MessageGroupId, MessageDeduplicationId } = queue.endsWith('.fifo')
       ? toFifoEntry(body, awsRequestId, groupOf(event))
-      : toEntry(body, { messageId: awsRequestId }, groupOf(event))
+      : toEntry(body, awsRequestId, groupOf(event))
     const message = { MessageBody, MessageAttributes, MessageGroupId, MessageDeduplicationId }
     await aws.sqs.send(new SendMessageCommand({ QueueUrl: aws.queueUrl(queue), ...message }))
   }
