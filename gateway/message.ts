@@ -61,10 +61,6 @@ export class JsonText {
     const bytes = Buffer.from(text)
     return new JsonText(bytes, bytes.length === text.length)
   }
-
-  toString(): string {
-    return this.bytes.toString(this.isAscii ? 'latin1' : 'utf8')
-  }
 }
 
 /** What a rule makes of a message: JSON, or the raw payload where its statement passes it through. */
