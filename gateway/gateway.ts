@@ -176,7 +176,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   stops.unshift(() => commands.stop())
   const ingest: Ingest = (message) => {
     const accepted = pipeline.ingest(message)
-    return commands.isWaiting ? accepted.then(() => commands.seen(message)) : accepted
+    return commands.isWaiting() ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
     ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: createBrokerSessions(config, access, observe) },

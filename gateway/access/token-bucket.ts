@@ -34,7 +34,7 @@ export class TokenBucket {
 export interface KeyedBuckets {
   of(key: string, nowMs: number): TokenBucket
   /** Buckets in memory. */
-  readonly size: number
+  size(): number
 }
 
 /**
@@ -44,7 +44,7 @@ export interface KeyedBuckets {
 export function createKeyedBuckets(perSecond: number, nowMs: number): KeyedBuckets {
   if (perSecond === Number.POSITIVE_INFINITY) {
     const endless = new TokenBucket(perSecond, nowMs)
-    return { of: () => endless, size: 0 }
+    return { of: () => endless, size: () => 0 }
   }
   const fillMs = (Math.max(perSecond, 1) / perSecond) * 1_000
   let young = new Map<string, TokenBucket>()
@@ -65,7 +65,7 @@ export function createKeyedBuckets(perSecond: number, nowMs: number): KeyedBucke
       }
       return bucket
     },
-    get size() {
+    size() {
       return new Set([...young.keys(), ...old.keys()]).size
     },
   }

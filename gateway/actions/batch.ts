@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { Queue } from '../../lib/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Done } from './action.ts'
-import { type Caller, isWanted, letGo, signalsOf, tell } from './callers.ts'
+import { type Caller, isWanted, letGo, staying, tell } from './callers.ts'
 
 export interface BatchLimits {
   readonly maxEntries: number
@@ -91,7 +91,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     flush()
   }
 
-  const take = (): Waiting<E>[] => {
+  const take = (): readonly Waiting<E>[] => {
     const batch: Waiting<E>[] = []
     let bytes = 0
     for (let next = waiting.first; next && batch.length < maxEntries; next = waiting.first) {
@@ -102,7 +102,7 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     }
     if (waiting.length > 0) since = clock.monotonic()
     waitingBytes -= bytes
-    return signalsOf(batch).some(({ aborted }) => aborted) ? batch.filter(isWanted) : batch
+    return staying(batch)
   }
 
   const launch = async (batch: readonly Waiting<E>[]) => {

@@ -14,6 +14,11 @@ export function tell(caller: Caller, error: unknown): void {
   done?.(error)
 }
 
+/** Those whose signals have not aborted; the others know it now. */
+export function staying<C extends Caller>(callers: readonly C[]): readonly C[] {
+  return signalsOf(callers).some(({ aborted }) => aborted) ? callers.filter(isWanted) : callers
+}
+
 /** false: its signal has aborted, and now it knows. */
 export function isWanted(caller: Caller): boolean {
   const { aborted } = caller.signal
@@ -22,7 +27,7 @@ export function isWanted(caller: Caller): boolean {
 }
 
 /** Each once: nearly always there is just one. */
-export function signalsOf(callers: readonly Caller[]): readonly AbortSignal[] {
+function signalsOf(callers: readonly Caller[]): readonly AbortSignal[] {
   const signals: AbortSignal[] = []
   for (const { signal } of callers) if (signal !== signals.at(-1) && !signals.includes(signal)) signals.push(signal)
   return signals

@@ -6,7 +6,7 @@ import { GatewayError } from '../errors.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
-import { type Caller, isWanted, letGo, signalsOf, tell } from './callers.ts'
+import { type Caller, letGo, staying, tell } from './callers.ts'
 import { checkedSize, type SqsEntry, toPackEntry } from './sqs-entry.ts'
 
 export interface PackOptions {
@@ -90,7 +90,7 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
     usualBytes = pack.readings.at(-1)!.to + spareBytes
     sending++
     const release = letGo(pack.readings)
-    await send(pack, signalsOf(pack.readings).some(({ aborted }) => aborted) ? pack.readings.filter(isWanted) : pack.readings)
+    await send(pack, staying(pack.readings))
     release()
     sending--
     if (!isIdle()) return
@@ -111,7 +111,7 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
     } catch (error) {
       const oneIsToBlame = readings.length > 1 && error instanceof GatewayError && !error.retryable
       if (!oneIsToBlame) for (const reading of readings) tell(reading, error)
-      else await Promise.all(readings.filter(isWanted).map((reading) => send(pack, [reading])))
+      else await Promise.all(staying(readings).map((reading) => send(pack, [reading])))
     }
   }
 

@@ -50,7 +50,7 @@ export interface Commands {
   /** One asked before; answers are kept for ten minutes. */
   find(correlationId: string): Asked | undefined
   /** Whether any device has anything to answer. */
-  readonly isWaiting: boolean
+  isWaiting(): boolean
   /** Shown accepted messages while it waits; answers are among them. */
   seen(message: Message): void
   start(): void
@@ -159,9 +159,7 @@ export function createCommands({ maxInFlight, timeoutMs: defaultTimeoutMs }: Com
       return asked
     },
     find: (correlationId) => all.get(correlationId),
-    get isWaiting() {
-      return open.size > 0
-    },
+    isWaiting: () => open.size > 0,
     seen(message) {
       const id = responseId(message.topic)
       const waiting = id === undefined ? undefined : all.get(id)

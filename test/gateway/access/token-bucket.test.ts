@@ -70,5 +70,5 @@ test('keys are apart, and forgetting them changes no answer', () => {
 test('strangers do not fill the memory', () => {
   const keyed = createKeyedBuckets(1, 0)
   for (let now = 0; now < 100_000; now += 10) keyed.of(`stranger ${now}`, now)
-  expect(keyed.size).toBeLessThanOrEqual(201)
+  expect(keyed.size()).toBeLessThanOrEqual(201)
 })

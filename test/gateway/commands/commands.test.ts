@@ -41,7 +41,7 @@ test('the question goes where the device listens, with a place to answer for MQT
   })
   reply(sent[0]!)
   expect(Buffer.from((await asked.reply).payload).toString()).toBe('pong')
-  expect(commands.isWaiting).toBe(false)
+  expect(commands.isWaiting()).toBe(false)
 })
 
 describe('refused at once', () => {
