@@ -57,9 +57,8 @@ const letters = Uint8Array.from({ length: space }, (_, code) => {
 /** No character takes more than this. */
 export const maxEscapedBytes = 6
 
-/** Writes UTF-8 as between the quotes of JSON, and returns the place behind. */
-export function escapeInto(bytes: Buffer, text: Uint8Array, to: number): number {
-  const { length } = text
+/** Writes so many bytes of UTF-8 as between the quotes of JSON, and returns the place behind. */
+export function escapeInto(bytes: Buffer, text: Uint8Array, length: number, to: number): number {
   if (length === 0) return to
   // What is checked here, V8 does not check again for each byte: that these are bytes, and that places are whole numbers.
   let at = to | 0

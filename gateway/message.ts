@@ -46,30 +46,66 @@ export interface Message {
   readonly properties?: MqttProperties
 }
 
+/** Bytes in parts that follow one another, so that nothing is copied before it must be. */
+export interface Parts {
+  readonly head: Uint8Array
+  /** As many of the head's bytes belong to it. */
+  readonly headBytes: number
+  readonly tail: readonly Uint8Array[]
+}
+
 /** JSON text, in the UTF-8 bytes that travel. */
-export class JsonText {
-  readonly bytes: Buffer
+export class JsonText implements Parts {
+  readonly head: Uint8Array
+  readonly headBytes: number
+  readonly tail: readonly Uint8Array[]
   /** No byte of it is above 0x7f. */
   readonly isAscii: boolean
 
-  constructor(bytes: Buffer, isAscii: boolean) {
-    this.bytes = bytes
+  constructor(head: Uint8Array, headBytes: number, tail: readonly Uint8Array[], isAscii: boolean) {
+    this.head = head
+    this.headBytes = headBytes
+    this.tail = tail
     this.isAscii = isAscii
   }
 
   static of(text: string): JsonText {
     const bytes = Buffer.from(text)
-    return new JsonText(bytes, bytes.length === text.length)
+    return new JsonText(bytes, bytes.length, [], bytes.length === text.length)
   }
 }
 
 /** What a rule makes of a message: JSON, or the raw payload where its statement passes it through. */
 export type Body = JsonText | Uint8Array
 
-/** Without copying them. */
-export function bytesOf(body: Body): Buffer {
-  if (body instanceof JsonText) return body.bytes
+/** In one piece, copied only where it is in several. */
+export function bytesOf(body: Body | Parts): Buffer {
+  if (!(body instanceof Uint8Array)) return joined(body)
   return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+export function partsOf(bytes: Uint8Array): Parts {
+  return { head: bytes, headBytes: bytes.length, tail: [] }
+}
+
+/** In bytes. */
+export function lengthOf({ headBytes, tail }: Parts): number {
+  let length = headBytes
+  for (const part of tail) length += part.length
+  return length
+}
+
+function joined(parts: Parts): Buffer {
+  const { head, headBytes, tail } = parts
+  if (tail.length === 0 && headBytes === head.length) return bytesOf(head)
+  const bytes = Buffer.allocUnsafe(lengthOf(parts))
+  bytes.set(headBytes === head.length ? head : head.subarray(0, headBytes))
+  let at = headBytes
+  for (const part of tail) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -79,26 +115,25 @@ const pairs = [...base32].flatMap((first) => [...base32].map((second) => first +
 export function createIds(now: () => number, random: () => number): (at?: number) => string {
   let time = -1
   let prefix = ''
-  let high = 0
   let low = 0
-  let upper = -1
+  /** All but the last two digits: the same for up to 1,024 ids of a millisecond. */
   let stem = ''
+  let upper = -1
   return (at = now()) => {
     const fresh = at > time
     if (fresh) {
       time = at
-      high = Math.floor(random() * 2 ** 40)
+      prefix = encode(at, 10) + encode(Math.floor(random() * 2 ** 40), 8)
       low = Math.floor(random() * 2 ** 39)
-      prefix = encode(at, 10) + encode(high, 8)
     } else {
       low++
     }
-    const million = Math.floor(low / 2 ** 20)
-    if (million !== upper || fresh) {
-      upper = million
-      stem = prefix + encode(million, 4)
+    const thousand = Math.floor(low / 1_024)
+    if (thousand !== upper || fresh) {
+      upper = thousand
+      stem = prefix + encode(thousand, 6)
     }
-    return stem + pairs[(low >> 10) & 1023]! + pairs[low & 1023]!
+    return stem + pairs[low % 1_024]!
   }
 }
 

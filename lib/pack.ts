@@ -24,9 +24,15 @@ export function pack(readings: readonly PackedReading[]): Buffer {
 
 /** The first line; with other quotes and another end, as it is inside a JSON string. */
 export function packIndex(readings: readonly { readonly key: string; readonly bytes: number }[], quote = '"', lineEnd = '\n'): string {
-  const [before, behind] = [`,[${quote}`, `${quote},`]
+  const before = `,[${quote}`
   let text = ''
-  for (const { key, bytes } of readings) text += `${before}${key}${behind}${bytes}]`
+  let length = -1
+  let behind = ''
+  for (const { key, bytes } of readings) {
+    if (bytes !== length) behind = `${quote},${bytes}]` // often the same as the one before
+    length = bytes
+    text += before + key + behind
+  }
   return `[${text.slice(1)}]${lineEnd}`
 }
 

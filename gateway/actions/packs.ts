@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
 import { escapeInto, maxEscapedBytes } from '../aws-body.ts'
 import { GatewayError } from '../errors.ts'
+import { lengthOf, type Parts } from '../message.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -21,7 +22,7 @@ export interface Packs {
 
 export interface Packer {
   /** Calls back when the pack with this reading was accepted. */
-  add(key: string, body: Uint8Array, signal: AbortSignal, done: Done): void
+  add(key: string, body: Parts, signal: AbortSignal, done: Done): void
   isIdle(): boolean
   drained(): Promise<void>
 }
@@ -117,13 +118,18 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
 
   return {
     add(key, body, signal, done) {
-      const size = packedSize(key, body.length)
+      const bytes = lengthOf(body)
+      const size = packedSize(key, bytes)
       if (open && open.bytes + size > room) void close(open)
       const pack = open ?? begin()
       const from = pack.readings.at(-1)?.to ?? 0
-      reserve(pack, from, (body.length + packLineEnd.length) * maxEscapedBytes)
-      const to = escapeInto(pack.text, packLineEnd, escapeInto(pack.text, body, from))
-      pack.readings.push({ key, bytes: body.length, from, to, signal, done })
+      reserve(pack, from, (bytes + packLineEnd.length) * maxEscapedBytes)
+      const { text } = pack
+      let to = escapeInto(text, body.head, body.headBytes, from)
+      const { tail } = body
+      for (let i = 0; i < tail.length; i++) to = escapeInto(text, tail[i]!, tail[i]!.length, to)
+      to = escapeInto(text, packLineEnd, packLineEnd.length, to)
+      pack.readings.push({ key, bytes, from, to, signal, done })
       pack.bytes += size
       if (pack.bytes >= room || pack.readings.length >= maxReadings) void close(pack)
     },

@@ -2,6 +2,7 @@
 import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import { bytesOf } from '../message.ts'
 import { type ActionDeps, type ActionKind, promised, type Target, told } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
@@ -46,7 +47,7 @@ export const sns = {
       action: 'sns',
       deliver: promised(async (delivery, signal) => {
         const arn = deps.aws.topicArn(topicOf(delivery))
-        const Message = toText(delivery.body).toString()
+        const Message = bytesOf(toText(delivery.body)).toString()
         const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
         const bytes = sizeOf(Message, values)
         if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))

@@ -2,6 +2,7 @@
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import type { GatewayError } from '../errors.ts'
+import { bytesOf } from '../message.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
@@ -60,9 +61,10 @@ export const sqs = {
     const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batchers.of, grouped: groupOf !== undefined })
     const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
       const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
-      const body = write(delivery.body)
+      const parts = write(delivery.body)
       const group = groupOf?.(delivery)
-      if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, body, signal, done)
+      if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, parts, signal, done)
+      const body = bytesOf(parts)
       const entry = (isFifo(url) ? toFifoEntry : toEntry)(body.toString(), delivery.key, group)
       batchers.of(url).add(entry, checkedSize(body.length, entry, url), signal, done)
     }

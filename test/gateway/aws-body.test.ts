@@ -8,7 +8,7 @@ const plain = (MessageBody: string, Id: string) => ({ Id, MessageBody, MessageAt
 function escaped(text: string, before = 0): Buffer {
   const bytes = Buffer.from(text)
   const room = Buffer.alloc(before + bytes.length * maxEscapedBytes)
-  return room.subarray(before, escapeInto(room, bytes, before))
+  return room.subarray(before, escapeInto(room, bytes, bytes.length, before))
 }
 
 function bytesEntry(pieces: readonly string[], id: string): BytesEntry {

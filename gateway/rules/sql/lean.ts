@@ -1,13 +1,15 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
-import { Buffer } from 'node:buffer'
+import { Buffer, isAscii, isUtf8 } from 'node:buffer'
 import { JsonText } from '../../message.ts'
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
+import { isLong, isNumber, isShortest, numberAt } from './decimal.ts'
 import { parseJson } from './json.ts'
 import { perTopic } from './per-topic.ts'
+import { scanPlain } from './plain.ts'
 import { createMembers, indexOfMember, type Members, type Ranges, scan, scanMembers } from './scan.ts'
-import type { Scannable, Scope } from './scope.ts'
+import type { Scope } from './scope.ts'
 import type { CompiledSelect } from './select.ts'
 import type { Value } from './value.ts'
 
@@ -118,10 +120,10 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
   const printed: Printed[] = []
   const passing = fields.filter(({ slot }) => slot !== -1).length
   return (scope) => {
-    const scannable = names.length === 0 ? nothing : scope.scannable()
-    if (scannable === undefined) return undefined
-    const { bytes } = scannable
-    if (names.length > 0 && !scan(bytes, wanted, ranges)) return undefined
+    const bytes = names.length === 0 ? nothing : scope.scannable()
+    if (bytes === undefined) return undefined
+    const ascii = isAscii(bytes)
+    if (names.length > 0 && !((ascii || isUtf8(bytes)) && scan(bytes, wanted, ranges))) return undefined
     const row: Record<string, Value> = {}
     for (let i = 0; i < names.length; i++) {
       if (starts[i] === -1) continue
@@ -130,7 +132,7 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
     }
     if (where !== undefined && where(scope, row) !== true) return null
     // For a few parts, one text of all is more than they are.
-    const source = passing > 2 ? sourceOf(scannable) : { bytes, text: undefined }
+    const source = { bytes, text: ascii && passing > 2 ? bytes.toString('latin1') : undefined }
     print(scope, row, printed)
     let body = ''
     for (let i = 0; i < fields.length; i++) {
@@ -155,12 +157,12 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
   const print = createPrinter(fields)
   const printed: Printed[] = []
   return (scope) => {
-    const scannable = scope.scannable()
-    if (scannable === undefined) return undefined
-    const { bytes } = scannable
-    if (!scanMembers(bytes, members)) return undefined
+    const bytes = scope.scannable()
+    if (bytes === undefined) return undefined
+    const plain = scanPlain(bytes, members)
+    const ascii = plain || isAscii(bytes)
+    if (!plain && !((ascii || isUtf8(bytes)) && scanMembers(bytes, members) && !hasLong(bytes, members))) return undefined
     for (const key of keys) if (find(bytes, key) !== -1) return undefined
-    for (let i = 0; i < members.count; i++) if (isLong(bytes, starts[i]!, ends[i]!)) return undefined
     const row: Record<string, Value> = wanted.length === 0 ? emptyRow : {}
     for (const { name, key } of wanted) {
       const i = find(bytes, key)
@@ -168,26 +170,21 @@ function createLeanAll({ names, fields, where }: Plan): Lean {
     }
     if (where !== undefined && where(scope, row) !== true) return null
     print(scope, row, printed)
-    return joined(objectOf(scannable, members), scannable.isAscii, printed)
+    return withFields(plain ? bytes : objectOf(bytes, ascii, members), ascii, printed)
   }
 }
 
 /** The object and, behind its members, the fields, which begin with a comma each. */
-function joined(object: Uint8Array, isAscii: boolean, fields: readonly Printed[]): JsonText {
-  let added = 0
-  for (const { bytes } of fields) added += bytes.length
-  // They take the place of its last brace, and where it has no members the first brace that of the comma.
-  let at = object.length === 2 && added > 0 ? 0 : object.length - 1
-  const bytes = Buffer.allocUnsafe(at + added + 1)
-  bytes.set(object)
+function withFields(object: Uint8Array, isAscii: boolean, fields: readonly Printed[]): JsonText {
+  const tail: Uint8Array[] = []
   for (const field of fields) {
-    bytes.set(field.bytes, at)
-    at += field.bytes.length
+    if (field.bytes.length === 0) continue
+    tail.push(tail.length === 0 && object === emptyObject ? field.bytes.subarray(1) : field.bytes)
     isAscii &&= field.isAscii
   }
-  bytes[0] = openBrace
-  bytes[at] = closeBrace
-  return new JsonText(bytes, isAscii)
+  if (tail.length === 0) return new JsonText(object, object.length, tail, isAscii)
+  tail.push(closeBrace)
+  return new JsonText(object, object.length - 1, tail, isAscii)
 }
 
 /** A field that is an expression, behind a comma; nothing where it is Undefined. */
@@ -228,27 +225,13 @@ function toPrinted(key: string, value: Value): Printed {
 const unprinted: Printed = { value: undefined, text: '', bytes: Buffer.alloc(0), isAscii: true }
 
 const emptyObject = Buffer.from('{}')
+const closeBrace = Buffer.from('}')
 const emptyRow: Record<string, Value> = Object.freeze({})
-const nothing: Scannable = { bytes: Buffer.alloc(0), isAscii: true }
-
-/** A number that might need more digits than a double has, or another form than its own: the general way knows. */
-function isLong(bytes: Buffer, start: number, end: number): boolean {
-  if (!isNumber(bytes[start]!)) return false
-  if (end - start > 15) return true
-  for (let i = start; i < end; i++) if (bytes[i] === 0x65 || bytes[i] === 0x45) return true
-  return false
-}
-
-function isNumber(first: number): boolean {
-  return first === minus || (first >= zero && first <= 0x39)
-}
+const nothing = Buffer.alloc(0)
 
 const quote = 0x22
-const minus = 0x2d
-const dot = 0x2e
-const zero = 0x30
+const openBracket = 0x5b
 const openBrace = 0x7b
-const closeBrace = 0x7d
 
 function valueAt(bytes: Buffer, start: number, end: number): Value {
   const first = bytes[start]!
@@ -256,29 +239,10 @@ function valueAt(bytes: Buffer, start: number, end: number): Value {
   return isNumber(first) ? numberAt(bytes, start, end) : parseJson(bytes.toString('utf8', start, end))
 }
 
-const powersOfTen = Array.from({ length: 16 }, (_, i) => 10 ** i)
-
-/** Up to 15 digits are a whole number that a double holds, and its quotient by a power of ten is the double nearest to the decimal. */
-function numberAt(bytes: Buffer, start: number, end: number): number {
-  const negative = bytes[start] === minus
-  let digits = 0
-  let places = 0
-  for (let i = negative ? start + 1 : start; i < end; i++) {
-    if (bytes[i] === dot) places = end - i - 1
-    else digits = digits * 10 + bytes[i]! - zero
-  }
-  const value = digits / powersOfTen[places]!
-  return negative ? -value : value
-}
-
 /** Of ASCII every part is cut from one text, and positions are the same. */
 interface Source {
   readonly bytes: Buffer
   readonly text: string | undefined
-}
-
-function sourceOf({ bytes, isAscii }: Scannable): Source {
-  return { bytes, text: isAscii ? bytes.toString('latin1') : undefined }
 }
 
 function sliceOf({ bytes, text }: Source, start: number, end: number): string {
@@ -291,16 +255,16 @@ function textAt(source: Source, start: number, end: number): string {
   return isVerbatim(bytes, start, end) ? sliceOf(source, start, end) : JSON.stringify(valueAt(bytes, start, end))
 }
 
-/** Without spaces between its members; what its first and last byte are does not matter. */
-function objectOf(scannable: Scannable, members: Members): Uint8Array {
-  const { count, keyStarts, keyEnds, starts, ends } = members
+/** Of these, numbers the general way must look at. */
+function hasLong(bytes: Buffer, { count, starts, ends }: Members): boolean {
+  for (let i = 0; i < count; i++) if (isLong(bytes, starts[i]!, ends[i]!)) return true
+  return false
+}
+
+/** As JSON.stringify has it. */
+function objectOf(bytes: Buffer, ascii: boolean, { count, keyStarts, keyEnds, starts, ends }: Members): Buffer {
   if (count === 0) return emptyObject
-  const { bytes } = scannable
-  if (isPlain(bytes, members)) {
-    const isWhole = keyStarts[0] === 1 && ends[count - 1] === bytes.length - 1
-    return isWhole ? bytes : bytes.subarray(keyStarts[0]! - 1, ends[count - 1]! + 1)
-  }
-  const source = sourceOf(scannable)
+  const source = { bytes, text: ascii ? bytes.toString('latin1') : undefined }
   let text = ''
   for (let i = 0; i < count; i++) {
     text += `${i === 0 ? '' : ','}${sliceOf(source, keyStarts[i]!, keyEnds[i]!)}:${textAt(source, starts[i]!, ends[i]!)}`
@@ -308,26 +272,9 @@ function objectOf(scannable: Scannable, members: Members): Uint8Array {
   return Buffer.from(`{${text}}`)
 }
 
-/** No space between the members, and none that JSON.stringify would write otherwise: most devices send nothing else. */
-function isPlain(bytes: Buffer, { count, keyStarts, keyEnds, starts, ends }: Members): boolean {
-  for (let i = 0; i < count; i++) {
-    if (starts[i] !== keyEnds[i]! + 1 || (i > 0 && keyStarts[i] !== ends[i - 1]! + 1)) return false
-    if (!isVerbatim(bytes, starts[i]!, ends[i]!)) return false
-  }
-  return true
-}
-
-/** Words, strings without escapes, and numbers in their shortest form: no `-0`, no last zero behind the dot, nothing below 1e-6. */
+/** Words, strings without escapes, and numbers in their shortest form. */
 function isVerbatim(bytes: Buffer, start: number, end: number): boolean {
   const first = bytes[start]!
-  if (first === 0x7b || first === 0x5b) return false
-  if (!isNumber(first)) return true
-  const lead = first === minus ? start + 1 : start
-  if (bytes[lead] !== zero) return bytes[end - 1] !== zero || !hasDot(bytes, start, end)
-  return bytes[end - 1] !== zero ? Math.abs(numberAt(bytes, start, end)) >= 1e-6 : lead === start && end - start === 1
-}
-
-function hasDot(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === dot) return true
-  return false
+  if (first === openBrace || first === openBracket) return false
+  return !isNumber(first) || isShortest(bytes, start, end)
 }

@@ -1,5 +1,6 @@
 // Finds a few top-level keys in the bytes of a JSON payload without building anything. It accepts less than JSON: a backslash, deep nesting
 // or any fault is left to the parser, so what it does accept is valid, and means the same. The bytes must be UTF-8.
+import { isNumber } from './decimal.ts'
 
 /** Half-open ranges of the wanted values, or -1 where the key is absent. The last of equal keys wins. */
 export interface Ranges {
@@ -111,7 +112,7 @@ export function indexOfMember(bytes: Uint8Array, members: Members, key: Uint8Arr
 }
 
 /** Of a key with its quotes. */
-function kindOf(bytes: Uint8Array, start: number, end: number): number {
+export function kindOf(bytes: Uint8Array, start: number, end: number): number {
   return 1 << ((end - start + 7 * bytes[start + 1]! + 3 * bytes[end - 2]!) & 31)
 }
 
@@ -136,16 +137,21 @@ function at(bytes: Uint8Array, pos: number): number {
 function skipValue(bytes: Uint8Array, pos: number, nesting: number): number {
   const code = at(bytes, pos)
   if (code === quote) return skipText(bytes, pos)
-  if (code === minus || (code >= zero && code <= nine)) return skipNumber(bytes, pos)
+  if (isNumber(code)) return skipNumber(bytes, pos)
   if (code === openBrace) return skipObject(bytes, pos, nesting)
   if (code === openBracket) return skipArray(bytes, pos, nesting)
-  if (code === 0x74) return skipWord(bytes, pos, 0x72, 0x75, 0x65)
-  if (code === 0x6e) return skipWord(bytes, pos, 0x75, 0x6c, 0x6c)
-  return code === 0x66 && at(bytes, pos + 1) === 0x61 ? skipWord(bytes, pos + 1, 0x6c, 0x73, 0x65) : -1
+  return skipWord(bytes, pos)
+}
+
+export function skipWord(bytes: Uint8Array, pos: number): number {
+  const code = at(bytes, pos)
+  if (code === 0x74) return skipThree(bytes, pos, 0x72, 0x75, 0x65)
+  if (code === 0x6e) return skipThree(bytes, pos, 0x75, 0x6c, 0x6c)
+  return code === 0x66 && at(bytes, pos + 1) === 0x61 ? skipThree(bytes, pos + 1, 0x6c, 0x73, 0x65) : -1
 }
 
 /** The three letters behind the first of `true` and `null`, or the `a` of `false`. */
-function skipWord(bytes: Uint8Array, pos: number, second: number, third: number, fourth: number): number {
+function skipThree(bytes: Uint8Array, pos: number, second: number, third: number, fourth: number): number {
   return at(bytes, pos + 1) === second && at(bytes, pos + 2) === third && at(bytes, pos + 3) === fourth ? pos + 4 : -1
 }
 

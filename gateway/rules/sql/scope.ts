@@ -1,5 +1,5 @@
 // What a statement is evaluated on: one message, its payload parsed at most once for all rules, and what the context functions see.
-import { isAscii, isUtf8 } from 'node:buffer'
+import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../message.ts'
 import { parseJson } from './json.ts'
 import { folding, keeping, type NumberMode } from './number.ts'
@@ -8,12 +8,6 @@ import type { Value } from './value.ts'
 export interface Environment {
   /** Twelve digits: the owner of the rule. */
   readonly accountId: string
-}
-
-export interface Scannable {
-  readonly bytes: Buffer
-  /** Each byte is a character. */
-  readonly isAscii: boolean
 }
 
 export interface Scope {
@@ -28,9 +22,9 @@ export interface Scope {
   readonly json: boolean
   /**
    * The payload where looking through it is still cheaper than parsing it: not parsed yet, not looked through twice already, and short.
-   * Only ever UTF-8.
+   * It may be anything, UTF-8 or not.
    */
-  scannable(): Scannable | undefined
+  scannable(): Buffer | undefined
   /** Computed once in the life of this scope, for the key's owner. Undefined is a result like any other. */
   remember<T>(key: object, compute: () => T): T
 }
@@ -69,11 +63,10 @@ class MessageScope implements Scope {
     return this.#oldPayload
   }
 
-  scannable(): Scannable | undefined {
+  scannable(): Buffer | undefined {
     const { payload } = this.message
     if (this.#payload !== unread || payload.length > maxScanned || this.#scans++ >= maxScans) return undefined
-    const ascii = isAscii(payload)
-    return ascii || isUtf8(payload) ? { bytes: bufferOf(payload), isAscii: ascii } : undefined
+    return bufferOf(payload)
   }
 
   #parse(mode: NumberMode): Value {

@@ -25,7 +25,7 @@ function agree(payload: string | Uint8Array): void {
   for (const [lean, general] of statements) {
     const [short, long] = [lean, general].map((statement) => statement.evaluate(createScope(createMessage(payload), environment)))
     expect(short && bytesOf(short).toString()).toBe(long && bytesOf(long).toString())
-    if (short instanceof JsonText) expect(short.isAscii).toBe(isAscii(short.bytes))
+    if (short instanceof JsonText) expect(short.isAscii).toBe(isAscii(bytesOf(short)))
   }
 }
 
