@@ -60,7 +60,13 @@ test.each(['-0', '01', '-01', '1.50', '0.0', '0.0000001', '1e5', '5.', '.5', '-'
 )
 
 const printable = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 6 })
-const value = fc.oneof(printable, fc.integer(), fc.integer({ min: -99_999, max: 99_999 }).map((n) => n / 1_000), fc.boolean(), fc.constant(null))
+const value = fc.oneof(
+  printable,
+  fc.integer(),
+  fc.integer({ min: -99_999, max: 99_999 }).map((n) => n / 1_000),
+  fc.boolean(),
+  fc.constant(null),
+)
 
 test('what it takes, JSON.stringify writes the same', () => {
   fc.assert(
