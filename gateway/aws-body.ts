@@ -59,15 +59,32 @@ export const maxEscapedBytes = 6
 
 /** Writes so many bytes of UTF-8 as between the quotes of JSON, and returns the place behind. */
 export function escapeInto(bytes: Buffer, text: Uint8Array, length: number, to: number): number {
+  const end = escapePrintable(bytes, text, length, to)
+  return end === -1 ? escapeAny(bytes, text, length, to) : end
+}
+
+/** -1: there is a control character in it. */
+function escapePrintable(bytes: Buffer, text: Uint8Array, length: number, to: number): number {
   if (length === 0) return to
-  // What is checked here, V8 does not check again for each byte: that these are bytes, and that places are whole numbers.
+  // What is checked here, V8 does not check again for each byte, as long as nothing is called: that these are bytes, and places whole numbers.
   let at = to | 0
   bytes[at] = text[0]!
   for (let i = 0; i < length; i++) {
     const code = text[i]!
+    if (code < space) return -1
+    // Two comparisons are quicker than a table.
+    if (code === backslash || code === quote) bytes[at++] = backslash
+    bytes[at++] = code
+  }
+  return at
+}
+
+function escapeAny(bytes: Buffer, text: Uint8Array, length: number, to: number): number {
+  let at = to
+  for (let i = 0; i < length; i++) {
+    const code = text[i]!
     if (code < space) at = escapeControl(bytes, code, at)
     else {
-      // Two comparisons are quicker than a table.
       if (code === backslash || code === quote) bytes[at++] = backslash
       bytes[at++] = code
     }

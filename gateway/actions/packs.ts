@@ -58,6 +58,8 @@ interface Pack {
 }
 
 const maxReadings = 10_000
+/** As it is inside a JSON string. */
+const lineEnd = Buffer.from(JSON.stringify(packLineEnd.toString()).slice(1, -1))
 const spareBytes = 2_048
 
 // Readings leave a pack one by one when their callers go; the pack itself is sent for those that stay.
@@ -103,7 +105,7 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
     if (readings.length === 0) return
     try {
       await told((done) => {
-        const index = Buffer.from(packIndex(readings, '\\"', '\\n'))
+        const index = Buffer.from(packIndex(readings, '\\"', lineEnd.toString()))
         const entry = toPackEntry([index, ...linesOf(pack, readings)], readings.length, group)
         const bytes = readings.reduce((sum, reading) => sum + packedSize(reading.key, reading.bytes), 0)
         queueOf(url).add(entry, checkedSize(bytes, entry, url), unhurried, done)
@@ -123,12 +125,12 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
       if (open && open.bytes + size > room) void close(open)
       const pack = open ?? begin()
       const from = pack.readings.at(-1)?.to ?? 0
-      reserve(pack, from, (bytes + packLineEnd.length) * maxEscapedBytes)
+      reserve(pack, from, bytes * maxEscapedBytes + lineEnd.length)
       const { text } = pack
       let to = escapeInto(text, body.head, body.headBytes, from)
       const { tail } = body
       for (let i = 0; i < tail.length; i++) to = escapeInto(text, tail[i]!, tail[i]!.length, to)
-      to = escapeInto(text, packLineEnd, packLineEnd.length, to)
+      for (let i = 0; i < lineEnd.length; i++) text[to++] = lineEnd[i]!
       pack.readings.push({ key, bytes, from, to, signal, done })
       pack.bytes += size
       if (pack.bytes >= room || pack.readings.length >= maxReadings) void close(pack)
