@@ -143,7 +143,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     endCursorTimer()
     wakeReader()
     await commits.idle()
-    await segments.roll('always')
+    await segments.end()
     await cursorWrite
     closed = true
     await saveCursor()
@@ -162,7 +162,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       degrade('SPOOL_FAILED', textOf(cause))
       throw new GatewayError('SPOOL_FAILED', `the spool cannot write: ${textOf(cause)}`, { cause, details: { dir, errno: errnoOf(cause) } })
     }
-    await segments.roll()
+    segments.roll()
   })
 
   function refusalOf(size: number, { qos, hops }: Message): GatewayError | undefined {

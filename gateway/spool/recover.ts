@@ -37,13 +37,27 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
   const used = names.flatMap((name) => segmentNumber(name.replace(/\.corrupt$/, '')) ?? [])
   const tally = { messages: 0, bytes: 0, oldestAt: undefined as number | undefined }
   const segments: Segment[] = []
+  const last = await lastWritten(deps, numbers)
   for (const number of numbers) {
-    const found = await recoverSegment(deps, number, number === numbers.at(-1), cursor, tally)
+    const found = await recoverSegment(deps, number, number === last, cursor, tally)
     if (found) segments.push(found)
   }
   const nextNumber = Math.max(segment, ...used) + 1
   const { oldestAt, ...counts } = tally
   return { segments, frontier: { segment, offset }, nextNumber, ...counts, ...(oldestAt !== undefined && { oldestAt }) }
+}
+
+/** The last segment that has been written to. The one made ready behind it has nothing but its header. */
+async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promise<number | undefined> {
+  for (const number of numbers.toReversed()) {
+    const file = await fs.open(toSegment(dir, number, 0).path, 'r')
+    try {
+      if (!(await isZero(file, headerBytes, await file.size()))) return number
+    } finally {
+      await file.close()
+    }
+  }
+  return undefined
 }
 
 async function recoverSegment(

@@ -64,18 +64,24 @@ export interface SegmentWriter {
   close(): Promise<void>
 }
 
+/** A new file, ready on disk for the first append. */
 export async function createSegment(fs: SpoolFs, dir: string, number: number, salt: number, segmentBytes: number): Promise<SegmentWriter> {
   const segment = toSegment(dir, number, salt)
   const file = await fs.open(segment.path, 'wx')
+  /** Where the zeros end, and what was written to the file, or tried to be. */
   let ahead = headerBytes
+  let written = headerBytes
   // Only an economy: on a disk that has room for the records but not for the zeros, the records count.
   const writeAhead = async (from: number) => {
     const length = Math.max(0, Math.min(aheadBytes, segmentBytes - from))
     await file.write(zeros.subarray(0, length), from).catch(() => undefined)
     ahead = from + length
+    written = Math.max(written, ahead)
   }
   try {
     await file.write(header(salt), 0)
+    await writeAhead(headerBytes)
+    await file.datasync()
     await fs.syncDir(dir)
   } catch (error) {
     await file.close().catch(() => undefined)
@@ -86,6 +92,7 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
     segment,
     async append(bytes) {
       const end = segment.bytes + bytes.length
+      written = Math.max(written, end)
       if (end <= ahead) return file.writeThrough(bytes, segment.bytes)
       await file.write(bytes, segment.bytes)
       await writeAhead(end)
@@ -94,7 +101,7 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
     async close() {
       segment.sealed = true
       try {
-        await file.truncate(segment.bytes)
+        if (written > segment.bytes) await file.truncate(segment.bytes)
       } finally {
         await file.close()
       }

@@ -30,9 +30,11 @@ export interface TestBroker extends TestServer {
 export async function startBroker(over: 'tcp' | 'tls' | 'ws' | 'wss' = 'tcp', tls: TlsOptions = {}): Promise<TestBroker> {
   const aedes = await Aedes.createBroker({ concurrency: 0 })
   const published: Published[] = []
-  aedes.on('publish', (packet, client) => {
+  // The event `publish` may come after the PUBACK.
+  aedes.authorizePublish = (client, packet, done) => {
     if (client) published.push({ clientId: client.id, topic: packet.topic, payload: Buffer.from(packet.payload), qos: packet.qos })
-  })
+    done(null)
+  }
   const server = {
     tcp: () => createServer(aedes.handle),
     tls: () => createTls(tls, aedes.handle),

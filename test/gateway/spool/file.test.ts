@@ -206,10 +206,29 @@ test('a segment is deleted when its last record is settled, whatever the order',
   const entries = await readAll(spool)
   for (const entry of entries.slice(1).reverse()) entry.settle('delivered')
   await settled()
-  expect(segments(), 'the first, and the one in use').toBe(2)
+  expect(segments(), 'the first, the one in use, and the one made ready').toBe(3)
   entries[0]!.settle('delivered')
   await spool.stop()
   expect(segments()).toBe(0)
+})
+
+test('the next segment is made, and the last one closed, while no acknowledgement waits for it', async () => {
+  const fs = createMemoryFs()
+  const calls: string[] = []
+  fs.fault = (call, path) => void calls.push(`${call} ${path.split('/').at(-1)}`)
+  const spool = await started({ fs, segmentBytes: 1_000 })
+  let number = 0
+  const sizeOf = (name: string) => fs.files.get(`/spool/${name}`)?.length ?? 0
+  while (sizeOf('000002.seg') === 0) await spool.append(toReading(number++))
+  await settled()
+  let during: string[] = []
+  while (!during.includes('write 000002.seg')) {
+    calls.length = 0
+    await spool.append(toReading(number++))
+    during = [...calls]
+  }
+  expect(during.slice(0, 2), 'what came before the first acknowledgement from it').toEqual(['write 000002.seg', 'datasync 000002.seg'])
+  await spool.stop()
 })
 
 test('a backlog beyond the memory window comes from disk, in order and whole, and appends go on meanwhile', async () => {

@@ -65,6 +65,17 @@ test('a torn end of the last segment is cut off and told', async () => {
   expect((await look(fs)).events).toEqual([])
 })
 
+test('a torn end in front of the segment made ready is cut off and told, too', async () => {
+  const fs = createMemoryFs()
+  const { path, offsets } = await write(fs, 1, [[1, 2], [3]])
+  const ready = await write(fs, 2, [], 'in use')
+  fs.overwrite(path, offsets[2]! + 40, Buffer.from('torn'))
+  const { messages, events, nextNumber } = await look(fs)
+  expect({ messages, events, nextNumber }).toEqual({ messages: 2, events: ['spool.truncated'], nextNumber: 3 })
+  expect(fs.files.get(path)!.length).toBe(offsets[2])
+  expect([...fs.files.keys()]).not.toContain(ready.path)
+})
+
 test('a torn write with whole records behind the tear is a torn write: none of it was acknowledged', async () => {
   const fs = createMemoryFs()
   const { path, offsets } = await write(fs, 1, [[1], [2, 3, 4]])
