@@ -58,10 +58,9 @@ export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFaile
     return opened
   }
 
-  const track = (work: Promise<void>): Promise<void> => {
+  const track = (work: Promise<void>) => {
     underWay.add(work)
     void work.finally(() => underWay.delete(work))
-    return work
   }
 
   const close = async () => {
@@ -81,7 +80,7 @@ export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFaile
 
   const release = (segment: Segment) => {
     if (!segment.sealed || segment.unsettled > 0 || !segments.delete(segment.number)) return
-    void track(
+    track(
       discard(fs, segment).then(
         () => {
           bytes -= segment.bytes
@@ -117,7 +116,7 @@ export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFaile
     },
 
     roll() {
-      if (writer && writer.segment.bytes >= segmentBytes) void track(close())
+      if (writer && writer.segment.bytes >= segmentBytes) track(close())
     },
 
     async end() {
