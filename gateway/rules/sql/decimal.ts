@@ -6,9 +6,13 @@ const dot = 0x2e
 const zero = 0x30
 const nine = 0x39
 
+export function isDigit(code: number): boolean {
+  return code >= zero && code <= nine
+}
+
 /** Of one that begins with this byte. */
 export function isNumber(first: number): boolean {
-  return first === minus || (first >= zero && first <= nine)
+  return first === minus || isDigit(first)
 }
 
 /** Longer ones may need more digits than a double has: the general way knows. */

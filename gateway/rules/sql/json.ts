@@ -1,4 +1,5 @@
 // JSON text to values: native JSON.parse, and number by number only where the text has one that a double would change.
+import { isDigit } from './decimal.ts'
 import { fitsDouble, folding, type NumberMode, numberOf } from './number.ts'
 import type { Value } from './value.ts'
 
@@ -86,10 +87,6 @@ function isE(code: number): boolean {
 
 function isDigitOrDot(code: number): boolean {
   return code === dot || isDigit(code)
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39
 }
 
 function tooDeep(text: string): boolean {

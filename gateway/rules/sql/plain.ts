@@ -1,6 +1,6 @@
 // The quickest look through an object, for what most devices send: ASCII without spaces between its members, strings without escapes, and
 // numbers and words as JSON.stringify writes them. All else is for scan.ts. One loop, because calls would take longer than the bytes.
-import { isShortest, maxDigits } from './decimal.ts'
+import { isDigit, isNumber, isShortest, maxDigits } from './decimal.ts'
 import { indexOfMember, kindOf, type Members, skipWord } from './scan.ts'
 
 const quote = 0x22
@@ -34,7 +34,7 @@ export function scanPlain(bytes: Uint8Array, members: Members): boolean {
     const first = bytes[start]!
     let end: number
     if (first === quote) end = textEnd(bytes, start, last)
-    else if (first === minus || isDigit(first)) end = decimalEnd(bytes, start, last)
+    else if (isNumber(first)) end = decimalEnd(bytes, start, last)
     else end = skipWord(bytes, start)
     if (end === -1) return false
     keyStarts[i] = pos
@@ -78,8 +78,4 @@ function digitsEnd(bytes: Uint8Array, start: number, last: number): number {
   let pos = start
   while (pos < last && isDigit(bytes[pos]!)) pos++
   return pos
-}
-
-function isDigit(code: number): boolean {
-  return code >= zero && code <= 0x39
 }

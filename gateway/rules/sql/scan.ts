@@ -1,6 +1,6 @@
 // Finds a few top-level keys in the bytes of a JSON payload without building anything. It accepts less than JSON: a backslash, deep nesting
 // or any fault is left to the parser, so what it does accept is valid, and means the same. The bytes must be UTF-8.
-import { isNumber } from './decimal.ts'
+import { isDigit, isNumber } from './decimal.ts'
 
 /** Half-open ranges of the wanted values, or -1 where the key is absent. The last of equal keys wins. */
 export interface Ranges {
@@ -16,7 +16,6 @@ const comma = 0x2c
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
-const nine = 0x39
 const colon = 0x3a
 const openBracket = 0x5b
 const backslash = 0x5c
@@ -188,10 +187,6 @@ function skipDigits(bytes: Uint8Array, start: number): number {
   let pos = start
   while (pos < bytes.length && isDigit(bytes[pos]!)) pos++
   return pos
-}
-
-function isDigit(code: number): boolean {
-  return code >= zero && code <= nine
 }
 
 function skipObject(bytes: Uint8Array, start: number, nesting: number): number {
