@@ -1,32 +1,25 @@
 // The only file that sees every room: builds them, wires them, starts and stops them in order.
 import { randomUUID } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { backoffMs } from '../lib/backoff.ts'
 import { systemClock } from '../lib/clock.ts'
-import { randomSeed, systemRandom } from '../lib/random.ts'
-import { type Access, createAccess } from './access/access.ts'
+import { systemRandom } from '../lib/random.ts'
+import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
-import { type Aws, createAws } from './aws.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
-import type { Routes } from './broker/routes.ts'
-import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
-import { createSessions } from './broker/sessions/sessions.ts'
 import { createCommands } from './commands/commands.ts'
 import { type GatewayConfig, isLoopback, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
-import { type BacklogReport, createBacklog } from './consume/backlog.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
 import type { Handler } from './consume/queue.ts'
-import { createSqsQueue } from './consume/sqs-queue.ts'
+import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { textOf } from './errors.ts'
+import { openOverflow, openSessions, openSpool } from './data-dir.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
@@ -35,31 +28,23 @@ import { createPublisher } from './listen/publisher.ts'
 import { createServer } from './listen/server.ts'
 import { loadTls } from './listen/tls.ts'
 import { createWebSocketDoor } from './listen/websocket.ts'
-import { startLocal } from './local/local.ts'
-import { ensureResources, queueNamesOf, type Resources } from './local/resources.ts'
+import { prepareResources, type ReachOptions, reachAws } from './local/reach.ts'
+import { queueNamesOf } from './local/resources.ts'
 import { createIds } from './message.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
 import { createRegistry as createPrometheus } from './observe/prometheus.ts'
-import { createOverflow, type Lanes } from './overflow.ts'
-import { createPipeline, laneShare, type Pipeline } from './pipeline.ts'
+import { createPipeline, type Pipeline } from './pipeline.ts'
 import { createDispatch } from './rules/dispatch.ts'
 import { readRules } from './rules/load.ts'
 import { createRules } from './rules/rules.ts'
 import type { Scope } from './rules/sql/scope.ts'
 import type { Statement } from './rules/sql/statement.ts'
 import { compileTemplate } from './rules/sql/template.ts'
-import { createDirectSpool } from './spool/direct.ts'
-import { createFileSpool, inFlightBytes } from './spool/file.ts'
-import { nodeFs } from './spool/fs.ts'
-import type { Spool } from './spool/spool.ts'
 
 export type Ports = Readonly<Record<string, number>>
-
-/** Without numbers where the queue could not be asked. */
-export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'>
 
 export interface GatewayOptions {
   readonly config: GatewayConfig
@@ -89,9 +74,6 @@ type Stops = (() => Promise<void> | void)[]
 
 const clock = systemClock
 
-/** Lanes come and go: small segments give their space back soon. */
-const laneSegmentBytes = 16 * 1024 ** 2
-
 /** Resolves when every door is open. Rejects with a GatewayError a person can read, and leaves nothing running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stops: Stops = []
@@ -120,10 +102,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const resources = resourcesOf(config)
   await readRules(rulesDir) // what is wrong with them is told before anything starts
 
-  const { aws, ports: localPorts } = await reachAws(config, observe, stops)
+  const { aws, port: localPort, stop: leaveAws } = await reachAws(reachOf(config, observe))
+  stops.unshift(leaveAws)
   stops.unshift(() => stopping.abort(new Error('the gateway has stopped')))
   if (config.aws.endpoint !== 'aws')
-    await prepareResources(aws, resources, config.aws.endpoint, { observe, random, signal: stopping.signal })
+    await prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
   const publish: Broker['publish'] = (message) => broker.publish(message)
@@ -135,11 +118,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   })
   stops.unshift(() => rules.stop())
 
-  const spool = createSpool(config, observe)
+  const spool = openSpool(config, { observe, clock })
   await spool.start()
   stops.unshift(() => spool.stop())
 
-  const overflow = createOverflowOf(config, observe)
+  const overflow = openOverflow(config, { observe, clock })
   const beside = overflow ? { overflow } : {}
   if (overflow) stops.unshift(() => overflow.stop())
   const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, ...beside })
@@ -156,7 +139,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     stops.unshift(() => built.stop())
   }
 
-  const queues = watchQueues(aws, resources, consumers)
+  const queues = createQueueStates({ aws, names: queueNamesOf(resources), consumers, clock })
 
   const ids = createIds(clock.now, random)
   const registry = await createRegistry(thingsPath, { observe, clock, signal: stopping.signal })
@@ -179,7 +162,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     return commands.isWaiting() ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
-    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: createBrokerSessions(config, access, observe) },
+    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: openSessions(config, access.limits, { observe, clock }) },
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,
   })
@@ -226,7 +209,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   // Before the doors close its connections, the broker says goodbye on them.
   stops.unshift(() => broker.stop())
   ready = true
-  const ports = { ...doors, ...localPorts }
+  const ports = { ...doors, ...(localPort !== undefined && { aws: localPort }) }
   observe.record('gateway.ready', { ports })
   if (doors.admin !== undefined && !isLoopback(adminHost)) observe.record('gateway.exposed', { host: adminHost, port: doors.admin })
 
@@ -252,56 +235,6 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   }
 }
 
-function createSpool({ spool, dataDir }: GatewayConfig, observe: Observe): Spool {
-  if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
-  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
-}
-
-function createBrokerSessions({ sessions, dataDir }: GatewayConfig, { limits }: Access, observe: Observe) {
-  const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
-  return (routes: Routes) =>
-    createSessions({
-      ...sessions,
-      ...{ routes, clock, observe },
-      journal: (journaled) => (sessions.persist ? createFileJournal({ journaled, ...place }) : createMemoryJournal(journaled)),
-      maxRetained: limits.quotas.retainedMessages,
-      messageExpirySeconds: limits.messageExpirySeconds,
-    })
-}
-
-/** Without a spool on disk there is nowhere to make way to: the devices wait. */
-function createOverflowOf({ spool, dataDir, delivery }: GatewayConfig, observe: Observe): Lanes | undefined {
-  if (spool.kind === 'direct') return undefined
-  const { maxBytes, maxAgeMs } = spool
-  const dir = join(dataDir, 'overflow')
-  // What a lane cannot take stays in the spool, which speaks for the disk that they share.
-  const quiet: Observe = {
-    record(event, fields) {
-      if (event !== 'gateway.degraded' && event !== 'gateway.recovered') observe.record(event, fields)
-    },
-  }
-  const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
-  return createOverflow({
-    open: (name) =>
-      createFileSpool({
-        dir: join(dir, name),
-        maxBytes: Infinity,
-        segmentBytes,
-        windowBytes: 1024 ** 2,
-        lock: false,
-        maxAgeMs,
-        clock,
-        observe: quiet,
-      }),
-    names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
-    maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
-    maxHeldBytes: inFlightBytes * laneShare,
-    maxBytes,
-    observe,
-    clock,
-  })
-}
-
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */
 function templateOf(statement: Statement): ActionDeps['template'] {
   return (text) => {
@@ -310,58 +243,11 @@ function templateOf(statement: Statement): ActionDeps['template'] {
   }
 }
 
-async function reachAws(config: GatewayConfig, observe: Observe, stops: Stops): Promise<{ readonly aws: Aws; readonly ports: Ports }> {
-  const { endpoint, region, accountId } = config.aws
-  const persist = config.local.persist ? { dataDir: join(config.dataDir, 'local') } : {}
-  const local = endpoint === 'embedded' ? await startLocal({ port: config.local.port, region, observe, ...persist }) : undefined
-  if (local) stops.unshift(() => local.stop())
-  const url = local?.endpoint ?? (endpoint === 'aws' ? undefined : endpoint)
-  const aws = createAws({ region, accountId, ...(url === undefined ? {} : { endpoint: url }) })
-  stops.unshift(() => aws.stop())
-  return { aws, ports: local ? { aws: local.port } : {} }
-}
-
-interface PrepareDeps {
-  readonly observe: Observe
-  readonly random: () => number
-  readonly signal: AbortSignal
-}
-
-/** Waits for the first try only: a gateway whose queues are away starts degraded, says so, and goes on trying. */
-async function prepareResources(aws: Aws, resources: Resources, target: string, { observe, random, signal }: PrepareDeps): Promise<void> {
-  const attempt = async () => {
-    try {
-      await ensureResources(aws, resources)
-      return true
-    } catch (error) {
-      observe.record('gateway.degraded', { target, code: 'QUEUE_UNREACHABLE', detail: `${target} does not answer: ${textOf(error)}` })
-      return false
-    }
-  }
-  const goOn = async () => {
-    for (let attempts = 0; !signal.aborted; attempts++) {
-      await clock.sleep(500 + backoffMs({ baseMs: 500, capMs: 10_000 }, attempts, random), signal)
-      if (await attempt()) return observe.record('gateway.recovered', { target })
-    }
-  }
-  if (!(await attempt())) goOn().catch(() => undefined) // only the stop ends its sleep early
-}
-
-/** Every queue of the configuration and its dead-letter queue, looked at when somebody asks: polling costs money on AWS. */
-function watchQueues(aws: Aws, resources: Resources, consumers: readonly Consumer[]): () => Promise<readonly QueueState[]> {
-  const backlogs = queueNamesOf(resources).map((name) => {
-    const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
-    const consumer = consumers.find((consumer) => consumer.queue === name)
-    return { name, backlog: createBacklog({ queue, clock, ...(consumer ? { stats: consumer.stats } : {}) }) }
-  })
-  const look = async ({ name, backlog }: (typeof backlogs)[number]): Promise<QueueState> => {
-    const asked = await backlog.sample().then(
-      () => true,
-      () => false,
-    )
-    return asked ? backlog.report() : { queue: name }
-  }
-  return () => Promise.all(backlogs.map(look))
+function reachOf(
+  { aws: { endpoint, region, accountId }, local: { port, persist }, dataDir }: GatewayConfig,
+  observe: Observe,
+): ReachOptions {
+  return { endpoint, accountId, local: { port, region, observe, ...(persist && { dataDir: join(dataDir, 'local') }) } }
 }
 
 type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]

@@ -158,6 +158,10 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   'gateway/template': ['gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/local/resources.ts'],
   'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
+  'gateway/data-dir.ts': [
+    ...['lib', 'gateway/config.ts', 'gateway/observe', 'gateway/access/limits.ts', 'gateway/spool', 'gateway/broker/routes.ts'],
+    ...['gateway/broker/sessions/journal.ts', 'gateway/broker/sessions/sessions.ts', 'gateway/overflow.ts', 'gateway/pipeline.ts', 'node:'],
+  ],
   'gateway/gateway.ts': ['lib', 'gateway', 'node:'],
   'gateway/cli': ['lib', 'gateway', 'commander', 'pino-pretty', 'zod', '@aws-sdk/client-sqs', 'node:'],
   'device-sim': [

@@ -11,7 +11,7 @@ import type { Kept, StoredSession } from './sessions/state.ts'
 /** The side of a client that deliveries need. */
 export interface OutboxClient {
   readonly id: string
-  readonly version: number
+  readonly version: number | null
   readonly conn: Duplex
   readonly closed: boolean
   readonly disconnectReasonCode: number | null
@@ -65,7 +65,8 @@ const maxPacketId = 65_535
 
 export function createOutbox(options: OutboxOptions): Outbox {
   const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, clock, observe } = options
-  const { id: clientId, conn, version: protocolVersion } = client
+  const { id: clientId, conn, version } = client
+  const protocolVersion = version ?? 4
   const stored = new TokenBucket(storedPerSecond, clock.monotonic())
   const ended = new AbortController()
   const inFlight = new Map<number, Waiting>()

@@ -1,0 +1,33 @@
+// How every queue stands, looked at when somebody asks: polling costs money on AWS.
+import type { Clock } from '../../lib/clock.ts'
+import type { Aws } from '../aws.ts'
+import { type BacklogReport, createBacklog } from './backlog.ts'
+import type { Consumer } from './consumer.ts'
+import { createSqsQueue } from './sqs-queue.ts'
+
+/** Without numbers where the queue could not be asked. */
+export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'>
+
+export interface QueueStatesOptions {
+  readonly aws: Aws
+  readonly names: readonly string[]
+  /** Those of this process: what they take away is known. */
+  readonly consumers: readonly Consumer[]
+  readonly clock: Clock
+}
+
+export function createQueueStates({ aws, names, consumers, clock }: QueueStatesOptions): () => Promise<readonly QueueState[]> {
+  const backlogs = names.map((name) => {
+    const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
+    const consumer = consumers.find((consumer) => consumer.queue === name)
+    return { name, backlog: createBacklog({ queue, clock, ...(consumer ? { stats: consumer.stats } : {}) }) }
+  })
+  const look = async ({ name, backlog }: (typeof backlogs)[number]): Promise<QueueState> => {
+    const asked = await backlog.sample().then(
+      () => true,
+      () => false,
+    )
+    return asked ? backlog.report() : { queue: name }
+  }
+  return () => Promise.all(backlogs.map(look))
+}

@@ -1,0 +1,83 @@
+// What outlives the process, under one directory: the spool, lanes for targets that are away, sessions of devices.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../lib/clock.ts'
+import { randomSeed } from '../lib/random.ts'
+import type { Limits } from './access/limits.ts'
+import type { Routes } from './broker/routes.ts'
+import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
+import { createSessions, type Sessions } from './broker/sessions/sessions.ts'
+import type { GatewayConfig } from './config.ts'
+import type { Observe } from './observe/observe.ts'
+import { createOverflow, type Lanes } from './overflow.ts'
+import { laneShare } from './pipeline.ts'
+import { createDirectSpool } from './spool/direct.ts'
+import { createFileSpool, inFlightBytes } from './spool/file.ts'
+import { nodeFs } from './spool/fs.ts'
+import type { Spool } from './spool/spool.ts'
+
+/*
+   dataDir ─┬─ spool/             accepted and not settled
+            ├─ overflow/<lane>/   the same, for one target that is away
+            ├─ sessions/          retained messages, subscriptions, what waits for a device
+            ├─ local/             queues of the embedded SQS, if they persist
+            ├─ client-id          of a gateway at somebody else's broker
+            └─ weir.log           of `weir up`
+*/
+export interface DataDirDeps {
+  readonly observe: Observe
+  readonly clock: Clock
+}
+
+/** Lanes come and go: small segments give their space back soon. */
+const laneSegmentBytes = 16 * 1024 ** 2
+
+export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock }: DataDirDeps): Spool {
+  if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
+  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
+}
+
+/** Without a spool on disk there is nowhere to make way to: the devices wait. */
+export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { observe, clock }: DataDirDeps): Lanes | undefined {
+  if (spool.kind === 'direct') return undefined
+  const { maxBytes, maxAgeMs } = spool
+  const dir = join(dataDir, 'overflow')
+  // What a lane cannot take stays in the spool, which speaks for the disk that they share.
+  const quiet: Observe = {
+    record(event, fields) {
+      if (event !== 'gateway.degraded' && event !== 'gateway.recovered') observe.record(event, fields)
+    },
+  }
+  const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
+  return createOverflow({
+    open: (name) =>
+      createFileSpool({
+        dir: join(dir, name),
+        maxBytes: Infinity,
+        segmentBytes,
+        windowBytes: 1024 ** 2,
+        lock: false,
+        maxAgeMs,
+        clock,
+        observe: quiet,
+      }),
+    names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
+    maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
+    maxHeldBytes: inFlightBytes * laneShare,
+    maxBytes,
+    observe,
+    clock,
+  })
+}
+
+export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock }: DataDirDeps) {
+  const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
+  return (routes: Routes): Sessions =>
+    createSessions({
+      ...sessions,
+      ...{ routes, clock, observe },
+      journal: (journaled) => (sessions.persist ? createFileJournal({ journaled, ...place }) : createMemoryJournal(journaled)),
+      maxRetained: limits.quotas.retainedMessages,
+      messageExpirySeconds: limits.messageExpirySeconds,
+    })
+}
