@@ -2,7 +2,7 @@
 
 /** Where they lie; one object serves one connection. */
 export interface Frame {
-  /** Behind the packet. */
+  /** Behind the packet; of one that is `short`, where it ends at the earliest. */
   end: number
   /** Bytes after the fixed header. */
   length: number
@@ -29,15 +29,18 @@ export function readFrame(bytes: Buffer, at: number, version: number, frame: Fra
   let pos = at + 1
   let length = 0
   for (let shift = 0; ; shift += 7) {
-    if (pos >= bytes.length) return usual ? 'short' : 'unclear'
+    if (pos >= bytes.length) {
+      frame.end = pos + 1
+      return usual ? 'short' : 'unclear'
+    }
     const byte = bytes[pos++]!
     length += (byte & 127) << shift
     if (byte < 128) break
     if (shift === 7 * (maxLengthBytes - 1)) return 'unclear'
   }
   const end = pos + length
-  if (end > bytes.length) return usual && length <= maxShortBytes ? 'short' : 'unclear'
   frame.end = end
+  if (end > bytes.length) return usual && length <= maxShortBytes ? 'short' : 'unclear'
   frame.length = length
   if (!usual || length < 2) return 'other'
   const topicEnd = pos + 2 + ((bytes[pos]! << 8) | bytes[pos + 1]!)

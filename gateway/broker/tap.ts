@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { createFrame, type Frame, readFrame } from './frame.ts'
+import { createGather, nothing } from './gather.ts'
 import type { LineClient } from './line.ts'
 import type { PublishPacket } from './packet.ts'
 
@@ -28,8 +29,9 @@ export interface Parser extends EventEmitter {
   readonly error: Error | null
   /** What it was given and has not taken apart. */
   readonly _list: { readonly length: number }
-  /** 0: the next byte begins a packet. */
+  /** 0: the next byte begins a packet. 2: the fixed header has been read, and `packet.length` says what follows. */
   readonly _stateCounter: number
+  readonly packet: { readonly length: number }
 }
 
 export interface Tap {
@@ -76,6 +78,9 @@ type TappedPacket =
   | { readonly cmd: 'puback'; readonly messageId: number }
   | { readonly cmd: 'connect' | 'disconnect' }
 
+/** The parser looks through all the pieces it holds when it takes them apart, so it is not given smaller ones while more is to come. */
+const pieceBytes = 16 * 1024
+
 /** Packets a client may send before it has its CONNACK. Those behind it wait for a moment, and nothing is read meanwhile. */
 const maxEarly = 42
 
@@ -120,28 +125,26 @@ export function tap(client: TapClient, takers: Takers, onReleased: () => void): 
   }
   const parse = parser.parse.bind(parser)
   const frame = createFrame()
-  /** Of a PUBLISH that has not been read to its end. */
-  let begun: Buffer | undefined
+  const gather = createGather()
   const isBetweenPackets = () => parser._stateCounter === 0 && parser._list.length === 0 && !parser.error
   const isOpen = () => client.connackSent && client.connected && !early && !holding && !client.closed && isBetweenPackets()
   /** Whole packets are given to the parser one by one, so that between them there is always a chance for the short way. */
   parser.parse = (read) => {
-    const bytes = begun ? Buffer.concat([begun, read]) : read
-    begun = undefined
+    const bytes = gather.add(read)
+    if (!bytes) return
     let at = 0
     while (at < bytes.length && isOpen()) {
       const found = readFrame(bytes, at, client.version ?? 4, frame)
       if (found === 'unclear') break
-      if (found === 'short') {
-        begun = bytes.subarray(at)
-        return
-      }
+      if (found === 'short') return gather.begin(bytes.subarray(at), frame.end - at)
       const { end } = frame
       if (found === 'publish' && takers.frame(bytes, frame)) keepAlive(client)
       else parse(bytes.subarray(at, end))
       at = end
     }
-    if (at < bytes.length) parse(bytes.subarray(at))
+    if (at === bytes.length) return
+    parse(bytes.subarray(at))
+    if (parser._stateCounter === 2 && !parser.error) gather.begin(nothing, Math.min(parser.packet.length - parser._list.length, pieceBytes))
   }
   let connecting = false
   let early: TappedPacket[] | undefined

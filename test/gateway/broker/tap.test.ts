@@ -67,6 +67,12 @@ function aTappedParser(protocolVersion: number) {
     _keepaliveTimer: null,
   }
   const client = Object.assign(new EventEmitter(), state, { _parser: parse })
+  let pieces = 0
+  const parseWhole = parse.parse.bind(parse)
+  parse.parse = (bytes) => {
+    pieces++
+    return parseWhole(bytes)
+  }
   const takers: Takers = {
     publish: (packet) => note(packet as Packet) === undefined,
     frame(bytes, { topicStart, topicEnd, packetId }) {
@@ -82,7 +88,11 @@ function aTappedParser(protocolVersion: number) {
     puback: (packet) => note({ cmd: 'puback', ...packet } as Packet),
   }
   tap(client as unknown as TapClient, takers, () => {})
-  return { feed: (bytes: Buffer) => client._parser.parse(bytes), seen, faults }
+  const feed = (bytes: Buffer) => client._parser.parse(bytes)
+  feed(
+    generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: protocolVersion as 4 | 5, clean: true, clientId: 'x', keepalive: 0 }),
+  )
+  return { feed, seen, faults, pieces: () => pieces }
 }
 
 const packets = fc.array(
@@ -108,35 +118,42 @@ const packets = fc.array(
 
 test('however the bytes are cut, every packet is seen once and in its order, by whichever way', () => {
   fc.assert(
-    fc.property(packets, fc.constantFrom(4, 5), fc.array(fc.integer({ min: 1, max: 500 })), (kinds, protocolVersion, some) => {
-      const cuts = [...some, 500] // byte by byte, 70,000 bytes take the parser seconds
-      const sent = kinds.map((kind, i) => {
-        const messageId = 'qos' in kind && kind.qos === 0 ? 0 : i + 1
-        if (kind.cmd === 'subscribe') return { cmd: 'subscribe', messageId, subscriptions: [{ topic: 'a', qos: 0 }] }
-        if (!('topic' in kind)) return { cmd: 'puback', messageId }
-        return { cmd: 'publish', messageId, topic: kind.topic, qos: kind.qos, payload: Buffer.alloc(kind.size) }
-      })
-      const bytes = Buffer.concat(sent.map((packet) => generate(packet as Packet, { protocolVersion })))
-      const { feed, seen, faults } = aTappedParser(protocolVersion)
-      feed(
-        generate({
-          cmd: 'connect',
-          protocolId: 'MQTT',
-          protocolVersion: protocolVersion as 4 | 5,
-          clean: true,
-          clientId: 'x',
-          keepalive: 0,
-        }),
-      )
-      for (let at = 0, i = 0; at < bytes.length; i++) {
-        const end = at + cuts[i % cuts.length]!
-        feed(bytes.subarray(at, end))
-        at = end
-      }
-      const letters = { publish: 'P', subscribe: 'S', puback: 'A' } as Readonly<Record<string, string>>
-      expect(faults).toEqual([])
-      expect(seen.slice(1)).toEqual(sent.map(({ cmd, messageId }) => `${letters[cmd]}${messageId}`))
-    }),
+    fc.property(
+      packets,
+      fc.constantFrom(4, 5),
+      fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1 }),
+      (kinds, protocolVersion, cuts) => {
+        const sent = kinds.map((kind, i) => {
+          const messageId = 'qos' in kind && kind.qos === 0 ? 0 : i + 1
+          if (kind.cmd === 'subscribe') return { cmd: 'subscribe', messageId, subscriptions: [{ topic: 'a', qos: 0 }] }
+          if (!('topic' in kind)) return { cmd: 'puback', messageId }
+          return { cmd: 'publish', messageId, topic: kind.topic, qos: kind.qos, payload: Buffer.alloc(kind.size) }
+        })
+        const bytes = Buffer.concat(sent.map((packet) => generate(packet as Packet, { protocolVersion })))
+        const { feed, seen, faults } = aTappedParser(protocolVersion)
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const end = at + cuts[i % cuts.length]!
+          feed(bytes.subarray(at, end))
+          at = end
+        }
+        const letters = { publish: 'P', subscribe: 'S', puback: 'A' } as Readonly<Record<string, string>>
+        expect(faults).toEqual([])
+        expect(seen.slice(1)).toEqual(sent.map(({ cmd, messageId }) => `${letters[cmd]}${messageId}`))
+      },
+    ),
     { numRuns: 60 },
   )
+})
+
+test.each([
+  ['short', 60_000, false],
+  ['long', 130_000, false],
+  ['for the broker', 130_000, true],
+])('a %s PUBLISH that comes byte by byte is not searched byte by byte', (_, size, retain) => {
+  const { feed, seen, pieces } = aTappedParser(4)
+  const before = pieces()
+  const bytes = generate({ cmd: 'publish', topic: 'other', payload: Buffer.alloc(size), qos: 1, messageId: 7, retain, dup: false })
+  for (let at = 0; at < bytes.length; at++) feed(bytes.subarray(at, at + 1))
+  expect(seen).toEqual(['connect0', 'P7'])
+  expect(pieces() - before).toBeLessThan(20)
 })
