@@ -13,6 +13,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/aws-body.ts': ['@aws-sdk/client-sqs'],
   'gateway/aws-shortcut.ts': ['gateway/aws-body.ts', '@aws-sdk/client-sqs'],
   'gateway/aws-http.ts': ['undici', 'node:'],
+  'gateway/batch-answer.ts': [],
   'gateway/aws.ts': [
     'gateway/aws-shortcut.ts',
     'gateway/aws-http.ts',
@@ -89,6 +90,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/mask.ts',
     'gateway/aws.ts',
     'gateway/aws-body.ts',
+    'gateway/batch-answer.ts',
     'gateway/broker/broker.ts',
     '@aws-sdk/client-sqs',
     '@aws-sdk/client-sns',
@@ -119,6 +121,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/mask.ts',
     'gateway/observe',
     'gateway/aws.ts',
+    'gateway/batch-answer.ts',
     '@aws-sdk/client-sqs',
     'zod',
     'node:',

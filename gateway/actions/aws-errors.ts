@@ -1,4 +1,5 @@
 // What an error of SQS or SNS means for the delivery: the situation is at fault (try again), or the message is (never).
+import type { FailedEntry } from '../batch-answer.ts'
 import { GatewayError, textOf } from '../errors.ts'
 
 export interface Blamed {
@@ -8,17 +9,12 @@ export interface Blamed {
   readonly target: string
 }
 
-/** An entry of `Failed[]` in the answer to a batch call. */
-export interface FailedEntry {
-  readonly Code?: string | undefined
-  readonly Message?: string | undefined
-  readonly SenderFault?: boolean | undefined
-}
-
 const missing = /^(QueueDoesNotExist|NonExistentQueue|NotFound|NotFoundException|QueueDeletedRecently)$/
 // The message is innocent of all of these: they pass, or an operator makes them pass.
 const situation =
-  /Throttl|TooManyRequests|OverLimit|RequestTimeout|SlowDown|AccessDenied|Authorization|Kms|KMS|Token|Signature|Credential|Expired/
+  /Throttl|TooManyRequests|OverLimit|RequestTimeout|SlowDown|AccessDenied|Authoriz|Kms|KMS|Token|Signature|Credential|Expired|UnrecognizedClient|InvalidSecurity|InvalidAddress|OptIn/
+// What readers of answers call an answer that is not from SQS or SNS: a page of a proxy, a captive portal, a body cut short.
+const foreign = /^(Unknown.*|.*SyntaxError|.*TypeError|Error)$/
 
 /** For an error thrown by a call as a whole. */
 export function toActionError(error: unknown, blamed: Blamed): GatewayError {
@@ -28,9 +24,10 @@ export function toActionError(error: unknown, blamed: Blamed): GatewayError {
   if (network) {
     return failed(blamed, `${blamed.action.toUpperCase()} does not answer (${network})`, error)
   }
-  const retryable = status === undefined || status >= 500 || [401, 403, 408, 429].includes(status) || situation.test(name)
   const text = sentence(blamed, name, textOf(error))
-  return retryable ? failed(blamed, text, error) : refused(blamed, text, error)
+  // SQS and SNS say 400 to what they will never take.
+  const final = status === 400 && !foreign.test(name) && !situation.test(name)
+  return final ? refused(blamed, text, error) : failed(blamed, text, error)
 }
 
 /** For one entry of a batch whose neighbours may have been accepted. */

@@ -1,6 +1,7 @@
 // Publishes the rule's result to an SNS topic, ten to a call.
 import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import { z } from 'zod'
+import { outcomesOf } from '../batch-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { bytesOf } from '../message.ts'
 import { type ActionDeps, type ActionKind, promised, type Target, told } from './action.ts'
@@ -69,12 +70,10 @@ function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<En
     async send(entries) {
       const PublishBatchRequestEntries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new PublishBatchCommand({ TopicArn: arn, PublishBatchRequestEntries })
-      const { Failed = [] } = await aws.sns.send(command).catch((error) => {
+      const answer = await aws.sns.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
-      const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
-      for (const entry of Failed) outcomes[Number(entry.Id)] = toEntryError(entry, blamed)
-      return outcomes
+      return outcomesOf(answer, entries.length, (entry) => toEntryError(entry, blamed))
     },
   })
 }

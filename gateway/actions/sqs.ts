@@ -1,7 +1,7 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import type { GatewayError } from '../errors.ts'
+import { outcomesOf } from '../batch-answer.ts'
 import { bytesOf } from '../message.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
@@ -100,12 +100,10 @@ function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<Sq
     async send(entries) {
       for (let i = 0; i < entries.length; i++) entries[i]!.Id = String(i)
       const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: [...entries] })
-      const { Failed = [] } = await aws.sqsSender.send(command).catch((error) => {
+      const answer = await aws.sqsSender.send(command).catch((error) => {
         throw toActionError(error, blamed)
       })
-      const outcomes: (GatewayError | undefined)[] = new Array(entries.length)
-      for (const entry of Failed) outcomes[Number(entry.Id)] = toEntryError(entry, blamed)
-      return outcomes
+      return outcomesOf(answer, entries.length, (entry) => toEntryError(entry, blamed))
     },
   })
 }

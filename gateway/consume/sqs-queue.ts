@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
 import type { Aws } from '../aws.ts'
+import { type FailedEntry, outcomesOf } from '../batch-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
 import type { Item, Outgoing, Queue } from './queue.ts'
@@ -51,8 +52,8 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
     clock,
     async flush(receipts) {
       const Entries = receipts.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }))
-      const { Failed } = await call(label, () => aws.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries })))
-      return outcomes(label, receipts.length, Failed)
+      const answer = await call(label, () => aws.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries })))
+      return outcomesOf(answer, receipts.length, (entry) => toEntryError(label, entry))
     },
   })
 
@@ -62,8 +63,8 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
     clock,
     async flush(holds) {
       const Entries = holds.map(({ receipt, seconds }, i) => ({ Id: String(i), ReceiptHandle: receipt, VisibilityTimeout: seconds }))
-      const { Failed } = await call(label, () => aws.sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries })))
-      return outcomes(label, holds.length, Failed)
+      const answer = await call(label, () => aws.sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries })))
+      return outcomesOf(answer, holds.length, (entry) => toEntryError(label, entry))
     },
   })
 
@@ -149,8 +150,8 @@ async function sendAll(aws: SqsQueueOptions['aws'], name: string, messages: read
     const Entries = batch.map((message, i) => entryOf(message, String(i), fifo))
     try {
       const command = new SendMessageBatchCommand({ QueueUrl: aws.queueUrl(name), Entries })
-      const { Failed } = await call(label, () => aws.sqs.send(command))
-      for (const reason of outcomes(label, batch.length, Failed)) {
+      const answer = await call(label, () => aws.sqs.send(command))
+      for (const reason of outcomesOf(answer, batch.length, (entry) => toEntryError(label, entry))) {
         settled.push(reason ? { status: 'rejected', reason } : { status: 'fulfilled', value: undefined })
       }
     } catch (reason) {
@@ -216,18 +217,9 @@ function sizeOf({ body, group, key, attributes }: Outgoing): number {
   return bytes
 }
 
-function outcomes(
-  label: string,
-  length: number,
-  failed: readonly { readonly Id?: string | undefined; readonly Code?: string | undefined }[] = [],
-): readonly (Error | undefined)[] {
-  const byId = new Map(failed.map(({ Id, Code }) => [Id, Code ?? '']))
-  return Array.from({ length }, (_, i) => {
-    const code = byId.get(String(i))
-    if (code === undefined) return undefined
-    const lost = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue/.test(code)
-    return new GatewayError(lost ? 'LEASE_LOST' : 'QUEUE_REFUSED', `queue ${label} did not accept an entry`, { details: { reason: code } })
-  })
+function toEntryError(label: string, { Code = '' }: FailedEntry): GatewayError {
+  const lost = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue/.test(Code)
+  return new GatewayError(lost ? 'LEASE_LOST' : 'QUEUE_REFUSED', `queue ${label} did not accept an entry`, { details: { reason: Code } })
 }
 
 function rejectFailed<T>(label: string, all: readonly T[], settled: readonly PromiseSettledResult<unknown>[]): void {

@@ -54,11 +54,23 @@ type Send<Input> = (command: { readonly input: Input }) => Promise<unknown>
 export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; readonly sns?: Send<SnsCall> }): Aws {
   return {
     sqs: { send: unexpected } as unknown as Aws['sqs'],
-    sqsSender: { send: sqs ?? unexpected } as unknown as Aws['sqsSender'],
-    sns: { send: sns ?? unexpected } as unknown as Aws['sns'],
+    sqsSender: { send: sqs ? whole(sqs, ({ Entries }) => Entries.length) : unexpected } as unknown as Aws['sqsSender'],
+    sns: {
+      send: sns ? whole(sns, ({ PublishBatchRequestEntries }) => PublishBatchRequestEntries.length) : unexpected,
+    } as unknown as Aws['sns'],
     queueUrl: (name) => (name.startsWith('http') ? name : `http://127.0.0.1/000000000000/${name}`),
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:us-east-1:000000000000:${name}`),
     stop: () => undefined,
+  }
+}
+
+/** As SQS and SNS answer: what a test does not list as failed was successful, unless it lists that too. */
+function whole<Call>(send: Send<Call>, count: (call: Call) => number): Send<Call> {
+  return async (command) => {
+    const answer = (await send(command)) as { readonly Failed?: readonly { readonly Id: string }[] }
+    const failed = new Set(answer.Failed?.map(({ Id }) => Id))
+    const ids = Array.from({ length: count(command.input) }, (_, place) => String(place))
+    return { Successful: ids.filter((id) => !failed.has(id)).map((Id) => ({ Id })), ...answer }
   }
 }
 

@@ -17,6 +17,9 @@ test.each([
   ['ExpiredToken', 403, 'ACTION_FAILED'],
   ['KmsDisabled', 400, 'ACTION_FAILED'],
   ['InternalFailure', 500, 'ACTION_FAILED'],
+  ['UnrecognizedClientException', 400, 'ACTION_FAILED'],
+  ['InvalidSecurity', 403, 'ACTION_FAILED'],
+  ['NotAuthorized', 400, 'ACTION_FAILED'],
   ['ServiceUnavailable', 503, 'ACTION_FAILED'],
 ])('%s with status %i is %s', (name, status, code) => {
   expect(toActionError(sdkError(name, status), blamed)).toMatchObject({ code, details: blamed })
@@ -27,6 +30,11 @@ test.each([
   [Object.assign(new Error('slow'), { name: 'TimeoutError' }), 'SQS does not answer (timed out)'],
 ])('a network that fails passes', (error, message) => {
   expect(toActionError(error, blamed)).toMatchObject({ code: 'ACTION_FAILED', message })
+})
+
+test.each([200, 302, 400, 404, 407, 413])('a page of a proxy, with status %i, passes', (status) => {
+  for (const name of ['SyntaxError', 'Unknown', 'UnknownError', 'Error'])
+    expect(toActionError(sdkError(name, status), blamed).code).toBe('ACTION_FAILED')
 })
 
 test('the prefix of emulators is not shown', () => {

@@ -72,6 +72,17 @@ test('each caller learns the fate of its own body', async () => {
   ])
 })
 
+test.each([
+  ['says nothing of it', { Successful: [{ Id: '0' }] }],
+  ['is no answer', {}],
+  ['has lists that are null', { Successful: [{ Id: '0' }], Failed: null }],
+  ['fails an entry without its id', { Successful: [], Failed: [{ Code: 'InternalError' }] }],
+])('where the answer %s, a body was not accepted', async (_, answer) => {
+  const { sink } = setUp({ queueUrl: 'telemetry' }, () => ({ Successful: undefined, ...answer }))
+  const results = await Promise.allSettled([1, 2].map(() => delivered(sink, createDelivery(), signal)))
+  expect(results[1]).toMatchObject({ status: 'rejected', reason: { code: 'ACTION_FAILED' } })
+})
+
 test('a call refused as a whole is taken apart, so that one bad body does not take nine with it', async () => {
   const { calls, sink } = setUp({ queueUrl: 'telemetry' }, ({ Entries }) => {
     if (Entries.some((entry) => entry.MessageBody === 'bad')) throw sdkError('InvalidMessageContents', 400)
