@@ -6,7 +6,7 @@ import { systemRandom } from '../lib/random.ts'
 import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
-import type { ActionDeps } from './actions/action.ts'
+import type { ActionDeps, Tails } from './actions/action.ts'
 import { bindAction } from './actions/index.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
@@ -109,9 +109,10 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     await prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
+  const tails: Tails = new Map()
   const publish: Broker['publish'] = (message) => broker.publish(message)
   const rules = await createRules(rulesDir, {
-    bind: (entry, { statement }) => bindAction(entry, { ...deps, broker: { publish }, template: templateOf(statement) }),
+    bind: (entry, { statement }) => bindAction(entry, { ...deps, tails, broker: { publish }, template: templateOf(statement) }),
     observe,
     clock,
     signal: stopping.signal,

@@ -60,6 +60,9 @@ export function told(call: (done: Done) => void): Promise<void> {
   })
 }
 
+/** The last delivery of each FIFO group of a rule. Sinks that replace one another when rules are read anew share it: the new one waits for the old. */
+export type Tails = Map<string, Promise<void>>
+
 export interface ActionDeps {
   readonly broker: Pick<Broker, 'publish'>
   readonly aws: Aws
@@ -69,6 +72,8 @@ export interface ActionDeps {
   readonly fetch: typeof fetch
   /** Compiles a parameter that may hold `${…}`. Throws RULE_INVALID where it does not parse. */
   readonly template: (text: string) => Template
+  /** By default each sink has its own, and its order ends with it. */
+  readonly tails?: Tails
 }
 
 export interface ActionKind<P> {

@@ -54,7 +54,7 @@ export function bindAction(entry: ActionEntry, deps: ActionDeps): Sink {
   const kind: ActionKind<unknown> = actions[name]
   const target = kind.bind(entry[name], deps)
   const sink = kind.ownRetries ? target : withRetries(target, deps)
-  return target.orderOf ? keepOrder(sink, target.orderOf) : sink
+  return target.orderOf ? keepOrder(sink, target.orderOf, deps.tails) : sink
 }
 
 /** The parameters in use that AWS does not have, as `sqs.groupId`; `log` for an action that is local as a whole. */

@@ -78,3 +78,34 @@ test('a group that cannot be told fails its own delivery only', async () => {
   await expect(delivered(sink, createDelivery({ key: '?' }), signal)).rejects.toMatchObject({ code: 'RULE_FAILED' })
   await delivered(sink, createDelivery({ key: 'a' }), signal)
 })
+
+test('a sink that takes the place of another goes on behind what that one still has', async () => {
+  const order: string[] = []
+  const first = Promise.withResolvers<void>()
+  const tails = new Map()
+  const make = (name: string, made: Promise<void>) =>
+    keepOrder(
+      {
+        action: 'test',
+        deliver: promised(async ({ key }) => {
+          await made
+          order.push(`${name} ${key}`)
+        }),
+      },
+      () => 'doors.fifo d1',
+      tails,
+    )
+  const [old, next] = [make('old', first.promise), make('next', Promise.resolve())]
+  const { signal } = new AbortController()
+  const all = [
+    delivered(old, createDelivery({ key: '1' }), signal),
+    delivered(old, createDelivery({ key: '2' }), signal),
+    delivered(next, createDelivery({ key: '3' }), signal),
+    delivered(next, createDelivery({ key: '4', rule: 'other' }), signal),
+  ]
+  await settled()
+  expect(order).toEqual(['next 4'])
+  first.resolve()
+  await Promise.all(all)
+  expect(order).toEqual(['next 4', 'old 1', 'old 2', 'next 3'])
+})
