@@ -19,8 +19,9 @@ export interface Breaker {
   /** Resolves when a call may be made, with true for the one that probes. Rejects with the signal's reason. */
   admit(signal: AbortSignal): Promise<boolean>
   succeeded(): void
-  failed(probe: boolean): void
-  /** The call ended without saying anything about the target. */
+  /** Callers that shared a call fail with the same cause, which counts once. */
+  failed(probe: boolean, cause: unknown): void
+  /** The call ended without saying anything about the target: the next waiter probes in its place, at once. */
   left(probe: boolean): void
 }
 
@@ -33,12 +34,13 @@ interface Waiter {
 /*
               threshold failures in a row
    closed ───────────────────────────────▶ open: all wait, one sleeps and probes ◀─┐
-      ▲                                      │                 │                    │ failure: sleeps longer
-      └──────────── success: all go ─────────┘                 └────────────────────┘ gone: the next waiter probes
+      ▲                                      │                 │                    │ failure: the next one sleeps longer
+      └──────────── success: all go ─────────┘                 └────────────────────┘ left: the next one probes at once
 */
 export function createBreaker({ clock, random, threshold, backoff, onOpen, onClose }: BreakerOptions): Breaker {
   const waiters = new Set<Waiter>()
   let failures = 0
+  let lastCause: unknown
   let openedAt: number | undefined
   let probing = false
   let probes = 0
@@ -55,12 +57,16 @@ export function createBreaker({ clock, random, threshold, backoff, onOpen, onClo
     waiters.clear()
   }
 
-  const passOn = () => {
-    probing = false
+  const nextWaiter = (): Waiter | undefined => {
     const [next] = waiters
-    if (!next) return
-    waiters.delete(next)
-    probe(next.signal).then(next.resolve, next.reject)
+    if (next) waiters.delete(next)
+    probing = next !== undefined
+    return next
+  }
+
+  const passOn = () => {
+    const next = nextWaiter()
+    if (next) probe(next.signal).then(next.resolve, next.reject)
   }
 
   const probe = async (signal: AbortSignal): Promise<boolean> => {
@@ -104,15 +110,16 @@ export function createBreaker({ clock, random, threshold, backoff, onOpen, onClo
       failures = 0
       if (openedAt !== undefined) close()
     },
-    failed(probe) {
-      failures++
+    failed(probe, cause) {
+      if (cause !== lastCause) failures++
+      lastCause = cause
       if (probe) passOn()
       if (openedAt !== undefined || failures < threshold) return
       openedAt = clock.monotonic()
       onOpen()
     },
     left(probe) {
-      if (probe) passOn()
+      if (probe && openedAt !== undefined) nextWaiter()?.resolve(true)
     },
   }
 }

@@ -62,7 +62,7 @@ export function withRetries(sink: Target, deps: RetryDeps): Sink {
       throw signal.aborted && !(error instanceof GatewayError) ? abandoned() : withTarget(error, action, target)
     }
     const breaker = breakerOf(target, delivery, error.code)
-    breaker.failed(probe)
+    breaker.failed(probe, error)
     observe.record('action.retried', { rule: delivery.rule, action, code: error.code, target, detail: textOf(error) })
     await pause(breaker, attempt, signal).catch(leave)
   }

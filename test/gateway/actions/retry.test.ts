@@ -126,6 +126,35 @@ test('when the prober goes, another takes its place', async () => {
   expect(fates.sort()).toEqual(['0 gone', '1 gone', '2 gone', '3 gone', '4 accepted'])
 })
 
+test('a probe with a body that nobody would take says nothing of the target, and the next one probes at once', async () => {
+  const { state, fates, deliver, clock } = setUp()
+  state.answer = () => 'ACTION_FAILED'
+  for (const key of ['a', 'b', 'c']) deliver(key)
+  await clock.advance(60_000)
+  for (let i = 0; i < 300; i++) deliver(`bad${i}`)
+  deliver('good')
+  state.answer = (key) => (key === 'good' ? undefined : 'BODY_NOT_TEXT')
+  await clock.advance(5_000)
+  expect(fates).toHaveLength(304)
+  expect(fates).toContain('good accepted')
+})
+
+test('deliveries that shared a call fail once, whatever their number', async () => {
+  const deps = createDeps()
+  let fail = true
+  const cause = new GatewayError('ACTION_FAILED', 'of one call')
+  const deliver: Target['deliver'] = (_delivery, _signal, done) => done(fail ? cause : undefined)
+  const sink = withRetries({ action: 'sqs', deliver }, deps)
+  const { signal } = new AbortController()
+  const all = Array.from({ length: 10 }, () => delivered(sink, createDelivery(), signal))
+  fail = false
+  await settled()
+  expect(sink.isAway?.()).toBe(false)
+  await deps.clock.advance(1_000)
+  await Promise.all(all)
+  expect(deps.observe.of('gateway.degraded')).toEqual([])
+})
+
 test('retries stay a share of the traffic: with the budget spent they wait for it to fill', async () => {
   const { state, attempts, deliver, clock } = setUp({ targetOf: ({ key }) => key })
   state.answer = (key) => (key.endsWith('!') && !attempts.slice(0, -1).includes(key) ? 'ACTION_FAILED' : undefined)
