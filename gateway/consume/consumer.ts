@@ -57,7 +57,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
   const { concurrency, visibilityTimeout, handlerTimeout, perTenant, slowDown } = options
   const { fifo } = queue
   const rate = options.rate ?? Infinity
-  const weight = (tenant: string) => perTenant.weights[tenant] ?? 1
+  const weight = (tenant: string) => (Object.hasOwn(perTenant.weights, tenant) ? perTenant.weights[tenant]! : 1)
 
   const tenants = createTenants({
     clock,
@@ -101,7 +101,7 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
 
   const pump = createPump({
     waiting,
-    inHand,
+    lost: (entry) => track(settling.lost(entry)),
     limiter,
     allowed: () => Math.max(1, Math.floor(concurrency * pace.factor)),
     run,

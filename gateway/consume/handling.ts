@@ -13,7 +13,7 @@ import type { Tally } from './tally.ts'
 export interface Handling {
   /** Undefined: nothing is left to do but to remove it. Else what stands in the way. */
   handle(entry: Held): Promise<Error | undefined>
-  /** Aborts what runs; it fails with STOPPING, which is nobody's failure. */
+  /** Aborts what runs, and what would begin; it fails with STOPPING, which is nobody's failure. */
   abort(): void
   start(): void
   stop(): void
@@ -40,6 +40,7 @@ interface Run {
 export function createHandling(options: HandlingOptions): Handling {
   const { handler, unpack, fifo, handlerTimeout, settling, limiter, pace, tally, clock } = options
   const runs = new Set<Run>()
+  let aborted = false
   let off: (() => void) | undefined
 
   const handle = async (entry: Held): Promise<Error | undefined> => {
@@ -67,6 +68,7 @@ export function createHandling(options: HandlingOptions): Handling {
 
   /** What the handler made of it: undefined for done, else what it threw. */
   const attempt = async (entry: Held, item: Item): Promise<Error | undefined> => {
+    if (aborted) return stopping() // a pack that was between two readings
     const abort = new AbortController()
     const { promise: gaveUp, reject: giveUp } = Promise.withResolvers<never>()
     const startedAt = clock.monotonic()
@@ -84,13 +86,14 @@ export function createHandling(options: HandlingOptions): Handling {
 
   const expire = () => {
     const now = clock.monotonic()
-    for (const run of runs) if (run.deadline <= now) cancel(run, 'HANDLER_TIMEOUT', 'the handler took too long')
+    for (const run of runs) if (run.deadline <= now) cancel(run, new GatewayError('HANDLER_TIMEOUT', 'the handler took too long'))
   }
 
   return {
     handle,
     abort() {
-      for (const run of runs) cancel(run, 'STOPPING', 'the consumer stops')
+      aborted = true
+      for (const run of runs) cancel(run, stopping())
     },
     start() {
       off ??= clock.every(Math.min(1_000, Math.max(20, handlerTimeout / 20)), expire)
@@ -106,8 +109,9 @@ function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new GatewayError('HANDLER_FAILED', 'the handler threw something that is no error')
 }
 
-function cancel({ abort, giveUp }: Run, code: 'HANDLER_TIMEOUT' | 'STOPPING', message: string): void {
-  const error = new GatewayError(code, message)
+const stopping = () => new GatewayError('STOPPING', 'the consumer stops')
+
+function cancel({ abort, giveUp }: Run, error: GatewayError): void {
   abort.abort(error)
   giveUp(error)
 }

@@ -32,34 +32,44 @@ export interface InHand {
 
 export interface InHandOptions {
   readonly visibilityTimeout: number
-  readonly clock: Pick<Clock, 'now' | 'every'>
+  readonly clock: Pick<Clock, 'monotonic' | 'every' | 'sleep'>
   readonly tally: Pick<Tally, 'expired' | 'unreachable'>
 }
 
 /** [AWS sqs-visibility-timeout]: counted from the receive, whatever was added since. */
 const longestLeaseMs = 43_200_000
+const prolongTries = 5
 
 export function createInHand({ visibilityTimeout, clock, tally }: InHandOptions): InHand {
   const held = new Set<Held>()
+  const stopped = new AbortController()
   let off: (() => void) | undefined
 
-  /** At half the timeout everything in hand is prolonged; a failed call has the other half to be made good. */
-  const prolong = () => {
-    const now = clock.now()
-    for (const entry of held) {
-      if (entry.lost || now - entry.since + visibilityTimeout > longestLeaseMs) continue
-      entry.from.hold(entry.item, visibilityTimeout).catch((error) => {
-        if (!held.has(entry)) return
-        if (codeOf(error, 'QUEUE_UNREACHABLE') !== 'LEASE_LOST') return tally.unreachable(entry.from, error)
+  /** At half the timeout everything in hand is prolonged; a failed call has the other half to be made good, in so many tries. */
+  const prolongAll = () => {
+    const now = clock.monotonic()
+    for (const entry of held) if (!entry.lost && now - entry.since + visibilityTimeout <= longestLeaseMs) void prolong(entry, prolongTries)
+  }
+
+  const prolong = async (entry: Held, tries: number): Promise<void> => {
+    try {
+      await entry.from.hold(entry.item, visibilityTimeout)
+    } catch (error) {
+      if (!held.has(entry)) return
+      if (codeOf(error, 'QUEUE_UNREACHABLE') === 'LEASE_LOST') {
         entry.lost = true
-        tally.expired(1)
-      })
+        return tally.expired(1)
+      }
+      tally.unreachable(entry.from, error)
+      if (tries === 1) return
+      await clock.sleep(visibilityTimeout / 2 / prolongTries, stopped.signal).catch(() => undefined)
+      if (held.has(entry) && !stopped.signal.aborted) await prolong(entry, tries - 1)
     }
   }
 
   return {
     take(entry) {
-      const taken: Held = { ...entry, since: clock.now(), tries: 0, parts: 0, lost: false }
+      const taken: Held = { ...entry, since: clock.monotonic(), tries: 0, parts: 0, lost: false }
       held.add(taken)
       return taken
     },
@@ -70,11 +80,12 @@ export function createInHand({ visibilityTimeout, clock, tally }: InHandOptions)
       return oldestAt === Infinity ? undefined : oldestAt
     },
     start() {
-      off ??= clock.every(visibilityTimeout / 2, prolong)
+      off ??= clock.every(visibilityTimeout / 2, prolongAll)
     },
     stop() {
       off?.()
       off = undefined
+      stopped.abort()
     },
   }
 }

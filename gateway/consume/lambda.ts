@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { deadReason, isPermanentFailure } from './failure.ts'
 import { type Part, partsOf } from './parts.ts'
-import type { Handler, Item } from './queue.ts'
+import { type Handler, type Item, toNumber } from './queue.ts'
 
 /** One record of an SQS event [AWS lambda with-sqs]. */
 export interface SqsRecord {
@@ -104,8 +104,8 @@ function toItem({ messageId, body, attributes: system, messageAttributes }: SqsR
     body: Buffer.from(body),
     group: system.MessageGroupId ?? attributes.tenant ?? '',
     key: attributes.messageId ?? system.MessageDeduplicationId ?? messageId,
-    receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes.tries ?? 0),
-    sentAt: Number(attributes.sentAt ?? system.SentTimestamp ?? 0),
+    receives: Number(system.ApproximateReceiveCount ?? 1) + (toNumber(attributes.tries) ?? 0),
+    sentAt: toNumber(attributes.sentAt) ?? Number(system.SentTimestamp ?? 0),
     attributes,
   }
 }

@@ -24,10 +24,14 @@ export interface Lanes<T> {
   changed(group: string): void
   /** Nothing may run now, whatever waits. */
   readonly idle: boolean
+  /** Items that wait in lanes which may give nothing now. */
+  readonly blocked: number
   /** Lanes with something waiting or running. */
   readonly groups: number
   /** Takes everything that waits, without running it. */
   drain(): T[]
+  /** The same of one lane. */
+  drainLane(group: string): T[]
 }
 
 export interface LaneRules {
@@ -107,6 +111,11 @@ export function createLanes<T>({ now, weight = () => 1, concurrency = () => Infi
     get groups() {
       return lanes.size
     },
+    get blocked() {
+      let runnable = 0
+      for (const { items } of ready) runnable += items.length
+      return size - runnable
+    },
     push(group, value) {
       const lane = laneOf(group)
       lane.items.push(value)
@@ -166,6 +175,14 @@ export function createLanes<T>({ now, weight = () => 1, concurrency = () => Infi
     get idle() {
       resume()
       return ready.size === 0
+    },
+    drainLane(group) {
+      const lane = lanes.get(group)
+      if (!lane) return []
+      const values = lane.items.splice(0)
+      size -= values.length
+      place(lane)
+      return values
     },
     drain() {
       const values = [...lanes.values()].flatMap((lane) => lane.items.splice(0))

@@ -1,6 +1,6 @@
 // Starts whatever may start now, as many at once and as fast as allowed, and sleeps until the rest may.
 import type { Clock } from '../../lib/clock.ts'
-import type { Held, InHand } from './in-hand.ts'
+import type { Held } from './in-hand.ts'
 import type { Limiter } from './limiter.ts'
 import type { Waiting } from './waiting.ts'
 
@@ -19,7 +19,8 @@ export interface Pump {
 
 export interface PumpOptions {
   readonly waiting: Waiting
-  readonly inHand: Pick<InHand, 'letGo'>
+  /** Its turn has come, and its lease is gone. */
+  readonly lost: (entry: Held) => void
   readonly limiter: Pick<Limiter, 'tryTake' | 'waitMs'>
   /** The most at once. */
   readonly allowed: () => number
@@ -27,10 +28,10 @@ export interface PumpOptions {
   readonly run: (entry: Held) => Promise<void>
   /** After every turn: there may be room for more. */
   readonly turned: () => void
-  readonly clock: Pick<Clock, 'now' | 'sleep'>
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
 }
 
-export function createPump({ waiting, inHand, limiter, allowed, run, turned, clock }: PumpOptions): Pump {
+export function createPump({ waiting, lost, limiter, allowed, run, turned, clock }: PumpOptions): Pump {
   let running = 0
   let open = false
   let idle = Promise.withResolvers<void>()
@@ -43,7 +44,7 @@ export function createPump({ waiting, inHand, limiter, allowed, run, turned, clo
       const entry = waitMs > 0 ? undefined : waiting.take()
       if (!entry) break
       if (entry.lost) {
-        inHand.letGo(entry)
+        lost(entry)
         waiting.done(entry)
         continue
       }
@@ -66,7 +67,7 @@ export function createPump({ waiting, inHand, limiter, allowed, run, turned, clo
   /** What waits for a slot is started when one is free; what waits for time needs waking. */
   const arm = (limiterMs: number) => {
     if (!open || running >= allowed() || waiting.size === 0) return
-    const now = clock.now()
+    const now = clock.monotonic()
     const due = limiterMs > 0 ? now + limiterMs : waiting.nextAt()
     if (due === Infinity) return
     // What fell due since it was last looked at is looked at again soon.

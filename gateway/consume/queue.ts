@@ -27,6 +27,11 @@ export interface Outgoing {
   readonly delayMs?: number
 }
 
+/** An attribute that ought to be a number, and may be somebody else's by the same name. */
+export function toNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
 /** A copy for another queue, as old as the item is. */
 export function toOutgoing(item: Item): Outgoing {
   return { ...item, attributes: { ...item.attributes, sentAt: String(item.sentAt) } }

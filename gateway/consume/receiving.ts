@@ -37,6 +37,9 @@ export interface ReceivingOptions {
   readonly random: () => number
 }
 
+/** FIFO: messages in hand beyond `prefetch`, behind others of their group. */
+const maxBlocked = 1_000
+
 export function createReceiving(deps: ReceivingOptions): Receiving {
   const { queue, overflow, options, waiting, inHand, settling, tenants, tally, hungry, came, track, clock, random } = deps
   const { concurrency, fairness, receivers, sideline } = options
@@ -86,9 +89,12 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
     await settling.removeAll(queue, items)
   }
 
+  /** FIFO: a group that fails or is slow holds its successors, ten to a receive; they take no place from other groups. */
+  const occupied = (lanes: Lanes<Held>) => (queue.fifo ? Math.max(lanes.size - lanes.blocked, lanes.size - maxBlocked) : lanes.size)
+
   /** Waits for a worthwhile number of places, unless slots are idle for want of work. */
   const roomIn = (lanes: Lanes<Held>) => (asked: number) => {
-    const free = prefetch - lanes.size - asked
+    const free = prefetch - occupied(lanes) - asked
     const starved = hungry() && asked === 0 && lanes.idle
     return free >= Math.min(10, Math.ceil(prefetch / 2)) || starved ? free : 0
   }

@@ -19,7 +19,10 @@ export interface Settling {
   bury(entry: Held, item: Item, code: ErrorCode, said: string): Promise<void>
   /** Nothing was tried: somebody else may have it soon. */
   release(entry: Held): Promise<void>
-  removeAll(from: Queue, items: readonly Item[]): Promise<void>
+  /** Its lease is gone. FIFO: its successors are given back as well, because none may be handled before it. */
+  lost(entry: Held): Promise<void>
+  /** false: somebody else has them, or will. */
+  removeAll(from: Queue, items: readonly Item[]): Promise<boolean>
 }
 
 export interface SettlingOptions {
@@ -27,14 +30,15 @@ export interface SettlingOptions {
   readonly options: Pick<ConsumerOptions, 'maxReceives' | 'retry'>
   readonly inHand: Pick<InHand, 'letGo'>
   readonly tally: Tally
-  readonly clock: Pick<Clock, 'now' | 'sleep'>
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
   readonly random: () => number
 }
 
+const queueTrouble: ReadonlySet<ErrorCode> = new Set(['QUEUE_UNREACHABLE', 'QUEUE_MISSING', 'QUEUE_REFUSED', 'DEAD_LETTER_QUEUE_MISSING'])
 /** What is given back is there again after this; never 0, see sqs-queue.ts. */
 const releaseMs = 1_000
-const removeTries = 4
-const removeRetry = { baseMs: 100, capMs: 2_000 }
+const callTries = 4
+const callRetry = { baseMs: 100, capMs: 2_000 }
 
 export function createSettling({ queue, options, inHand, tally, clock, random }: SettlingOptions): Settling {
   const { maxReceives } = options
@@ -43,6 +47,8 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
   const fail = async (entry: Held, error: Error): Promise<void> => {
     const { item } = entry
     if (isStopping(error)) return release(entry)
+    // A part could be neither sent on nor buried, which is no fault of the handler.
+    if (queueTrouble.has(codeOf(error, 'HANDLER_FAILED'))) return retry(entry)
     try {
       if (isPermanentFailure(error)) {
         await bury(entry, item, 'HANDLER_REFUSED', error.reason)
@@ -68,7 +74,7 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
     // In hand, not by visibility: its successors would be received in vain with it and run out of receives.
     entry.tries++
     entry.lanes.unshift(entry.lane, entry)
-    entry.lanes.pause(entry.lane, clock.now() + ms)
+    entry.lanes.pause(entry.lane, clock.monotonic() + ms)
   }
 
   const retryPart = async (entry: Held, item: Item, error: Error) => {
@@ -76,15 +82,15 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
     if (item.receives >= maxReceives) return bury(entry, item, codeOf(error, 'HANDLER_FAILED'), triesText(item.receives))
     const outgoing = toOutgoing(item)
     const attributes = { ...outgoing.attributes, tries: String(item.receives) }
-    await entry.from.send([{ ...outgoing, id: item.key, attributes, delayMs: retryMs(item.receives - 1) }])
+    const part = { ...outgoing, id: item.key, attributes, delayMs: retryMs(item.receives - 1) }
+    await insist(entry.from, () => entry.from.send([part]))
   }
 
   const bury = async (entry: Held, item: Item, code: ErrorCode, said: string) => {
     try {
-      // By the main queue, so that a replay goes there; an item of the overflow queue is a copy to it.
-      const aside = entry.from !== queue
-      await queue.bury(aside ? { ...item } : item, deadReason(code, said))
-      if (aside && item === entry.item) await removeAll(entry.from, [item])
+      // A copy, by the main queue, so that a replay goes there. The item is removed with as many tries as any.
+      await queue.bury({ ...item }, deadReason(code, said))
+      if (item === entry.item) await removeAll(entry.from, [item])
     } catch (error) {
       tally.unreachable(queue, error)
       throw error
@@ -99,27 +105,49 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
 
   const release = (entry: Held) => giveBack(entry, releaseMs)
 
+  const lost = async (entry: Held) => {
+    inHand.letGo(entry)
+    if (queue.fifo) await Promise.all(entry.lanes.drainLane(entry.lane).map(release))
+  }
+
   const done = async (entry: Held) => {
-    await removeAll(entry.from, [entry.item])
+    if (!(await removeAll(entry.from, [entry.item]))) return lost(entry)
     inHand.letGo(entry)
   }
 
   /** Several tries, because what was handled and not removed is handled twice. */
-  const removeAll = async (from: Queue, items: readonly Item[]) => {
+  const removeAll = async (from: Queue, items: readonly Item[]): Promise<boolean> => {
     let left = items
-    for (let i = 0; left.length > 0 && i < removeTries; i++) {
+    try {
+      await insist(from, async () => {
+        await from.remove(left).catch((error) => {
+          if (error instanceof GatewayError && Array.isArray(error.details.failed)) left = error.details.failed as Item[]
+          throw error
+        })
+      })
+    } catch (error) {
+      if (codeOf(error, 'QUEUE_UNREACHABLE') !== 'LEASE_LOST') return true // it comes back when its lease ends
+      tally.expired(left.length)
+      return false
+    }
+    return true
+  }
+
+  /** Several tries of what the queue should take; rejects with what the last one said. */
+  const insist = async (on: Queue, call: () => Promise<void>): Promise<void> => {
+    for (let i = 1; ; i++) {
       try {
-        return await from.remove(left)
+        return await call()
       } catch (error) {
-        if (codeOf(error, 'QUEUE_UNREACHABLE') === 'LEASE_LOST') return tally.expired(left.length)
-        left = error instanceof GatewayError && Array.isArray(error.details.failed) ? (error.details.failed as Item[]) : left
-        tally.unreachable(from, error)
-        await clock.sleep(backoffMs(removeRetry, i, random))
+        if (codeOf(error, 'QUEUE_UNREACHABLE') === 'LEASE_LOST') throw error
+        tally.unreachable(on, error)
+        if (i === callTries) throw error
+        await clock.sleep(backoffMs(callRetry, i - 1, random))
       }
     }
   }
 
-  return { done, fail, retryPart, bury, release, removeAll }
+  return { done, fail, retryPart, bury, release, lost, removeAll }
 }
 
 const triesText = (tries: number) => `failed ${tries} ${tries === 1 ? 'time' : 'times'}`

@@ -14,7 +14,7 @@ import type { Aws } from '../aws.ts'
 import { type FailedEntry, outcomesOf } from '../batch-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
-import type { Item, Outgoing, Queue } from './queue.ts'
+import { type Item, type Outgoing, type Queue, toNumber } from './queue.ts'
 
 export interface SqsQueueOptions {
   readonly aws: Pick<Aws, 'sqs' | 'queueUrl'>
@@ -136,8 +136,8 @@ function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes 
     // Not every SQS gives the group of a standard queue back, so there the tenant travels as an attribute too.
     group: (fifo ? undefined : (attributes[reserved.tenant] ?? attributes.group)) ?? system.MessageGroupId ?? '',
     key: attributes[reserved.key] ?? system.MessageDeduplicationId ?? MessageId,
-    receives: Number(system.ApproximateReceiveCount ?? 1) + Number(attributes[reserved.tries] ?? 0),
-    sentAt: Number(attributes[reserved.sentAt] ?? system.SentTimestamp ?? 0),
+    receives: Number(system.ApproximateReceiveCount ?? 1) + (toNumber(attributes[reserved.tries]) ?? 0),
+    sentAt: toNumber(attributes[reserved.sentAt]) ?? Number(system.SentTimestamp ?? 0),
     attributes,
   }
 }

@@ -15,7 +15,7 @@ export interface Waiting {
   /** Counted as running until `done`. */
   take(): Held | undefined
   done(entry: Held): void
-  /** When something that may not run now may; Infinity: not by time alone. */
+  /** When something that may not run now may, by the monotonic clock; Infinity: not by time alone. */
   nextAt(): number
   drain(): Held[]
 }
@@ -24,7 +24,7 @@ export interface WaitingOptions {
   readonly fifo: boolean
   readonly options: Pick<ConsumerOptions, 'fairness' | 'perTenant' | 'sideline'>
   readonly weight: (tenant: string) => number
-  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly clock: Pick<Clock, 'monotonic'>
 }
 
 export function createWaiting({ fifo, options, weight, clock }: WaitingOptions): Waiting {
@@ -32,7 +32,7 @@ export function createWaiting({ fifo, options, weight, clock }: WaitingOptions):
   const cap = fairness && perTenant.concurrency !== undefined ? perTenant.concurrency : Infinity
   const admit = fairness && perTenant.rate !== undefined ? limitEach(perTenant.rate, clock) : undefined
   const returning = createLimiter({ perSecond: sideline?.returnRate ?? Infinity, clock })
-  const rules = { now: clock.now, ...(fairness ? { weight } : {}), ...(admit ? { admit } : {}) }
+  const rules = { now: clock.monotonic, ...(fairness ? { weight } : {}), ...(admit ? { admit } : {}) }
   // A tenant's limit counts what it runs from both.
   const fresh: Lanes<Held> = createLanes({ ...rules, concurrency: (group) => (fifo ? 1 : cap - returned.running(group)) })
   const returned: Lanes<Held> = createLanes({ ...rules, concurrency: (group) => cap - fresh.running(group) })
@@ -61,7 +61,7 @@ export function createWaiting({ fifo, options, weight, clock }: WaitingOptions):
       changed(entry)
     },
     nextAt() {
-      const returnAt = returned.idle ? (returned.nextAt() ?? Infinity) : clock.now() + returning.waitMs()
+      const returnAt = returned.idle ? (returned.nextAt() ?? Infinity) : clock.monotonic() + returning.waitMs()
       return Math.min(fresh.nextAt() ?? Infinity, returnAt)
     },
     drain: () => [...fresh.drain(), ...returned.drain()],

@@ -99,8 +99,8 @@ function propertiesOf(query: Readonly<Record<string, unknown>>, headers: Fastify
     const value = headers[`x-amz-mqtt5-${name}`]
     return Array.isArray(value) ? value.join(',') : value
   }
-  const contentType = single(query, 'contentType')
-  const responseTopic = single(query, 'responseTopic')
+  const contentType = toText(single(query, 'contentType'), 'contentType')
+  const responseTopic = toText(single(query, 'responseTopic'), 'responseTopic')
   const messageExpiryIntervalSeconds = toSeconds(single(query, 'messageExpiry'))
   const payloadFormatIndicator = toIndicator(header('payload-format-indicator'))
   const correlationData = toBytes(header('correlation-data'), 'correlation data')
@@ -115,9 +115,15 @@ function propertiesOf(query: Readonly<Record<string, unknown>>, headers: Fastify
   }
 }
 
+/** A UTF-8 string of MQTT holds no U+0000 [MQTT5-1.5.4-2]. */
+function toText(text: string | undefined, what: string): string | undefined {
+  if (text?.includes('\0')) throw invalid(`${what} must not hold the character U+0000`)
+  return text
+}
+
 function toSeconds(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  if (!/^\d{1,10}$/.test(text)) throw invalid('messageExpiry must be a number of seconds')
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) throw invalid('messageExpiry must be a number of seconds below 2^32')
   return Number(text)
 }
 

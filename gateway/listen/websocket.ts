@@ -82,7 +82,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
   const server = tls ? createTlsServer(toTlsOptions(tls)) : createServer()
   server.headersTimeout = handshakeTimeoutMs
   server.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end())
-  const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.maxFrameBytes })
+  const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, autoPong: false, maxPayload: limits.maxFrameBytes })
   const lines = new Set<Line>()
 
   server.on('upgrade', (request, socket, head) => {
@@ -121,13 +121,16 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
     const line: Line = { socket, session, since: now, heardAt: now, unanswered: 0 }
     lines.add(line)
     let open = 0
-    const answer = (body: object) => {
-      if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(body))
-    }
     const settle = (by: 1 | -1) => {
       open += by
       if (open >= maxOpen) socket.pause()
       else if (socket.isPaused && open <= maxOpen / 2) socket.resume()
+    }
+    /** Open until the socket has taken it: a client that does not read is not read either. */
+    const answer = (body: object) => {
+      if (socket.readyState !== socket.OPEN) return
+      settle(1)
+      socket.send(JSON.stringify(body), () => settle(-1))
     }
     const handle = async (text: string) => {
       let id: unknown
@@ -150,6 +153,10 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
       line.unanswered = 0
       // API Gateway has text frames only.
       void handle(isBinary ? '' : data.toString())
+    })
+    socket.on('ping', (data) => {
+      settle(1)
+      socket.pong(data, false, () => settle(-1))
     })
     socket.on('pong', () => {
       line.unanswered = 0

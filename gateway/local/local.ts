@@ -43,10 +43,10 @@ export async function startLocal({ port, region, dataDir, observe }: LocalOption
     endpoint: `http://${host}:${actual}`,
     port: actual,
     async stop() {
-      if (stopping || child.exitCode !== null) return
+      if (stopping || !child.connected) return
       stopping = true
       const exited = once(child, 'exit')
-      child.send('stop')
+      child.send('stop', () => undefined) // it may be gone by itself
       await exited
     },
   }

@@ -1,5 +1,5 @@
 // Append each message to a file, one JSON document a line.
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
@@ -16,15 +16,19 @@ export const ndjson = {
   summary: 'Append each message to a file, one JSON document a line.',
   params,
   async bind({ path, sync }, { clock, directory }) {
-    const file = await open(resolve(directory, path), 'a').catch((cause: NodeJS.ErrnoException) => {
+    const file = await open(resolve(directory, path), 'a+').catch((cause: NodeJS.ErrnoException) => {
       throw new GatewayError('HANDLER_INVALID', `handler ndjson: cannot open ${path} (${cause.code})`, { cause })
     })
+    let torn = await endsTorn(file)
     const append = createCoalescer<string>({
       max: 1_000,
       lingerMs: 0,
       clock,
       async flush(lines) {
-        await file.appendFile(`${lines.join('\n')}\n`)
+        const text = `${torn ? '\n' : ''}${lines.join('\n')}\n`
+        torn = true
+        await file.appendFile(text)
+        torn = false
         if (sync) await file.datasync()
         return []
       },
@@ -32,3 +36,11 @@ export const ndjson = {
     return { handle: (item) => append(toRecord(item, true)), stop: () => file.close() }
   },
 } satisfies HandlerKind<z.infer<typeof params>>
+
+/** A write that was cut short leaves a line without its end, and the next record must not be glued to it. */
+async function endsTorn(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat()
+  if (size === 0) return false
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer.toString() !== '\n'
+}

@@ -594,3 +594,155 @@ test('poison that went aside still ends in the dead-letter queue of the main one
   expect(queue.size + overflow.size).toBe(0)
   await end(clock, consumer)
 })
+
+test.each([4, 20])('FIFO: %i groups that fail, with all their successors in hand, take no place from the others', async (bad) => {
+  const done: string[] = []
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ key, group }) => {
+      if (group.startsWith('bad')) throw new Error('never')
+      done.push(key)
+    },
+    queue: { name: 'door.fifo' },
+  })
+  queue.bury = () => Promise.reject(new GatewayError('DEAD_LETTER_QUEUE_MISSING', 'as the test wants it'))
+  for (let i = 0; i < bad; i++) queue.put(many(10, `bad${i}`))
+  for (let i = 0; i < 50; i++) queue.put(many(1, `good${i}`))
+  consumer.start()
+  await settled()
+  await clock.advance(1_000)
+  expect(done).toHaveLength(50)
+  await end(clock, consumer)
+})
+
+test('FIFO: when the lease of the first is lost, those behind it are given back with it', async () => {
+  const seen: string[] = []
+  let fails = 1
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ key }) => {
+      const failed = key === 'a0' && fails-- > 0
+      seen.push(failed ? `${key} failed` : key)
+      if (failed) throw new Error('not now')
+    },
+    queue: { name: 'door.fifo', visibilityMs: 6_000 },
+    config: { visibilityTimeout: '6s', retry: { base: '40s', cap: '40s' } },
+  })
+  const { hold } = queue
+  queue.hold = async (item, ms) => {
+    if (item.key === 'a0') throw new GatewayError('LEASE_LOST', 'as the test wants it')
+    await hold(item, ms)
+  }
+  queue.put(many(3, 'a'))
+  consumer.start()
+  await settled()
+  await clock.advance(120_000)
+  expect(seen).toEqual(['a0 failed', 'a0', 'a1', 'a2'])
+  await end(clock, consumer)
+})
+
+test('a lease that could not be prolonged is tried again before it ends', async () => {
+  const work = Promise.withResolvers<void>()
+  let handled = 0
+  const { clock, queue, consumer, observe } = setUp({
+    handler: () => {
+      handled++
+      return work.promise
+    },
+    config: { handlerTimeout: '10m' },
+  })
+  const { hold } = queue
+  let fails = 2
+  queue.hold = async (item, ms) => {
+    if (fails-- > 0) throw new GatewayError('QUEUE_UNREACHABLE', 'as the test wants it')
+    await hold(item, ms)
+  }
+  queue.put(many(1))
+  consumer.start()
+  await settled()
+  await clock.advance(120_000)
+  work.resolve()
+  await end(clock, consumer)
+  expect({ handled, left: queue.size, expired: observe.of('consumer.expired') }).toEqual({ handled: 1, left: 0, expired: [] })
+})
+
+test('a stop does not begin the next reading of a pack', async () => {
+  const seen: string[] = []
+  const { clock, queue, consumer } = setUp({
+    handler: ({ key }, signal) => {
+      seen.push(key)
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+    unpack: () => ['p0', 'p1', 'p2'].map((key) => ({ key, body: Buffer.from(key) })),
+    config: { stopTimeout: '1s', handlerTimeout: '10m' },
+  })
+  const sent = Promise.withResolvers<void>()
+  queue.send = () => sent.promise // the first part is on its way back to the queue when the stop comes
+  queue.put(many(1))
+  consumer.start()
+  await settled()
+  await clock.advance(600_000)
+  expect(seen).toEqual(['p0'])
+  const stopped = consumer.stop()
+  await clock.advance(2_000)
+  sent.resolve()
+  await stopped
+  expect(seen).toEqual(['p0'])
+  expect(queue.size).toBe(1)
+})
+
+test('a dead letter is sent once, however often its removal fails', async () => {
+  const { clock, queue, consumer } = setUp({ handler: async () => Promise.reject(new PermanentFailure('never')) })
+  const { remove } = queue
+  let fails = 3
+  queue.remove = async (items) => {
+    if (fails-- > 0) throw new GatewayError('QUEUE_UNREACHABLE', 'as the test wants it')
+    await remove(items)
+  }
+  queue.put(many(1))
+  consumer.start()
+  await settled()
+  await clock.advance(120_000)
+  expect({ dead: queue.dead.length, left: queue.size, buried: consumer.stats().buried }).toEqual({ dead: 1, left: 0, buried: 1 })
+  await end(clock, consumer)
+})
+
+test('a reading that nobody takes is no failure of its pack, which is not buried for it', async () => {
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ key }) => {
+      if (key === 'p1') throw new PermanentFailure('never')
+    },
+    unpack: ({ key }) => (key === 'pack' ? ['p0', 'p1', 'p2'].map((part) => ({ key: part, body: Buffer.from(part) })) : undefined),
+    config: { maxReceives: 3, retry: { base: '1s', cap: '1s' } },
+  })
+  const { bury } = queue
+  let away = true
+  queue.bury = async (item, reason) => {
+    if (away && item.key === 'p1') throw new GatewayError('QUEUE_UNREACHABLE', 'as the test wants it')
+    await bury(item, reason)
+  }
+  queue.put([{ key: 'pack' }])
+  consumer.start()
+  await settled()
+  await clock.advance(300_000)
+  expect({ dead: queue.dead, left: queue.size }).toEqual({ dead: [], left: 1 })
+  away = false
+  await clock.advance(60_000)
+  expect({ dead: queue.dead.map(({ item }) => item.key), left: queue.size }).toEqual({ dead: ['p1'], left: 0 })
+  await end(clock, consumer)
+})
+
+test.each(['constructor', '__proto__', 'toString'])('a tenant called %s is a tenant like any other', async (noisy) => {
+  const seen: string[] = []
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ key }) => {
+      seen.push(key)
+      await clock.sleep(10)
+    },
+    config: { concurrency: 1 },
+  })
+  queue.put([...many(15, noisy, 'n'), ...many(3, 'quiet', 'q')])
+  consumer.start()
+  await settled()
+  await clock.advance(1_000)
+  expect(seen.indexOf('q2')).toBeLessThan(10)
+  await end(clock, consumer)
+})

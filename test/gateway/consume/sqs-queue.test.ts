@@ -135,3 +135,11 @@ test('a missing queue, an absent endpoint and a missing dead-letter queue each h
   const [item] = await queue.receive(1, 1_000, signal)
   await expect(queue.bury(item!, 'X')).rejects.toMatchObject({ code: 'DEAD_LETTER_QUEUE_MISSING' })
 })
+
+test("somebody else's attributes by our names are no numbers of ours", async () => {
+  const queue = queueOf('foreign')
+  await queue.send([outgoing('1', { attributes: { sentAt: '2026-01-01T00:00:00Z', tries: 'many' } })])
+  const [item] = await receiveAll(queue, 1)
+  expect(item).toMatchObject({ receives: 1 })
+  expect(Math.abs(clock.now() - item!.sentAt)).toBeLessThan(60_000)
+})

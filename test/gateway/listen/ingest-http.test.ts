@@ -123,6 +123,9 @@ describe('the query', () => {
     'retain=true&retain=true',
     'messageExpiry=-1',
     'messageExpiry=1e3',
+    'messageExpiry=4294967296',
+    'contentType=a%00b',
+    'responseTopic=%00',
     'contentType=a&contentType=b',
   ])('%s is refused', async (query) => {
     const { post, published } = setUp()
