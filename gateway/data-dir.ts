@@ -61,13 +61,19 @@ export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { obse
         clock,
         observe: quiet,
       }),
-    names: async () => (await readdir(dir).catch(() => [])).filter((name) => /^\w+\.\d+$/.test(name)),
+    names: async () => (await readdir(dir).catch(noneYet)).filter((name) => /^\w+\.\d+$/.test(name)),
     maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
     maxHeldBytes: inFlightBytes * laneShare,
     maxBytes,
     observe,
     clock,
   })
+}
+
+/** An error of another kind is told: what waits in lanes that cannot be seen would not be delivered. */
+function noneYet(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return []
+  throw error
 }
 
 export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock }: DataDirDeps) {

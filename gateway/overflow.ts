@@ -27,8 +27,8 @@ export interface OverflowOptions {
   readonly clock: Clock
 }
 
-/** What is to be read for which action; to be told of every message that was handed to it. */
-export type OnLane = (spool: Spool, part: Part, handed: () => void) => void
+/** What is to be read for which action, once what is older has gone ahead; to be told of every message that was handed to it. */
+export type OnLane = (spool: Spool, part: Part, handed: () => void, settledIn: Promise<void>) => void
 
 export interface Lanes extends Overflow {
   /** Opens what an earlier run left, and calls back for each lane, now and later. */
@@ -45,6 +45,7 @@ export interface Lanes extends Overflow {
 interface Parking {
   readonly message: Message
   readonly settle: (how: Parked) => void
+  readonly fail: (error: unknown) => void
 }
 
 const retryMs = 1_000
@@ -55,7 +56,8 @@ export function createOverflow(options: OverflowOptions): Lanes {
   const spools = new Set<Spool>()
   const byName = new Map<string, Lane>()
   const bySink = new WeakMap<Sink, Lane>()
-  let settlingIn = true
+  /** For lanes of an earlier run; undefined when everything that run left in the spool has been dispatched. */
+  let onSettledIn: (() => void)[] | undefined = []
   let parking = 0
   let stopped = false
   let onLane: OnLane = () => {}
@@ -67,6 +69,16 @@ export function createOverflow(options: OverflowOptions): Lanes {
     const part = { rule, action: Number(action) }
     /** What is older than the lane's first message was with the target when the last run ended, and goes there first. */
     const beganAt = left?.depth().oldestAt ?? 0
+    const settled = Promise.withResolvers<void>()
+    let settlingIn = false
+    const settleIn = () => {
+      settlingIn = false
+      settled.resolve()
+    }
+    if (left && onSettledIn) {
+      settlingIn = true
+      onSettledIn.push(settleIn)
+    } else settleIn()
     let spool = left
     let sink: Sink | undefined
     let held = 0
@@ -77,7 +89,9 @@ export function createOverflow(options: OverflowOptions): Lanes {
     let behind = left?.depth().messages ?? 0
     /** Told to go straight, and not yet gone. */
     let going = 0
-    let writer: Promise<void> | undefined
+    let isWriting = false
+    /** Only a stop ends writing early, and nothing is parked after it. */
+    let ended: { readonly error: unknown } | undefined
     const handed = () => void behind--
 
     const begin = async () => {
@@ -86,7 +100,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
       spools.add(begun)
       if (stopped) await begun.stop()
       spool = begun
-      onLane(begun, part, handed)
+      onLane(begun, part, handed, settled.promise)
     }
 
     /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
@@ -137,18 +151,21 @@ export function createOverflow(options: OverflowOptions): Lanes {
         waiting = [...unwritten, ...waiting]
         if (unwritten.length > 0) await clock.sleep(retryMs, signal)
       }
-      writer = undefined
+      isWriting = false
     }
 
-    if (left) onLane(left, part, handed)
+    if (left) onLane(left, part, handed, settled.promise)
     return {
       takes({ receivedAt }, to) {
         sink = to
+        // The spool has the oldest first, so what is older than the lane has gone ahead.
+        if (settlingIn && receivedAt >= beganAt) settleIn()
         const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth().messages > 0)
         if (begun) return !(settlingIn && receivedAt < beganAt)
         return (held >= maxHeld || heldBytes >= maxHeldBytes) && to.isAway?.() === true
       },
       park(message, signal) {
+        if (ended) return Promise.reject(ended.error)
         parking++
         return new Promise<Parked>((resolve, reject) => {
           const settle = (how: Parked) => {
@@ -156,12 +173,16 @@ export function createOverflow(options: OverflowOptions): Lanes {
             if (how === 'moved') observe.record('message.parked', { rule })
             resolve(how)
           }
-          waiting.push({ message, settle })
-          writer ??= write(signal)
-          // Only a stop ends it early.
-          writer.catch((error) => {
+          const fail = (error: unknown) => {
             parking--
             reject(error)
+          }
+          waiting.push({ message, settle, fail })
+          if (isWriting) return
+          isWriting = true
+          write(signal).catch((error) => {
+            ended = { error }
+            for (const { fail } of waiting.splice(0)) fail(error)
           })
         })
       },
@@ -198,7 +219,8 @@ export function createOverflow(options: OverflowOptions): Lanes {
       }
     },
     settledIn() {
-      settlingIn = false
+      for (const settleIn of onSettledIn ?? []) settleIn()
+      onSettledIn = undefined
     },
     get messages() {
       return sum('messages')

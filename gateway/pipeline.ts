@@ -89,13 +89,16 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     const { signal } = stopping
     while (await from.ready(signal)) {
       for (let entry = from.take(); entry; entry = signal.aborted ? undefined : from.take()) {
-        for (let freed = wait(); freed; freed = wait()) await freed
+        for (let freed = wait(); freed; freed = wait()) {
+          await freed
+          if (signal.aborted) return // it stays the spool's, as all that is left
+        }
         passOn(entry)
       }
     }
   }
 
-  /** What the last run left in the spool is dispatched before a lane is read: among it may be what is older than the lane. */
+  /** What the last run left in the spool and is older than a lane is dispatched before that lane is read. */
   const drainMain = async (slots: Slots) => {
     let left = spool.depth().messages
     const settleIn = () => {
@@ -114,8 +117,8 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     settledIn.resolve()
   }
 
-  const drainLane = async (lane: Spool, slots: Slots, part: Part, handed: () => void) => {
-    await settledIn.promise
+  const drainLane = async (lane: Spool, slots: Slots, part: Part, handed: () => void, laneSettledIn: Promise<void>) => {
+    await Promise.race([laneSettledIn, settledIn.promise])
     const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
     await drain(
       lane,
@@ -128,9 +131,9 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
   }
 
   const start = async () => {
-    await overflow?.start((lane, part, handed) => {
+    await overflow?.start((lane, part, handed, laneSettledIn) => {
       const slots = createSlots(maxInFlight)
-      drains.push({ slots, done: drainLane(lane, slots, part, handed) })
+      drains.push({ slots, done: drainLane(lane, slots, part, handed, laneSettledIn) })
     })
     const slots = createSlots(maxInFlight)
     drains.push({ slots, done: drainMain(slots) })

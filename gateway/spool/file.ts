@@ -6,6 +6,7 @@
 //
 // Delivery is at least once. After a crash, what was settled since the last cursor comes back, and so may an append that was in flight and
 // never acknowledged. After a stop, exactly what was unsettled comes back.
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { randomSeed } from '../../lib/random.ts'
@@ -62,6 +63,8 @@ export interface FileSpoolOptions {
   readonly lock?: boolean
 }
 
+type Trouble = 'SPOOL_FULL' | 'SPOOL_FAILED'
+
 /** Memory for records with their rules and targets: many small ones or few large ones. */
 export const inFlightBytes = 32 * MiB
 /** Memory for records on their way to a disk that does not keep up. */
@@ -78,7 +81,15 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
 
-  const segments = createSegments({ fs, dir, salt, segmentBytes, onDeleted: () => restore('SPOOL_FULL'), onFailed: failed })
+  const segments = createSegments({
+    fs,
+    dir,
+    salt,
+    segmentBytes,
+    onSealed: writeOff,
+    onDeleted: () => restore('SPOOL_FULL'),
+    onFailed: failed,
+  })
   const reader = createReader(fs, lost)
   const window = new Window()
   /** In the order they were read. */
@@ -101,7 +112,7 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
   let cursorWrite: Promise<void> | undefined
   let wakeReader = () => {}
   let hasReader = false
-  let trouble: 'SPOOL_FULL' | 'SPOOL_FAILED' | undefined
+  const troubles = new Set<Trouble>()
 
   // ── life ──
 
@@ -131,6 +142,8 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   const claim = async () => {
     await fs.makeDir(dir)
+    // Directories that are new must survive a power cut too; where they may not be looked at, somebody else made them.
+    for (const parent of [dirname(dir), dirname(dirname(dir))]) await fs.syncDir(parent).catch(() => undefined)
     return options.lock === false ? async () => {} : lockDir(fs, dir)
   }
 
@@ -206,11 +219,20 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
 
   async function load(segment: Segment): Promise<void> {
     await reader.load(segment, (message, offset, length) => window.push(new StoredEntry(message, segment, offset, length, settled)))
-    if (!segment.sealed || segment.readFrom < segment.bytes || segment.unread === 0) return
-    depth.messages -= segment.unread // damage swallowed them
+    if (segment.sealed) {
+      writeOff(segment)
+      segments.release(segment)
+    }
+    // An open file keeps its space after it is deleted.
+    if (!segments.behind()) await closeReader()
+  }
+
+  /** What is left of a segment that was read to its end was swallowed by damage. */
+  function writeOff(segment: Segment): void {
+    if (segment.readFrom < segment.bytes) return
+    depth.messages -= segment.unread
     segment.unsettled -= segment.unread
     segment.unread = 0
-    segments.release(segment)
   }
 
   function lost(segment: Segment, bytes: number): void {
@@ -319,16 +341,16 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     observe.record('spool.failed', { code: errnoOf(error), detail: `${call}: ${textOf(error)}` })
   }
 
-  function degrade(code: 'SPOOL_FULL' | 'SPOOL_FAILED', detail: string): void {
-    if (trouble === code) return
-    trouble = code
+  function degrade(code: Trouble, detail: string): void {
+    if (troubles.has(code)) return
+    troubles.add(code)
     observe.record('gateway.degraded', { code, detail })
   }
 
   /** Called when a group was written or a segment deleted. Full stays full until there is room worth speaking of. */
-  function restore(code: 'SPOOL_FULL' | 'SPOOL_FAILED'): void {
-    if (trouble !== code || (code === 'SPOOL_FULL' && segments.bytes() > maxBytes * qos0Share)) return
-    trouble = undefined
+  function restore(code: Trouble): void {
+    if (!troubles.has(code) || (code === 'SPOOL_FULL' && segments.bytes() > maxBytes * qos0Share)) return
+    troubles.delete(code)
     observe.record('gateway.recovered', { code })
   }
 

@@ -101,7 +101,11 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
     async close() {
       segment.sealed = true
       try {
-        if (written > segment.bytes) await file.truncate(segment.bytes)
+        if (written > segment.bytes) {
+          // What was refused must not come back behind what is written next.
+          await file.truncate(segment.bytes)
+          await file.datasync()
+        }
       } finally {
         await file.close()
       }

@@ -35,11 +35,13 @@ export interface SegmentsOptions {
   readonly dir: string
   readonly salt: number
   readonly segmentBytes: number
+  /** It grows no more. */
+  onSealed(segment: Segment): void
   onDeleted(): void
   onFailed(call: string, error: unknown): void
 }
 
-export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFailed }: SegmentsOptions): Segments {
+export function createSegments({ fs, dir, salt, segmentBytes, onSealed, onDeleted, onFailed }: SegmentsOptions): Segments {
   const segments = new Map<number, Segment>()
   const underWay = new Set<Promise<void>>()
   let writer: SegmentWriter | undefined
@@ -68,6 +70,7 @@ export function createSegments({ fs, dir, salt, segmentBytes, onDeleted, onFaile
     writer = undefined
     if (!closing) return
     await closing.close().catch((error) => onFailed('close', error))
+    onSealed(closing.segment)
     release(closing.segment)
   }
 

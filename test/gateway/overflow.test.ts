@@ -253,3 +253,48 @@ test('the lanes together stay within their limit, beyond which the spool holds w
   expect(ledger()).toMatchObject({ delivered: 200, balanced: true })
   await stop()
 })
+
+test('after a restart with full lanes, a target that is well gets everything', async () => {
+  const fs = createMemoryFs()
+  const dead = aTarget()
+  const rules = [aRule('dead', [dead.sink])]
+  const first = await aGateway(rules, { fs, maxBytes: 4096 })
+  dead.leave()
+  for (let from = 1; from <= 200; from += 10) {
+    await first.send(from, from + 9)
+    await first.clock.advance(5)
+  }
+  await first.clock.advance(3_000)
+  expect(first.overflow.parking).toBeGreaterThan(0)
+  await first.stop()
+  expect(first.ledger()).toMatchObject({ pending: 0, balanced: true })
+  dead.comeBack()
+  const second = await aGateway(rules, { fs, maxBytes: 4096 })
+  for (let i = 0; i < 60 && second.ledger().queued > 0; i++) await second.clock.advance(1_000)
+  expect(dead.got).toEqual(numbers(1, 200))
+  expect(second.ledger()).toMatchObject({ queued: 0, balanced: true })
+  await second.stop()
+})
+
+test('after a restart on a disk that takes nothing for lanes, a target that is well gets everything', async () => {
+  const fs = createMemoryFs()
+  const dead = aTarget()
+  const rules = [aRule('dead', [dead.sink])]
+  const first = await aGateway(rules, { fs })
+  dead.leave()
+  await first.send(1, 20)
+  await first.until(() => first.overflow.messages === 20 - maxHeld && first.overflow.parking === 0)
+  fs.fault = (call, path) => (call === 'write' && path.startsWith('/overflow/') ? errno('ENOSPC') : undefined)
+  for (let from = 21; from <= 200; from += 10) {
+    await first.send(from, from + 9)
+    await first.clock.advance(5)
+  }
+  await first.clock.advance(3_000)
+  await first.stop()
+  expect(first.ledger()).toMatchObject({ pending: 0, balanced: true })
+  dead.comeBack()
+  const second = await aGateway(rules, { fs })
+  for (let i = 0; i < 60 && second.ledger().queued > 0; i++) await second.clock.advance(1_000)
+  expect(dead.got).toEqual(numbers(1, 200))
+  await second.stop()
+})

@@ -140,7 +140,7 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
       return createMemoryFs(kept)
     },
     copy() {
-      return createMemoryFs(new Map([...nodes].filter(([path]) => !path.endsWith('/lock')).map(([path, node]) => [path, { ...node }])))
+      return createMemoryFs(new Map([...nodes].filter(([path]) => !path.includes('/lock.')).map(([path, node]) => [path, { ...node }])))
     },
     get files() {
       return new Map([...nodes].map(([path, { content }]) => [path, content]))

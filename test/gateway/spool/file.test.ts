@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
+import { createHealth } from '../../../gateway/observe/health.ts'
+import { createObserve } from '../../../gateway/observe/observe.ts'
 import { createFileSpool, type FileSpoolOptions, fileSpoolSchema } from '../../../gateway/spool/file.ts'
 import type { Entry, Spool } from '../../../gateway/spool/spool.ts'
 import { testSpool } from '../../contract/spool.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
-import { createMemoryFs, errno } from '../../helpers/memory-fs.ts'
+import { createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
 import { readSpool } from '../../helpers/read-spool.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
@@ -436,5 +438,80 @@ test('what a rule republishes is taken beyond the limit, up to twice of it', asy
   expect(await fill(1)).toMatchObject({ code: 'SPOOL_FULL' })
   expect(spool.depth().bytes).toBeGreaterThan(1.8 * bytes)
   expect(spool.depth().bytes).toBeLessThan(8_192)
+  await spool.stop()
+})
+
+test('damage in the segment in use, from which the reader went on in memory, is written off when it ends', async () => {
+  const fs = createMemoryFs()
+  const clock = createManualClock()
+  const spool = await started({ fs, clock, segmentBytes: 4096, windowBytes: 1 })
+  const { signal } = new AbortController()
+  const settleOne = async () => {
+    await spool.ready(signal)
+    spool.take()!.settle('delivered')
+  }
+  for (let n = 1; n <= 5; n++) await spool.append(toReading(n))
+  fs.overwrite('/spool/000001.seg', 316, Buffer.from('xx'))
+  for (let n = 1; n <= 4; n++) await settleOne()
+  for (let n = 6; n <= 60; n++) {
+    await spool.append(toReading(n))
+    await settleOne()
+  }
+  await settled()
+  expect(spool.depth()).toEqual({ messages: 0, bytes: 0 })
+  expect(fs.files.has('/spool/000001.seg')).toBe(false)
+  await spool.stop()
+})
+
+test('a spool that is full and cannot write is well again when neither is so', async () => {
+  const fs = createMemoryFs()
+  const observe = createObserve()
+  const health = createHealth(observe)
+  const spool = await started({ fs, observe, maxBytes: 8192, segmentBytes: 2048 })
+  const aBig = (n: number) => ({ ...toReading(n), payload: Buffer.alloc(1500) })
+  let taken = 0
+  while (
+    await spool.append(aBig(taken)).then(
+      () => true,
+      () => false,
+    )
+  )
+    taken++
+  fs.fault = (call) => (call === 'write' ? errno('ENOSPC') : undefined)
+  await expect(spool.append({ ...toReading(900), payload: Buffer.alloc(1) })).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
+  await expect(spool.append(aBig(901))).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+  expect(health()).toMatchObject({ status: 'degraded', reasons: ['SPOOL_FULL', 'SPOOL_FAILED'] })
+  fs.fault = () => undefined
+  for (const entry of await readAll(spool)) entry.settle('delivered')
+  await settled()
+  await spool.append(toReading(910))
+  await settled()
+  expect(health().status).toBe('ok')
+  await spool.stop()
+})
+
+test('a segment that was read back is not kept open when the reader has caught up', async () => {
+  const fs = createMemoryFs()
+  let open = 0
+  const counting: MemoryFs = {
+    ...fs,
+    async open(path, flags) {
+      const file = await fs.open(path, flags)
+      if (flags !== 'r' || !path.endsWith('.seg')) return file
+      open++
+      return {
+        ...file,
+        close() {
+          open--
+          return file.close()
+        },
+      }
+    },
+  }
+  const spool = await started({ fs: counting, windowBytes: 1 })
+  await Promise.all([1, 2, 3, 4, 5].map((n) => spool.append(toReading(n))))
+  expect(numbersOf(await readAll(spool))).toEqual([1, 2, 3, 4, 5])
+  await settled()
+  expect(open).toBe(0)
   await spool.stop()
 })
