@@ -5,7 +5,7 @@ import type { Message } from './message.ts'
 import type { Observe } from './observe/observe.ts'
 import type { Lane, Overflow, Parked, Part } from './rules/dispatch.ts'
 import type { Rule } from './rules/rule-set.ts'
-import type { Spool } from './spool/spool.ts'
+import type { DurableSpool, Spool } from './spool/spool.ts'
 
 /*
    spool ─▶ rules ─┬─ held by its target: fewer than its share, or it is well ──▶ target
@@ -16,7 +16,7 @@ import type { Spool } from './spool/spool.ts'
 */
 export interface OverflowOptions {
   /** The spool of a lane, not yet started. It must not refuse for want of room: `maxBytes` does, for all lanes together. */
-  open(name: string): Spool
+  open(name: string): DurableSpool
   /** The lanes that an earlier run left. */
   names(): Promise<readonly string[]>
   /** What one target may hold of the messages in flight before the next ones make way: their number, and the bytes of their payloads. */
@@ -53,7 +53,7 @@ const lookAgainMs = 5
 
 export function createOverflow(options: OverflowOptions): Lanes {
   const { open, names, maxHeld, maxHeldBytes, maxBytes, observe, clock } = options
-  const spools = new Set<Spool>()
+  const spools = new Set<DurableSpool>()
   const byName = new Map<string, Lane>()
   const bySink = new WeakMap<Sink, Lane>()
   /** For lanes of an earlier run; undefined when everything that run left in the spool has been dispatched. */
@@ -64,7 +64,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
 
   const sum = (of: 'messages' | 'bytes') => [...spools].reduce((total, spool) => total + spool.depth()[of], 0)
 
-  const createLane = (name: string, left?: Spool): Lane => {
+  const createLane = (name: string, left?: DurableSpool): Lane => {
     const [rule = '', action] = name.split('.')
     const part = { rule, action: Number(action) }
     /** What is older than the lane's first message was with the target when the last run ended, and goes there first. */
@@ -118,6 +118,8 @@ export function createOverflow(options: OverflowOptions): Lanes {
       try {
         if (sum('bytes') >= maxBytes) return batch
         if (!spool) await begin()
+        // What went through it before must not come back, or a restart would take its age for that of what comes now.
+        else if (spool.depth().messages === 0) await spool.checkpoint()
       } catch {
         return batch
       }

@@ -22,7 +22,7 @@ import { maxRecordBytes, recordSizeLimit } from './record.ts'
 import { recover } from './recover.ts'
 import type { Segment } from './segment.ts'
 import { createSegments } from './segments.ts'
-import type { Spool } from './spool.ts'
+import type { DurableSpool } from './spool.ts'
 import { Chain, StoredEntry, Window } from './window.ts'
 
 const MiB = 1024 ** 2
@@ -76,7 +76,7 @@ const qos0Share = 0.9
 /** What a rule republishes takes the place of a message that the spool holds. If it were refused, that one could never leave, and the room never come. */
 const insideShare = 2
 
-export function createFileSpool(options: FileSpoolOptions): Spool {
+export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs, windowBytes = 8 * MiB } = options
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
@@ -335,6 +335,12 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
     return cursorWrite
   }
 
+  const checkpoint = async () => {
+    await cursorWrite
+    await saveCursor()
+    if (cursorDirty) throw new GatewayError('SPOOL_FAILED', 'the cursor cannot be written', { details: { dir } })
+  }
+
   // ── trouble ──
 
   function failed(call: string, error: unknown): void {
@@ -378,6 +384,8 @@ export function createFileSpool(options: FileSpoolOptions): Spool {
       const oldestAt = depth.messages === 0 ? undefined : (oldest?.message.receivedAt ?? lastReadAt)
       return { ...depth, ...(oldestAt !== undefined && { oldestAt }) }
     },
+
+    checkpoint,
 
     stop() {
       stopping ??= stop()

@@ -36,3 +36,9 @@ export interface Spool {
   /** Refuses further appends, and makes what it holds safe. Does not wait for unsettled entries. */
   stop(): Promise<void>
 }
+
+/** One that outlives the process. */
+export interface DurableSpool extends Spool {
+  /** Resolves when nothing that has been settled comes back after a crash. Rejects when the disk does not take that. */
+  checkpoint(): Promise<void>
+}
