@@ -1,6 +1,6 @@
 // The whole way of every message, from the device to its consumer, as numbers that must add up.
 import type { FleetReport } from '../device-sim/fleet.ts'
-import type { Resources } from '../gateway/config.ts'
+import type { GatewayConfig, Resources } from '../gateway/config.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 
 export interface Account {
@@ -13,16 +13,25 @@ export interface Account {
   readonly buried: number
   /** By queue: what its consumer handled. */
   readonly queues: Readonly<Record<string, number>>
+  /** By queue that nobody here takes from: what came into it. */
+  readonly waiting: Readonly<Record<string, number>>
   /** Of these, how many messages to expect is not known beforehand. */
   readonly filtered: readonly string[]
   /** Acknowledged to a device and never taken into the books, or delivered to a queue and neither consumed nor waiting there. */
   readonly lost: number
 }
 
+/** What `account` needs to know of how things are laid out. */
+export interface Layout {
+  readonly resources: Resources
+  /** Queues that nobody here takes from, with what was in them before. */
+  readonly unread: Readonly<Record<string, number>>
+}
+
 export async function account(
   gateway: Gateway,
   { devices, sent, acked, failed, dropped, seed }: FleetReport,
-  resources: Resources,
+  { resources, unread }: Layout,
 ): Promise<Account> {
   const ledger = gateway.ledger()
   const { metrics } = gateway.observe
@@ -33,9 +42,10 @@ export async function account(
   const buried = counted.reduce((sum, { buried }) => sum + buried, 0)
   const consumed = counted.reduce((sum, { handled }) => sum + handled, buried)
   const states = consumed >= delivered ? [] : await gateway.queues()
-  const waiting = states
-    .filter(({ queue }) => !uncounted.has(queue))
-    .reduce((sum, { waiting = 0, inFlight = 0 }) => sum + waiting + inFlight, 0)
+  const held = states.filter(({ queue }) => !uncounted.has(queue)).map((state) => ({ queue: state.queue, count: holds(state) }))
+  const waiting = held
+    .filter(({ queue, count }) => count > (unread[queue] ?? Infinity))
+    .map(({ queue, count }) => [queue, count - unread[queue]!] as const)
   return {
     ledger,
     fleet: { devices, sent, acked, failed, dropped, seed },
@@ -43,10 +53,44 @@ export async function account(
     consumed,
     buried,
     queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
+    waiting: Object.fromEntries(waiting),
     filtered: stats.flatMap(({ queue }) => (uncounted.has(queue) ? [queue] : [])),
-    lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - waiting),
+    lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - held.reduce((sum, { count }) => sum + count, 0)),
   }
 }
+
+/** Queues that no consumer empties, as they are now. Dead letters are in the account as such. */
+export async function unreadQueues(
+  gateway: Pick<Gateway, 'queues'>,
+  { queues }: Resources,
+  consumers: GatewayConfig['consumers'],
+): Promise<Layout['unread']> {
+  const read = [
+    ...consumers.flatMap(({ queue, sideline, deadLetterQueue }) => [queue, sideline?.queue, deadLetterQueue]),
+    ...Object.values(queues).map(({ deadLetterQueue }) => deadLetterQueue),
+  ]
+  const states = (await gateway.queues()).filter(({ queue }) => !read.includes(queue))
+  return Object.fromEntries(states.map((state) => [state.queue, holds(state)]))
+}
+
+const holds = ({ waiting = 0, inFlight = 0 }: { readonly waiting?: number; readonly inFlight?: number }) => waiting + inFlight
+
+/** All that was delivered is where it stays. */
+export function isSettled({ ledger, delivered, consumed, waiting }: Account): boolean {
+  return ledger.queued === 0 && consumed + total(waiting) >= delivered
+}
+
+/** The books balance, and not every reading was turned away. */
+export function isWell(account: Account): boolean {
+  return account.ledger.balanced && account.lost === 0 && !isUnheard(account)
+}
+
+/** There was something to send, and none of it arrived. A reading of QoS 0 is never acknowledged, and does not fail. */
+function isUnheard({ fleet: { sent, acked, failed, dropped } }: Account): boolean {
+  return acked === 0 && sent === failed && failed + dropped > 0
+}
+
+const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, count) => sum + count, 0)
 
 /**
  * How many copies of a published alert must arrive in queues, and which queues get a number that nobody knows beforehand: those behind
@@ -62,9 +106,10 @@ function fanOut({ topics }: Resources): { readonly copies: number; readonly unco
 
 const number = (value: number) => value.toLocaleString('en-US')
 
-export function accountText({ ledger, fleet, delivered, consumed, buried, queues, filtered, lost }: Account, colour: boolean): string {
+export function accountText(account: Account, colour: boolean): string {
+  const { ledger, fleet, delivered, consumed, buried, queues, waiting, filtered, lost } = account
   const { accepted, split, delivered: done, unmatched, dead, queued, balanced } = ledger
-  const verdict = lost === 0 && balanced
+  const verdict = isWell(account)
   const paint = (text: string) => (colour ? `\u001b[${verdict ? 32 : 31}m${text}\u001b[0m` : text)
   const refused = Object.entries({ ...ledger.refused, ...ledger.shed }).map(([code, count]) => `${number(count)} ${code}`)
   const handled = (behindFilter: boolean) =>
@@ -72,14 +117,16 @@ export function accountText({ ledger, fleet, delivered, consumed, buried, queues
       .filter(([queue]) => filtered.includes(queue) === behindFilter)
       .map(([queue, count]) => `${queue} ${number(count)}`)
       .join(', ')
+  const left = total(waiting) === 0 ? '' : ` · waiting ${number(total(waiting))} (${Object.keys(waiting).join(', ')})`
   return [
     '',
     'Ledger',
     `  devices   ${number(fleet.sent)} sent · ${number(fleet.acked)} acknowledged · ${number(fleet.failed)} failed · ${number(fleet.dropped)} dropped`,
     `  gateway   accepted ${number(accepted)}${split > 0 ? ` + split ${number(split)}` : ''} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)}`,
     ...(refused.length > 0 ? [`  refused   ${refused.join(' · ')}`] : []),
-    `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)}) · ${number(buried)} dead letters`,
+    `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)})${left} · ${number(buried)} dead letters`,
     ...(filtered.length > 0 ? [`            and what filters let through: ${handled(true)}`] : []),
+    ...(isUnheard(account) ? [paint('not one reading was acknowledged: the log says why')] : []),
     paint(balanced ? `${number(lost)} lost` : `the ledger does not balance, ${number(lost)} lost`),
     '',
   ].join('\n')

@@ -1,5 +1,6 @@
 // What `weir up` shows while it runs: where everything listens, a line per second, and every alert.
 import type { FleetProgress } from '../device-sim/fleet.ts'
+import { codes, type ErrorCode } from '../gateway/errors.ts'
 import type { Gateway, Ports } from '../gateway/gateway.ts'
 
 export interface Welcome {
@@ -58,6 +59,28 @@ export function createLiveLines(out: NodeJS.WritableStream): { write(moment: Mom
       if (lines++ % headerEvery === 0) out.write(`${columns.map((name) => name.padStart(12)).join('')}\n`)
       out.write(`${values.map((value) => String(value).padStart(12)).join('')}\n`)
       before = { accepted, delivered, handled }
+    },
+  }
+}
+
+/** Who is turned away sees only that the connection ends: here it is said why, once for each reason. */
+export function createRefusals(
+  out: NodeJS.WritableStream,
+  colour: boolean,
+): { tell(metrics: Pick<Gateway['observe']['metrics'], 'series'>): void } {
+  const label = colour ? '\u001b[1;31mREFUSED\u001b[0m' : 'REFUSED'
+  const told = new Set<string>()
+  return {
+    tell(metrics) {
+      const counts = new Map<string, number>()
+      for (const event of ['client.refused', 'client.failed', 'message.refused'] as const)
+        for (const { labels, value } of metrics.series(event)) counts.set(labels.code!, (counts.get(labels.code!) ?? 0) + value)
+      for (const [code, count] of counts) {
+        // A connection that broke is no refusal.
+        if (told.has(code) || !Object.hasOwn(codes, code)) continue
+        told.add(code)
+        out.write(`${label}  ${code}, ${count} so far: ${codes[code as ErrorCode].means}; who and what is in the log at level warn\n`)
+      }
     },
   }
 }

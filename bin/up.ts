@@ -11,9 +11,9 @@ import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } fro
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
-import { type Account, account, accountText } from './account.ts'
+import { type Account, account, accountText, isSettled, isWell, type Layout, unreadQueues } from './account.ts'
 import { createMonthlyDollars } from './monthly.ts'
-import { alertLine, createLiveLines, welcome } from './screen.ts'
+import { alertLine, createLiveLines, createRefusals, welcome } from './screen.ts'
 import { idleConsumer, openTemplate } from './template.ts'
 
 const examples = `
@@ -26,7 +26,8 @@ Examples:
   $ weir up --template stack.json --strict --scenario fleet.json
                                          somebody else's, with devices that speak to its rules
 
-Ctrl-C stops the fleet, delivers what is on its way, and prints the ledger. Exit code 1 means that it does not balance.`
+Ctrl-C stops the fleet, delivers what is on its way, and prints the ledger. Exit code 1 means that it does not
+balance, or that not one reading was acknowledged.`
 
 interface Flags extends GatewayFlags {
   readonly devices: number
@@ -92,21 +93,25 @@ async function run(flags: Flags): Promise<void> {
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
   )
+  const layout = { resources, unread: await unreadQueues(gateway, resources, config.consumers) }
   const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, stop.signal)
   const lines = createLiveLines(out)
+  const refusals = createRefusals(out, colour)
   const stopLines = clock.every(1_000, () => {
     alerts.shown = 0
     lines.write({ gateway, fleet: fleet(), alerts: alerts.count })
+    refusals.tell(gateway.observe.metrics)
   })
   const report = await Promise.race([fleetReport, stopped.then(() => fleetReport)])
   stopLines()
+  refusals.tell(gateway.observe.metrics)
 
   out.write('\nstopping: waiting for what is on its way …\n')
-  const result = await settle(gateway, report, resources)
+  const result = await settle(gateway, report, layout)
   await gateway.stop()
   out.write(accountText(result, colour))
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
-  process.exitCode = result.ledger.balanced && result.lost === 0 ? 0 : 1
+  process.exitCode = isWell(result) ? 0 : 1
 }
 
 /** Where each alert arrives once: not in what filters copy from it. */
@@ -151,13 +156,12 @@ function startFleet(scenario: Scenario, gateway: Gateway, certs: string | undefi
   return { fleet: () => latest, fleetReport }
 }
 
-/** Waits until every delivered message was consumed, for as long as that can reasonably take. */
-async function settle(gateway: Gateway, report: FleetReport, resources: Resources): Promise<Account> {
+/** Waits until every delivered message was consumed or is where nobody takes it from, for as long as that can reasonably take. */
+async function settle(gateway: Gateway, report: FleetReport, layout: Layout): Promise<Account> {
   const until = clock.monotonic() + settleTimeoutMs
   for (;;) {
-    const result = await account(gateway, report, resources)
-    const settled = result.ledger.queued === 0 && result.consumed >= result.delivered
-    if (settled || clock.monotonic() > until) return result
+    const result = await account(gateway, report, layout)
+    if (isSettled(result) || clock.monotonic() > until) return result
     await clock.sleep(100)
   }
 }

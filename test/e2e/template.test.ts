@@ -58,10 +58,14 @@ test("a device that the template's policy does not let publish is refused", asyn
   template.Resources.MeterPolicy.Properties.PolicyDocument.Statement.pop()
   const file = join(directory, 'no-publish.json')
   writeFileSync(file, JSON.stringify(template))
-  const { stdout } = await up('--template', file, '--scenario', foreign.replace('.json', '.fleet.json'), '--duration', '2s', '--json')
+  const scenario = foreign.replace('.json', '.fleet.json')
+  const { code, stdout, stderr } = await up('--template', file, '--scenario', scenario, '--duration', '2s', '--json')
   const { fleet, ledger } = JSON.parse(stdout)
   expect({ acked: fleet.acked, accepted: ledger.accepted }).toEqual({ acked: 0, accepted: 0 })
   expect(ledger.refused.NOT_AUTHORIZED).toBeGreaterThan(0)
+  expect(code).toBe(1)
+  expect(stderr.match(/^REFUSED {2}NOT_AUTHORIZED, \d+ so far: the connection may not do this; /gm)).toHaveLength(1)
+  expect(stderr).toContain('not one reading was acknowledged')
 })
 
 test('--strict ends with everything that would be missing', async () => {
