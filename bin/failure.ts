@@ -1,4 +1,6 @@
 // What a person reads when a command fails: one sentence for what they can mend, a stack only for our own mistakes.
+import { CostError } from '../cost/errors.ts'
+import { FleetError } from '../device-sim/errors.ts'
 import { GatewayError } from '../gateway/errors.ts'
 
 /** Failures that come from what was typed or configured. */
@@ -15,5 +17,6 @@ const usage: ReadonlySet<string> = new Set([
 
 export function describeFailure(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
   if (error instanceof GatewayError) return { text: `weir: ${error.message}`, code: usage.has(error.code) ? 2 : 1 }
+  if (error instanceof FleetError || error instanceof CostError) return { text: `weir: ${error.message}`, code: error.exitCode }
   return { text: `weir: unexpected error: ${error instanceof Error ? error.stack : String(error)}`, code: 1 }
 }

@@ -1,7 +1,8 @@
 // A certificate authority for one laptop: a root, a server certificate and a certificate for each device, with the IoT policy they need.
 import { createHash, webcrypto } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { makeDirectory } from '../lib/make-directory.ts'
 import type { Device } from './device.ts'
 import type { DriverOptions } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
@@ -57,7 +58,7 @@ export async function mintCertificates(
   policies?: Readonly<Record<string, string>>,
 ): Promise<readonly Thing[]> {
   const { out, hosts } = options
-  await mkdir(join(out, 'devices'), { recursive: true })
+  makeDirectory(join(out, 'devices'), (reason) => new FleetError(reason, 2))
   const authority = await createAuthority(options)
   await writePair(join(out, 'ca'), authority.ca)
   await writePair(join(out, 'server'), await authority.issue('weir gateway', { hosts }))
@@ -76,8 +77,8 @@ export async function mintCertificates(
   // A few at a time: keys are made in the thread pool, and a thousand open files would be too many.
   for (let i = 0; i < devices.length; i += atOnce) things.push(...(await Promise.all(devices.slice(i, i + atOnce).map(mint))))
   const known = Object.entries(policies ?? { device: join(out, 'policy.json') }).map(([name, path]) => [name, relative(out, path)])
-  await writeFile(join(out, 'things.json'), `${JSON.stringify(registryOf(things, Object.fromEntries(known)), undefined, 2)}\n`)
-  if (!policies) await writeFile(join(out, 'policy.json'), `${JSON.stringify(policyFor(options), undefined, 2)}\n`)
+  await write(join(out, 'things.json'), `${JSON.stringify(registryOf(things, Object.fromEntries(known)), undefined, 2)}\n`)
+  if (!policies) await write(join(out, 'policy.json'), `${JSON.stringify(policyFor(options), undefined, 2)}\n`)
   return things
 }
 
@@ -203,6 +204,12 @@ function isAddress(host: string): boolean {
 }
 
 async function writePair(path: string, { cert, key }: Pair): Promise<void> {
-  await writeFile(`${path}.pem`, cert)
-  await writeFile(`${path}.key`, key, { mode: 0o600 })
+  await write(`${path}.pem`, cert)
+  await write(`${path}.key`, key, { mode: 0o600 })
+}
+
+async function write(path: string, text: string, options: { readonly mode?: number } = {}): Promise<void> {
+  await writeFile(path, text, options).catch((error: NodeJS.ErrnoException) => {
+    throw new FleetError(`${path} cannot be written (${error.code})`, 2)
+  })
 }

@@ -79,7 +79,7 @@ export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command
       (text, all: string[] = []) => [...all, text],
     )
     .addOption(new Option('--verify <where>', 'follow the readings to the far end').choices(['subscriber', 'queue']))
-    .option('--queue-url <url>', 'the queue that --verify queue reads')
+    .option('--queue-url <url>', 'the queue that --verify queue reads: its URL, or its name at the embedded SQS')
     .option('--workers <n>', 'threads that share the devices')
     .option('--record <file>', 'write what is sent into a file that can be replayed')
     .option('--replay <file>', 'send what a recording says, NDJSON or CSV, instead of living models')

@@ -104,7 +104,7 @@ export const brokerSchema = z.discriminatedUnion('kind', [embeddedSchema, upstre
   if (config.password !== undefined && config.passwordFile !== undefined) refuse('password', 'give a password or a file with one, not both')
   if ((config.tls?.cert === undefined) !== (config.tls?.key === undefined)) refuse('tls', 'a certificate and its key go together')
   if (config.tls && /^(mqtt|ws):$/.test(schemeOf(config.url))) refuse('url', 'certificates need mqtts:// or wss://')
-  if (new URL(config.url).password !== '') refuse('url', 'a password in a URL ends up in logs; use password or passwordFile')
+  if (URL.parse(config.url)?.password) refuse('url', 'a password in a URL ends up in logs; use password or passwordFile')
 })
 
 export type BrokerConfig = z.infer<typeof brokerSchema>

@@ -4,9 +4,10 @@ import { packAttribute, unpack } from '../../lib/pack.ts'
 import { createAws } from '../aws.ts'
 import type { Item, Queue } from '../consume/queue.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
+import { GatewayError } from '../errors.ts'
 
 export interface FollowOptions {
-  /** A queue's URL, which also says where SQS is; the cold chain's queues of the embedded SQS where left out. */
+  /** A queue's URL, which also says where SQS is, or its name at the embedded SQS; the cold chain's queues there where left out. */
   readonly queueUrl?: string
 }
 
@@ -15,7 +16,7 @@ const waitMs = 1_000
 const receivers = 2
 
 export function followQueues({ queueUrl }: FollowOptions = {}) {
-  const endpoint = queueUrl === undefined ? embedded.endpoint : new URL(queueUrl).origin
+  const endpoint = endpointOf(queueUrl)
   const local = !endpoint.endsWith('.amazonaws.com')
   const region = /^https:\/\/sqs\.([^.]+)\./.exec(endpoint)?.[1] ?? 'us-east-1'
   const aws = createAws({ region, accountId: '000000000000', ...(local ? { endpoint } : {}) })
@@ -50,6 +51,13 @@ export function followQueues({ queueUrl }: FollowOptions = {}) {
       aws.stop()
     },
   }
+}
+
+function endpointOf(queueUrl: string | undefined): string {
+  if (queueUrl === undefined || /^[\w.-]+$/.test(queueUrl)) return embedded.endpoint
+  const url = URL.parse(queueUrl)
+  if (url && /^https?:$/.test(url.protocol)) return url.origin
+  throw new GatewayError('CONFIG_INVALID', `--queue-url is "${queueUrl}"; expected the URL of a queue, or its name at the embedded SQS`)
 }
 
 function bodiesOf({ body, attributes }: Item): readonly Uint8Array[] {

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
 import { toMsOrNone } from './arguments.ts'
+import { makeDataDir } from './data-dir.ts'
 import { addBrokerFlags, addGatewayFlags, type GatewayFlags, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
 import { signalled } from './signals.ts'
@@ -44,6 +45,7 @@ export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
 async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayCommandDeps): Promise<void> {
   const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
+  if (config.spool.kind !== 'direct' || config.sessions.persist) makeDataDir(config.dataDir)
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
   // Who reads that it is ready may stop it at once.

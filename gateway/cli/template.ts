@@ -1,11 +1,12 @@
 // A CloudFormation template as configuration: its rules and policies as files under the data directory, its queues and topics as resources.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GatewayConfigInput } from '../config.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type Resources, resourcesSchema } from '../local/resources.ts'
 import type { Place, Template } from '../template/intrinsics.ts'
 import { type Finding, type Plan, translate } from '../template/translate.ts'
+import { makeDataDir } from './data-dir.ts'
 
 export interface LoadedTemplate {
   readonly config: Pick<GatewayConfigInput, 'rules' | 'resources'>
@@ -67,8 +68,8 @@ function refusingOthers<T>(path: string, run: () => T): T {
 
 /** Leaves nothing of an earlier template. */
 function writeAll(directory: string, documents: Readonly<Record<string, unknown>>) {
-  rmSync(directory, { recursive: true, force: true })
-  mkdirSync(directory, { recursive: true })
+  makeDataDir(directory)
+  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true })
   const write = ([name, document]: [string, unknown]) => {
     const file = join(directory, `${encodeURIComponent(name)}.json`)
     writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`)

@@ -28,6 +28,8 @@ const aRule = { name: 'r', awsIotSqlVersion: '2016-03-23', sql: "SELECT * FROM '
 
 const gateway = (...args: string[]) => runWeir(['gateway', ...anyPorts, '--data-dir', aDirectory(), ...args])
 
+const up = (...args: string[]) => runWeir(['up', ...anyPorts, '--data-dir', aDirectory(), ...args])
+
 const cases: readonly (readonly [string, () => Promise<{ code: number | null; stdout: string; stderr: string }>, RegExp])[] = [
   ['an unknown config key', () => gateway('--config', aFile('c.json', { lisen: {} })), /c\.json: .*lisen.*did you mean .?listen/],
   [
@@ -69,6 +71,33 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
     /region "mars"/,
   ],
   ['a doctor without rules to look at', () => runWeir(['doctor', '--rules', '/nowhere']), /\/nowhere: cannot be read as a directory/],
+  ['a fleet that is not there', () => up('--scenario', '/nowhere/fleet.json'), /\/nowhere\/fleet\.json: there is no such file/],
+  ['a fleet that is not JSON', () => up('--scenario', aFile('f.json', '{')), /f\.json: is not JSON/],
+  ['a misspelt field of a fleet', () => up('--scenario', aFile('f.json', { devcies: 3 })), /f\.json: devcies .*did you mean "devices"/],
+  ['a data directory that is a file', () => runWeir(['up', '--data-dir', aFile('data', '')]), /--data-dir: \S+\/data is not a directory/],
+  [
+    'a log that cannot be written',
+    () => {
+      const dir = aDirectory()
+      mkdirSync(join(dir, 'weir.log'))
+      return runWeir(['up', ...anyPorts, '--data-dir', dir])
+    },
+    /weir\.log cannot be written \(EISDIR\)/,
+  ],
+  ['a data directory below a file', () => gateway('--data-dir', join(aFile('data', ''), 'a')), /--data-dir: \S+\/data is not a directory/],
+  ['a data directory below /proc', () => gateway('--data-dir', '/proc/weir'), /the directory \/proc\/weir cannot be made/],
+  [
+    'certificates into a file',
+    () => runWeir(['certs', 'mint', '--devices', '1', '--out', aFile('certs', '')]),
+    /\/certs is not a directory/,
+  ],
+  ['a broker that is no URL', () => gateway('--broker', 'foo'), /broker\.url: a URL such as mqtts:\/\/broker\.example:8883/],
+  [
+    'a queue to verify at that is neither name nor URL',
+    () => runWeir(['fleet', '--verify', 'queue', '--queue-url', 'not a queue']),
+    /--queue-url is "not a queue"; expected/,
+  ],
+  ['a log that is a directory', () => runWeir(['logs', aDirectory()]), /is a directory; name a file/],
   ['a log that is not there', () => runWeir(['logs', '/nowhere/weir.log']), /\/nowhere\/weir\.log/],
 ]
 
