@@ -8,7 +8,7 @@ import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'
 import { collect, toMs, toUrl } from './arguments.ts'
 import { table } from './experiment.ts'
-import { type AwsFlags, addAwsFlags, askAdmin, queueNames, withAws } from './reach.ts'
+import { type AwsFlags, addAwsFlags, askAdmin, ofQueues, queueNames, withAws } from './reach.ts'
 
 const examples = `
 Examples:
@@ -60,7 +60,7 @@ async function askGateway(admin: string, flags: Flags): Promise<readonly Backlog
     const rows = await askAdmin(admin, '/api/queues')
     if (!Array.isArray(rows)) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}/api/queues is not a list of queues`)
     const named = (rows as readonly Row[]).map((row) => ({ ...row, queue: row.queue ?? row.name ?? '' }))
-    return named.filter(({ queue }) => flags.queue.length === 0 || flags.queue.includes(queue))
+    return ofQueues(named, flags.queue, (name) => `queue ${name} does not exist`)
   }
   let rows = await ask()
   const reckoned = rows.every(({ outlook }) => outlook !== undefined)

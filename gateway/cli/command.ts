@@ -1,7 +1,7 @@
 // `weir command`: asks a device through a running gateway and prints its answer.
 import { Command } from 'commander'
-import { GatewayError } from '../errors.ts'
 import { toMs, toUrl } from './arguments.ts'
+import { noGateway } from './reach.ts'
 
 const examples = `
 Examples:
@@ -47,8 +47,9 @@ async function run(device: string, name: string, payload: string, flags: Flags):
   }
   const signal = AbortSignal.timeout(timeout + graceMs)
   const response = await fetch(url, { method: 'POST', headers, body: payload, signal }).catch((cause) => {
-    throw new GatewayError('ADMIN_UNREACHABLE', `no gateway answers at ${admin}: start \`weir up\`, or say where with --admin`, { cause })
+    throw noGateway(admin, cause)
   })
+  if (!isWeirs(response)) throw noGateway(admin)
   const text = await response.text()
   const answer = {
     status: response.status,
@@ -61,6 +62,11 @@ async function run(device: string, name: string, payload: string, flags: Flags):
   else if (response.ok) process.stdout.write(`${response.status === 202 ? answer.location : text}\n`)
   else process.stderr.write(`${device}: ${(answer.body as { detail?: string })?.detail ?? text} (${response.status})\n`)
   process.exitCode = response.ok ? 0 : 1
+}
+
+/** An answer carries its correlation id, a refusal is a problem document. */
+function isWeirs({ ok, headers }: Response): boolean {
+  return ok ? headers.has('x-correlation-id') : (headers.get('content-type') ?? '').startsWith('application/problem+json')
 }
 
 function parsed(text: string): unknown {

@@ -5,12 +5,13 @@ import { z } from 'zod'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { parseAs } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { awsSchema, createAws } from '../aws.ts'
+import { type Aws, awsSchema, createAws } from '../aws.ts'
 import { readConfig } from '../config.ts'
 import { buildConsumer } from '../consume/build.ts'
 import type { Consumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
-import { invalidConfig } from '../errors.ts'
+import { createSqsQueue } from '../consume/sqs-queue.ts'
+import { GatewayError, invalidConfig, textOf } from '../errors.ts'
 import { createLog } from '../observe/log.ts'
 import { createObserve } from '../observe/observe.ts'
 import { toMs, toUrl } from './arguments.ts'
@@ -24,7 +25,8 @@ Examples:
 A config file:
   { "consumers": [ { "queue": "telemetry", "handler": { "kind": "module", "path": "./handle.ts" }, "rate": "50/s" } ] }
 
-Handlers: log, ndjson, http, module. The log of warnings goes to stderr. SIGTERM or Ctrl-C finishes what is being handled, gives back the rest, and ends.`
+Handlers: log, ndjson, http, module. The log of warnings goes to stderr. SIGTERM or Ctrl-C finishes what is being handled, gives back the rest, and ends.
+Exit code 1: a queue was never reached.`
 
 /** A file with more in it, a whole gateway's, serves as well: only these keys are read. */
 const fileSchema = z.object({
@@ -56,6 +58,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void
   const aws = createAws({ region: awsConfig.region, accountId: awsConfig.accountId, ...endpointOf(awsEndpoint ?? awsConfig.endpoint) })
   const out = json ? process.stderr : process.stdout
   const consumers: Consumer[] = []
+  let unreached: readonly string[] = []
   try {
     for (const each of configs) {
       const print = (line: string) => void out.write(`${line}\n`)
@@ -65,6 +68,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void
     for (const consumer of consumers) consumer.start()
     process.stderr.write(`consuming ${consumers.map(({ queue }) => queue).join(', ')}${duration === undefined ? ' until Ctrl-C' : ''}\n`)
     await stopAsked(duration)
+    unreached = await unreachedBy(consumers, aws, observe)
   } finally {
     await Promise.all(consumers.map((consumer) => consumer.stop()))
     aws.stop()
@@ -74,6 +78,20 @@ async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void
   else
     for (const { queue, handled, failed, buried } of done)
       process.stderr.write(`${queue}: ${handled} handled, ${failed} failed, ${buried} buried\n`)
+  if (unreached.length > 0) throw new GatewayError('QUEUE_UNREACHABLE', `nothing was consumed: ${unreached.join('; ')}`)
+}
+
+/** A sentence for each queue that gave nothing, failed to answer, and still does. */
+async function unreachedBy(
+  consumers: readonly Consumer[],
+  aws: Aws,
+  { metrics }: ReturnType<typeof createObserve>,
+): Promise<readonly string[]> {
+  const silent = consumers
+    .filter((consumer) => consumer.stats().received === 0 && metrics.total('consumer.unreachable', { queue: consumer.queue }) > 0)
+    .map(({ queue }) => createSqsQueue({ aws, name: queue, visibilityTimeoutSeconds: 30, clock }))
+  const asked = await Promise.allSettled(silent.map((queue) => queue.depth()))
+  return asked.flatMap((answer) => (answer.status === 'rejected' ? [textOf(answer.reason)] : []))
 }
 
 /** `embedded` is the one of a running gateway, on its usual port. */

@@ -59,8 +59,26 @@ export async function queueNames(aws: Pick<Aws, 'sqs'>): Promise<readonly string
 /** The JSON a running gateway answers with. */
 export async function askAdmin(admin: string, path: string): Promise<unknown> {
   const response = await fetch(`${admin}${path}`, { signal: AbortSignal.timeout(5_000) }).catch((cause) => {
-    throw new GatewayError('ADMIN_UNREACHABLE', `no gateway answers at ${admin}: start \`weir up\`, or say where with --admin`, { cause })
+    throw noGateway(admin, cause)
   })
   if (!response.ok) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}${path} answered ${response.status}`)
-  return response.json()
+  return response.json().catch((cause) => {
+    throw noGateway(admin, cause)
+  })
+}
+
+/** Nobody is there, or somebody else. */
+export function noGateway(admin: string, cause?: unknown): GatewayError {
+  return new GatewayError('ADMIN_UNREACHABLE', `no gateway answers at ${admin}: start \`weir up\`, or say where with --admin`, { cause })
+}
+
+/** The rows of the queues that were asked for, or all. Throws QUEUE_MISSING with what `text` says of a name that no row has. */
+export function ofQueues<T extends { readonly queue: string }>(
+  rows: readonly T[],
+  asked: readonly string[],
+  text: (name: string) => string,
+): readonly T[] {
+  const missing = asked.find((name) => !rows.some(({ queue }) => queue === name))
+  if (missing !== undefined) throw new GatewayError('QUEUE_MISSING', text(missing))
+  return rows.filter(({ queue }) => asked.length === 0 || asked.includes(queue))
 }

@@ -4,7 +4,7 @@ import type { TenantStats } from '../consume/tenants.ts'
 import { GatewayError } from '../errors.ts'
 import { collect, toCount, toUrl } from './arguments.ts'
 import { table } from './experiment.ts'
-import { askAdmin } from './reach.ts'
+import { askAdmin, ofQueues } from './reach.ts'
 
 const examples = `
 Examples:
@@ -38,7 +38,7 @@ export function tenantsCommand(): Command {
     .action(async ({ admin, queue: only, top, json }: Flags) => {
       const answer = await askAdmin(admin, '/api/tenants')
       if (!Array.isArray(answer)) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}/api/tenants is not a list of queues`)
-      const queues = (answer as readonly QueueTenants[]).filter(({ queue }) => only.length === 0 || only.includes(queue))
+      const queues = ofQueues(answer as readonly QueueTenants[], only, (name) => `queue ${name} has no consumer in the gateway at ${admin}`)
       process.stdout.write(`${json ? JSON.stringify({ queues }) : tenantsText(queues, top)}\n`)
     })
 }

@@ -1,9 +1,13 @@
 // What the operator's commands print, and what they say when nobody answers.
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { backlogCommand, backlogText } from '../../../gateway/cli/backlog.ts'
+import { commandCommand } from '../../../gateway/cli/command.ts'
 import { consumeCommand } from '../../../gateway/cli/consume.ts'
 import { dlqCommand } from '../../../gateway/cli/dlq.ts'
 import { tenantsCommand } from '../../../gateway/cli/tenants.ts'
@@ -35,6 +39,7 @@ const tenants = [
     ],
   },
 ]
+const nobody = 'http://127.0.0.1:9'
 let depth = 100
 const answers: Readonly<Record<string, () => unknown>> = {
   '/api/tenants': () => tenants,
@@ -69,7 +74,6 @@ test('tenants: who is noisy, and what each waits', async () => {
   const text = await run(tenantsCommand(), '--admin', admin)
   expect(text).toMatch(/acme +telemetry +90\.0 % +900 +400 +12 +8 +900 ms +4000 ms +5000 ms +noisy/)
   expect(JSON.parse(await run(tenantsCommand(), '--admin', admin, '--json'))).toEqual({ queues: tenants })
-  expect(await run(tenantsCommand(), '--admin', admin, '--queue', 'other')).toBe('no tenants yet\n')
   const first = await run(tenantsCommand(), '--admin', admin, '--top', '1')
   expect(first).toMatch(/^acme/m)
   expect(first).not.toMatch(/^bolt/m)
@@ -83,7 +87,28 @@ test('backlog through the gateway: rates where it tells depths only', async () =
   expect(backlogText(queues)).toMatch(/telemetry +990/)
 })
 
-const nobody = 'http://127.0.0.1:9'
+test.each([
+  ['tenants', tenantsCommand, /^queue other has no consumer in the gateway at http/],
+  ['backlog', backlogCommand, /^queue other does not exist$/],
+] as const)('%s of a queue that nobody knows', async (_, command, sentence) => {
+  await expect(run(command(), '--admin', admin, '--queue', 'telemetry', '--queue', 'other')).rejects.toThrow(sentence)
+})
+
+test('consume tells of a queue that it never reached', async () => {
+  const config = join(mkdtempSync(join(tmpdir(), 'weir-test-')), 'c.json')
+  writeFileSync(config, JSON.stringify({ consumers: [{ queue: 'q', handler: { kind: 'log' } }] }))
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  const args = ['--config', config, '--aws-endpoint', nobody, '--duration', '300ms']
+  await expect(run(consumeCommand(), ...args)).rejects.toThrow(/^nothing was consumed: queue q does not answer$/)
+})
+
+test.each([200, 404])('command does not take the answer %d of another program for that of a device', async (status) => {
+  const other = createServer((_, response) => void response.writeHead(status, { 'content-type': 'application/xml' }).end('<Error/>'))
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+  await expect(run(commandCommand(), 'freezer-1', 'ping', '--admin', url)).rejects.toThrow(`no gateway answers at ${url}: `)
+  other.close()
+})
 
 test.each([
   ['tenants', tenantsCommand, ['--admin', nobody], /no gateway answers at .*--admin/],
