@@ -16,7 +16,7 @@ Examples:
   $ weir gateway --rules ./rules --aws-endpoint aws     deliver to the queues of your account
   $ weir gateway --broker mqtts://broker.example:8883 --broker-group weir
                                                         consume from a broker you have, shared with other gateways
-  $ weir gateway | weir logs --level warn               read the log
+  $ weir gateway | weir logs - --level warn             read the log
 
 The log is one JSON line per event on stdout, coloured text on a terminal. The first line is gateway.ready with the
 ports, at every --log-level.

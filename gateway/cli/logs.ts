@@ -10,10 +10,11 @@ import { createPretty } from './pretty.ts'
 
 const examples = `
 Examples:
-  $ weir logs                                  the log of the demo, .weir/weir.log
+  $ weir logs                                  the log of \`weir up\`, .weir/weir.log
   $ weir logs --follow --level warn            only what somebody should look at, as it happens
   $ weir logs gateway.log --tenant acme --json
-  $ weir gateway | weir logs --event action.failed`
+  $ weir gateway | weir logs - --event action.failed
+                                               the gateway alone writes its log to stdout`
 
 const levels = ['debug', 'info', 'warn', 'error'] as const
 
@@ -29,7 +30,7 @@ interface Flags {
 export function logsCommand(): Command {
   return new Command('logs')
     .description('read the gateway log, filtered')
-    .argument('[file]', 'a file of JSON lines; - or a pipe is standard input (default: .weir/weir.log)')
+    .argument('[file]', 'a file of JSON lines, - for standard input (default: .weir/weir.log, or else a pipe)')
     .option('-f, --follow', 'wait for more')
     .addOption(new Option('--level <level>', 'this level and the more important ones').choices(levels).default('debug'))
     .option('--event <name>', 'only this event, or all that start with it: action, action.failed')
