@@ -55,6 +55,28 @@ export function createApp(input: StackInput, outdir: string): App {
   return app
 }
 
+const help = `Usage: npm run synth
+
+The rules, queues, policies and handlers of infra/ as a CloudFormation stack in cdk.out, checked by cdk-nag and against
+CloudFormation's schema. It takes no flags but --help, and asks for no account.
+
+Examples:
+  $ npm run synth
+  $ npx weir doctor --template cdk.out/Weir.template.json   what AWS would refuse
+  $ npx weir up --template cdk.out/Weir.template.json       the stack on this machine
+
+Exit code 1: a check found something; 2: wrong usage, or what cannot be deployed.
+`
+
+/** The exit code where the stack is not wanted; undefined where it is. */
+function answerTo(args: readonly string[]): number | undefined {
+  const unknown = args.find((arg) => arg !== '--help' && arg !== '-h')
+  if (unknown !== undefined) process.stderr.write(`synth: there is no ${unknown}\n\n${help}`)
+  else if (args.length > 0) process.stdout.write(help)
+  else return undefined
+  return unknown === undefined ? 0 : 2
+}
+
 async function main(): Promise<number> {
   const app = createApp(await readInput(), 'cdk.out')
   const { template } = app.synth().getStackByName('Weir') // throws where cdk-nag finds something, which it has told by then
@@ -64,7 +86,9 @@ async function main(): Promise<number> {
 }
 
 if (import.meta.main) {
-  process.exitCode = await main().catch((error: unknown) => {
+  const answered = answerTo(process.argv.slice(2))
+  const run = answered === undefined ? main() : Promise.resolve(answered)
+  process.exitCode = await run.catch((error: unknown) => {
     if (!(error instanceof GatewayError)) throw error
     process.stderr.write(`synth: ${error.message}\n`)
     return 2

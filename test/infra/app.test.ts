@@ -1,5 +1,5 @@
 // The stack as it would be deployed: synthesized once, and looked at from all sides.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -37,6 +37,16 @@ const consumers = readConsumers(join(root, 'infra/consumers.json'))
 
 const ofType = (type: string): readonly (readonly [id: string, properties: Properties])[] =>
   Object.entries(template.Resources).flatMap(([id, { Type, Properties }]) => (Type === type ? [[id, Properties] as const] : []))
+
+test.each([
+  ['--help', { status: 0, stdout: expect.stringContaining('Examples:'), stderr: '' }],
+  ['--bogus', { status: 2, stdout: '', stderr: expect.stringMatching(/^synth: there is no --bogus\n\nUsage: npm run synth\n/) }],
+])('%s makes no stack', (flag, expected) => {
+  const empty = mkdtempSync(join(directory, 'none-'))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('infra/app.ts'), flag], { cwd: empty, encoding: 'utf8' })
+  expect({ status, stdout, stderr }).toEqual(expected)
+  expect(readdirSync(empty)).toEqual([])
+})
 
 test('the template is the one that was reviewed', async () => {
   const written = JSON.stringify(template, undefined, 2).replaceAll(/[0-9a-f]{64}\.zip/g, '<code>.zip')
