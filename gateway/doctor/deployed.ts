@@ -63,12 +63,13 @@ async function asked<T>(names: readonly string[], ask: (name: string) => Promise
   return answers
 }
 
-async function queueAt(name: string, { aws, where }: DeployedOptions): Promise<{ facts: QueueFacts; account: string } | undefined> {
-  const attributes = await attributesOf(name, aws)
+async function queueAt(name: string, options: DeployedOptions): Promise<{ facts: QueueFacts; account: string } | undefined> {
+  const { where } = options
+  const attributes = await attributesOf(name, options)
   if (attributes === undefined) return undefined
   const policy = attributes.RedrivePolicy === undefined ? undefined : JSON.parse(attributes.RedrivePolicy)
   const deadLetterQueue = policy && bareName(policy.deadLetterTargetArn)
-  const deadLetters = deadLetterQueue && (await attributesOf(deadLetterQueue, aws))
+  const deadLetters = deadLetterQueue && (await attributesOf(deadLetterQueue, options))
   const facts: QueueFacts = {
     file: where,
     field: name,
@@ -90,13 +91,13 @@ async function queueAt(name: string, { aws, where }: DeployedOptions): Promise<{
   return { facts, account: attributes.QueueArn?.split(':')[4] ?? '' }
 }
 
-async function attributesOf(name: string, { sqs }: Aws): Promise<Readonly<Record<string, string>> | undefined> {
+async function attributesOf(name: string, { aws, where }: DeployedOptions): Promise<Readonly<Record<string, string>> | undefined> {
   try {
-    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }))
-    const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
+    const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: name }))
+    const { Attributes = {} } = await aws.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
     return Attributes
   } catch (error) {
-    return unlessMissing(error, /QueueDoesNotExist|NonExistentQueue/)
+    return unlessMissing(error, /QueueDoesNotExist|NonExistentQueue/, where)
   }
 }
 
@@ -104,7 +105,7 @@ async function attributesOf(name: string, { sqs }: Aws): Promise<Readonly<Record
 async function subscribersOf(
   name: string,
   account: string | undefined,
-  { aws, region }: DeployedOptions,
+  { aws, region, where }: DeployedOptions,
 ): Promise<readonly string[] | undefined> {
   const TopicArn = account ? `arn:aws:sns:${region}:${account}:${name}` : aws.topicArn(name)
   try {
@@ -112,15 +113,21 @@ async function subscribersOf(
     const { Subscriptions = [] } = await aws.sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }))
     return Subscriptions.flatMap(({ Protocol, Endpoint }) => (Protocol === 'sqs' && Endpoint ? [bareName(Endpoint)] : []))
   } catch (error) {
-    return unlessMissing(error, /NotFound/)
+    return unlessMissing(error, /NotFound/, where)
   }
 }
 
-function unlessMissing(error: unknown, missing: RegExp): undefined {
+function unlessMissing(error: unknown, missing: RegExp, where: string): undefined {
   const { name = '' } = error as { readonly name?: string }
   if (missing.test(name)) return undefined
-  const hint = /Credential/.test(name) ? 'no credentials were found; set AWS_PROFILE, or log in' : name || String(error)
-  throw new GatewayError('QUEUE_UNREACHABLE', `AWS cannot be asked: ${hint}`, { cause: error })
+  throw new GatewayError('QUEUE_UNREACHABLE', `${where} cannot be asked: ${hintOf(error)}`, { cause: error })
+}
+
+function hintOf(error: unknown): string {
+  const { name = '', code } = error as { readonly name?: string; readonly code?: string }
+  if (/Credential/.test(name)) return 'no credentials were found; set AWS_PROFILE, or log in'
+  if (code === 'ENOTFOUND') return 'there is no such host; is the Region right?'
+  return code ?? (name === 'Error' || name === '' ? String(error) : name)
 }
 
 /** GET with the credentials that the SQS client finds and the signer it brings; undefined for 404. */
