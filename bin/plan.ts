@@ -5,7 +5,7 @@ import { estimatePath } from '../cost/estimate.ts'
 import type { PathName } from '../cost/paths.ts'
 import { loadPriceBook } from '../cost/price-book.ts'
 import { parseWorkload } from '../cost/workload.ts'
-import { toCount, toMs, toPerSecond, toWhole } from '../gateway/cli/arguments.ts'
+import { toCount, toMs, toPerSecond, toText, toWhole } from '../gateway/cli/arguments.ts'
 import { planOf } from '../gateway/plan/plan.ts'
 import { messagesPerSecond, ordinaryLoad, type RegionSize, usualConnectsPerSecond } from '../gateway/plan/quotas.ts'
 import { parseSize } from '../lib/units.ts'
@@ -50,11 +50,11 @@ export function planCommand(): Command {
     .requiredOption('--devices <n>', 'devices, all connected', toCount)
     .requiredOption('--interval <duration>', 'between two readings of one device', toMs)
     .option('--payload <bytes>', 'bytes of one reading', toCount, ordinaryLoad.payloadBytes)
-    .option('--topic <topic>', 'a topic, for its length', 'dt/coldchain/acme/truck-7/freezer-00001/telemetry')
-    .option('--client-id <id>', 'a client id, for its length', 'freezer-00001')
+    .option('--topic <topic>', 'a topic, for its length', toText, 'dt/coldchain/acme/truck-7/freezer-00001/telemetry')
+    .option('--client-id <id>', 'a client id, for its length', toText, 'freezer-00001')
     .addOption(duration('--outage', 'how long nothing is delivered or consumed', 6 * 3_600_000, '6h'))
     .option('--rate <rate>', 'what all consumers handle together, such as 500/s', toPerSecond)
-    .option('--consumers <n>', 'messages handled at a time, instead of --rate', toCount)
+    .addOption(new Option('--consumers <n>', 'messages handled at a time, instead of --rate').argParser(toCount).conflicts('rate'))
     .addOption(duration('--handling', 'how long one message is in hand', ordinaryLoad.handlingMs, `${ordinaryLoad.handlingMs}ms`))
     .addOption(new Option('--queue <type>', 'the queue they wait in').choices(['standard', 'fifo']).default('standard'))
     .option('--subscriptions <n>', 'topic filters of one device', toWhole, ordinaryLoad.subscriptions)
@@ -116,8 +116,7 @@ export function reportOf(flags: Flags): PlanReport {
 }
 
 function capacityOf({ rate, consumers, handling }: Flags): number | undefined {
-  if (consumers === undefined) return rate
-  return Math.min(rate ?? Number.POSITIVE_INFINITY, (consumers * 1_000) / handling)
+  return consumers === undefined ? rate : (consumers * 1_000) / handling
 }
 
 /** The ways a fleet of MQTT devices is usually connected. */

@@ -27,13 +27,17 @@ const duration: Read = (text, flag) => {
   throw new CostError(`${flag} is "${text}"; expected a duration such as 10s, 5m or 1h`)
 }
 const text: Read = (value) => value
+const topicBytes: Read = (topic, flag) => {
+  if (topic === '') throw new CostError(`${flag} is empty; expected a topic`)
+  return Buffer.byteLength(topic)
+}
 
 const table: readonly Flag[] = [
   { flags: '--region <region>', field: 'region', help: 'AWS region', read: text },
   { flags: '--devices <n>', field: 'devices', help: 'devices, all connected all month', read: number },
   { flags: '--interval <duration>', field: 'intervalMs', help: 'time between two readings of one device', read: duration },
   { flags: '--payload <bytes>', field: 'payloadBytes', help: 'bytes of one reading', read: number },
-  { flags: '--topic <topic>', field: 'topicBytes', help: 'a topic, counted in bytes', read: (topic) => Buffer.byteLength(String(topic)) },
+  { flags: '--topic <topic>', field: 'topicBytes', help: 'a topic, counted in bytes', read: topicBytes },
   { flags: '--qos <qos>', field: 'qos', help: '0 or 1', read: number },
   { flags: '--pack <n>', field: 'readingsPerMessage', help: 'readings in one message', read: number },
   { flags: '--days <n>', field: 'days', help: 'days of the month', read: number },
@@ -82,7 +86,11 @@ export function withWorkloadOptions(command: Command): Command {
 export function withPathOptions(command: Command): Command {
   return command
     .addOption(new Option('--protocol <name>', 'only paths that devices reach with it').choices(Object.keys(protocols)))
-    .option('--path <name>', 'only this path; may be repeated', (name, all: readonly string[] = []) => [...all, name])
+    .addOption(
+      new Option('--path <name>', 'only this path; may be repeated')
+        .argParser((name, all: readonly string[] = []) => [...all, name])
+        .conflicts('protocol'),
+    )
 }
 
 /** Throws a CostError that names the flag. */

@@ -45,6 +45,11 @@ export function toCount(text: string): number {
   return count
 }
 
+export function toText(text: string): string {
+  if (text === '') throw new InvalidArgumentError('it must not be empty.')
+  return text
+}
+
 export function toUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:/.test(text)) throw new InvalidArgumentError('write a URL such as http://127.0.0.1:4566.')
   return text.replace(/\/$/, '')

@@ -82,6 +82,9 @@ test.each([
   [[...fleet, '--outage', '0s'], 'a duration above zero is needed'],
   [[...fleet, '--rate', '5'], 'write a rate such as'],
   [[...fleet, '--spool', 'big'], 'write a size such as'],
+  [[...fleet, '--rate', '5/s', '--consumers', '3'], "'--consumers <n>' cannot be used with option '--rate <rate>'"],
+  [[...fleet, '--topic', ''], 'it must not be empty'],
+  [[...fleet, '--client-id', ''], 'it must not be empty'],
   [[...fleet, '--queue', 'pipe'], 'Allowed choices are standard, fifo'],
 ])('wrong usage: %j', async (args, sentence) => {
   await expect(run(...args)).rejects.toThrow(sentence)
@@ -95,11 +98,6 @@ describe('what consumers handle', () => {
     expect(await reported('--consumers', '40', '--handling', '50ms')).toMatchObject({
       capacityAssumed: false,
       recovery: { capacityPerSecond: 800 },
-    })
-  })
-  test('and never more than the rate they are held to', async () => {
-    expect(await reported('--consumers', '40', '--handling', '50ms', '--rate', '300/s')).toMatchObject({
-      recovery: { capacityPerSecond: 300 },
     })
   })
 })

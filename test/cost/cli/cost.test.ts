@@ -92,6 +92,7 @@ test('--free-tier subtracts the allowances', async () => {
 describe('one sentence and exit code 2 for', () => {
   test.each([
     [['estimate', '--devices', '-5'], '--devices cannot be -5: expected more than 0\n'],
+    [['estimate', '--topic', ''], '--topic is empty; expected a topic\n'],
     [['estimate', '--devices', 'many'], '--devices is "many"; expected a number\n'],
     [['estimate', '--interval', '0'], '--interval is "0"; expected a duration such as 10s, 5m or 1h\n'],
     [['estimate', '--interval', '0s'], '--interval cannot be 0: expected more than 0\n'],
@@ -143,6 +144,8 @@ describe('exit code 1 for', () => {
 test('wrong usage is left to commander', async () => {
   await expect(run('estimate', '--devics', '3')).rejects.toThrow("unknown option '--devics'")
   await expect(run('sweep')).rejects.toThrow("required option '--over <axis>' not specified")
+  const both = ['--protocol', 'mqtt', '--path', 'iot-https']
+  await expect(run('estimate', ...both)).rejects.toThrow("'--path <name>' cannot be used with option '--protocol <name>'")
   await expect(run('estimat')).rejects.toThrow('too many arguments')
 })
 
