@@ -1,5 +1,6 @@
 // `weir policy`: what a policy allows, and which statement says so.
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Command, InvalidArgumentError } from 'commander'
 import { type Arns, createArns, ownerOf } from '../access/arn.ts'
@@ -29,6 +30,13 @@ export function policyCommand(): Command {
     .description('what a policy allows, and which statement says so')
     .addCommand(checkCommand())
     .addCommand(evalCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ weir policy check device.json --client-id freezer-1 --connect --publish dt/coldchain/acme/truck-7/freezer-1/telemetry
+  $ weir policy eval --jsonl < vectors.jsonl`,
+    )
 }
 
 interface CheckFlags {
@@ -62,7 +70,7 @@ function checkCommand(): Command {
     .option('--thing-type <name>', 'type of the thing')
     .option('--attribute <name=value...>', 'attributes of the thing', toAttributes)
     .option('--certificate-id <id>', 'the certificate of the connection')
-    .option('--source-ip <address>', 'the source address of the connection')
+    .option('--source-ip <address>', 'the source address of the connection', toAddress)
     .option('--domain-name <host>', 'the host name in its TLS handshake')
     .option('--connect', 'may it connect')
     .option('--persistent', 'with a persistent session')
@@ -76,6 +84,11 @@ function checkCommand(): Command {
     .option('--json', 'one JSON document')
     .addHelpText('after', checkExamples)
     .action(check)
+}
+
+function toAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('an IPv4 or IPv6 address is needed.')
+  return text
 }
 
 function toAttributes(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {

@@ -23,6 +23,14 @@ export function rulesCommand(io: RulesIo = standard): Command {
     .addCommand(evalCommand(io))
     .addCommand(explainCommand(io))
     .addCommand(testCommand(io.print))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ weir rules eval --sql "SELECT temperature FROM 'dt/#' WHERE temperature > 50" --topic dt/a --payload '{"temperature": 60}'
+  $ weir rules explain "SELECT upper(color) AS c FROM 'a/b' WHERE t > 50"
+  $ weir rules test my-rules`,
+    )
 }
 
 interface MessageOptions {
@@ -69,7 +77,7 @@ Examples:
     .action(async (sql: string, options: MessageOptions & { readonly json?: true }, command: Command) => {
       await orRefuse(command, async () => {
         const given = command.getOptionValueSource('payload') === 'cli'
-        const message = { topic: options.topic, payload: Buffer.from(options.payload), clientId: options.clientId }
+        const message = { topic: topicOf(options), payload: Buffer.from(options.payload), clientId: options.clientId }
         const explanation = explain(sql, { version: versionOf(options), ...(given && { message }) })
         print(options.json ? JSON.stringify(explanation.json, undefined, 2) : explanation.text)
       })
@@ -89,7 +97,7 @@ function answerOne(options: MessageOptions): string {
   const vector: Vector = {
     id: 'eval',
     sql: options.sql,
-    topic: options.topic,
+    topic: topicOf(options),
     payloadBase64: Buffer.from(options.payload).toString('base64'),
     clientId: options.clientId,
     sqlVersion: versionOf(options),
@@ -98,6 +106,12 @@ function answerOne(options: MessageOptions): string {
   const { error } = JSON.parse(line) as { error?: string }
   if (error !== undefined) throw new GatewayError('SQL_INVALID', error)
   return line.replace('"id":"eval",', '')
+}
+
+/** A filter is what a statement has; a message has one topic. */
+function topicOf({ topic }: MessageOptions): string {
+  if (topic !== '' && !/[#+]/.test(topic)) return topic
+  throw new GatewayError('CONFIG_INVALID', `--topic is "${topic}"; expected the topic of one message, which has no wildcards`)
 }
 
 function versionOf({ sqlVersion }: MessageOptions): SqlVersion {

@@ -95,6 +95,13 @@ describe('check', () => {
     expect(notes.mock.calls.flat().join('')).toContain('note: ${iot:Connection.Thing.Attributes[site]} has no value')
   })
 
+  test('an address that is none is not compared with anything', async () => {
+    const command = policyCommand()
+    for (const inner of command.commands) inner.exitOverride().configureOutput({ writeErr() {} })
+    const args = ['check', file, '--client-id', 'f1', '--connect', '--source-ip', '999.1.1.1']
+    await expect(command.parseAsync(args, { from: 'user' })).rejects.toThrow('an IPv4 or IPv6 address is needed')
+  })
+
   test('wants to know what to check, and a file that is there', async () => {
     await expect(check()).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('say what to check') })
     const missing = policyCommand().parseAsync(['check', '/no/such', '--client-id', 'c', '--connect'], { from: 'user' })

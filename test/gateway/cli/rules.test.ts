@@ -45,6 +45,19 @@ test('eval prints the output of one message', async () => {
   ])
 })
 
+test.each(['a/#', '+/b', ''])('a message has a topic, and %j is none', async (topic) => {
+  for (const args of [
+    ['eval', '--sql', "SELECT * FROM 'a/b'"],
+    ['explain', "SELECT * FROM 'a/b'", '--payload', '{}'],
+  ]) {
+    const { code, error } = await weirRules([...args, '--topic', topic])
+    expect({ code, error }).toEqual({
+      code: 2,
+      error: `error: --topic is "${topic}"; expected the topic of one message, which has no wildcards\n`,
+    })
+  }
+})
+
 test('eval --jsonl answers each vector with one line', async () => {
   const { lines, code } = await weirRules(
     ['eval', '--jsonl'],
