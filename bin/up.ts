@@ -1,6 +1,6 @@
 // `weir up`: embedded queues, gateway, a demo fleet and its consumers in one terminal, and an account of every message at the end.
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
 import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
 import { toCount, toMs } from '../gateway/cli/arguments.ts'
@@ -52,7 +52,7 @@ export function upCommand(): Command {
     .description('run everything: embedded SQS and SNS, gateway, a demo fleet of freezers, consumers')
     .option('--devices <n>', 'freezers in the demo fleet', toCount, 60)
     .option('--duration <duration>', 'stop by itself after this time', toMs)
-    .option('--seed <n>', 'same seed, same readings (default: drawn)', toCount, randomSeed())
+    .addOption(new Option('--seed <n>', 'same seed, same readings').argParser(toCount).default(randomSeed(), 'drawn'))
     .option('--template <file>', "run a CloudFormation template's rules, queues, topics and IoT policies instead of the demo's")
     .option('--strict', 'end with an error where the template holds what cannot be run here')
     .option('--scenario <file>', "the fleet of a scenario file instead of the demo's freezers")

@@ -81,7 +81,15 @@ async function loadCerts(): Promise<Command> {
     import('../device-sim/cli/certs.ts'),
     import('../gateway/cli/hash-secret.ts'),
   ])
-  return certsCommand().addCommand(hashSecretCommand())
+  return certsCommand()
+    .addCommand(hashSecretCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ weir certs mint --devices 1000 --out certs
+  $ weir certs hash-secret dev --tenant acme < dev.secret`,
+    )
 }
 
 const exit = { done: 0, failed: 1, usage: 2 } as const

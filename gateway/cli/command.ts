@@ -1,5 +1,5 @@
 // `weir command`: asks a device through a running gateway and prints its answer.
-import { Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { toMs, toUrl } from './arguments.ts'
 import { noGateway } from './reach.ts'
 
@@ -27,8 +27,8 @@ export function commandCommand(): Command {
     .description('ask a device and print its answer')
     .argument('<device>', 'client id of the device')
     .argument('<name>', 'name of the command, such as ping')
-    .argument('[payload]', 'what the device is told with it', '')
-    .option('--timeout <duration>', 'how long the device has', toMs, 5_000)
+    .addArgument(new Argument('[payload]', 'what the device is told with it').default('', 'nothing'))
+    .addOption(new Option('--timeout <duration>', 'how long the device has').argParser(toMs).default(5_000, '5s'))
     .option('--async', 'do not wait: print where the answer will be')
     .option('--idempotency-key <key>', 'asked again with the same key, the device is not asked again')
     .option('--admin <url>', 'admin address of the gateway', toUrl, 'http://127.0.0.1:8080')

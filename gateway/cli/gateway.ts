@@ -1,6 +1,6 @@
 // `weir gateway`: the gateway alone, until it is told to stop.
 import { dirname, resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
 import { toMsOrNone } from './arguments.ts'
@@ -36,7 +36,11 @@ export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
   const command = new Command('gateway')
     .description('run the gateway: devices in, queues out')
     .option('--config <file>', 'JSON config file; flags override it')
-    .option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted', toMsOrNone, 10_000)
+    .addOption(
+      new Option('--drain-timeout <duration>', 'how long a stop may take to deliver what was accepted')
+        .argParser(toMsOrNone)
+        .default(10_000, '10s'),
+    )
   return addBrokerFlags(addGatewayFlags(command))
     .addHelpText('after', examples)
     .action((flags: Flags) => run(flags, deps))

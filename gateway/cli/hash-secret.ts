@@ -18,7 +18,7 @@ form serves both. A running gateway takes it at once. The secret is read from st
 
 interface Flags {
   readonly tenant?: string
-  readonly policy: readonly string[]
+  readonly policy?: readonly string[]
 }
 
 export function hashSecretCommand(): Command {
@@ -26,13 +26,13 @@ export function hashSecretCommand(): Command {
     .description('hash a password or a token for things.json; the secret comes on standard input')
     .argument('<name>', 'name of the user or the token')
     .option('--tenant <tenant>', 'who it belongs to')
-    .option('--policy <name>', 'a policy attached to it; may be repeated', (name, all: readonly string[]) => [...all, name], [])
+    .option('--policy <name>', 'a policy attached to it; may be repeated', (name, all: readonly string[] = []) => [...all, name])
     .option('--json', 'the same; the output is always one JSON document')
     .addHelpText('after', examples)
     .action(run)
 }
 
-async function run(name: string, { tenant, policy }: Flags): Promise<void> {
+async function run(name: string, { tenant, policy = [] }: Flags): Promise<void> {
   const known = { name, ...(tenant === undefined ? {} : { tenant }), ...(policy.length > 0 ? { policies: policy } : {}) }
   parseAs(loginSchema.omit({ hash: true }), known, 'hash-secret', invalidConfig)
   const secret = process.stdin.isTTY ? await asked() : (await text(process.stdin)).replace(/\r?\n$/, '')
