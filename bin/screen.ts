@@ -34,6 +34,7 @@ export interface Moment {
 
 const columns = ['in/s', 'routed/s', 'queued', 'consumed/s', 'alerts', 'dead', 'ack p99'] as const
 const headerEvery = 20
+const alertLength = 200
 
 /** One line per call, like vmstat: rates since the last call, then totals. */
 export function createLiveLines(out: NodeJS.WritableStream): { write(moment: Moment): void } {
@@ -87,13 +88,24 @@ export function createRefusals(
 
 /** `ALERT  warm_freezer  acme truck-3 freezer-17  −9.4 °C` from the JSON body of an alert. */
 export function alertLine(body: Uint8Array, colour: boolean): string {
-  const text = Buffer.from(body).toString()
+  const text = messageOf(Buffer.from(body).toString())
   const label = colour ? '\u001b[1;31mALERT\u001b[0m' : 'ALERT'
+  const { alert, tenant, site, device, temperature, door } = fieldsOf(text)
+  if (alert !== undefined) return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+  // Somebody else's alert, shown as it is.
+  return `${label}  ${text.length > alertLength ? `${text.slice(0, alertLength)} …` : text}`
+}
+
+/** What was published, out of the envelope that SNS puts around it unless the subscription is raw. */
+function messageOf(text: string): string {
+  const { Type, Message } = fieldsOf(text)
+  return Type === 'Notification' && typeof Message === 'string' ? Message : text
+}
+
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
   try {
-    const { alert, tenant, site, device, temperature, door } = JSON.parse(text)
-    if (alert !== undefined) return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+    return Object(JSON.parse(text))
   } catch {
-    // Somebody else's alert, shown as it is.
+    return {}
   }
-  return `${label}  ${text.slice(0, 200)}`
 }
