@@ -78,7 +78,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void
   else
     for (const { queue, handled, failed, buried } of done)
       process.stderr.write(`${queue}: ${handled} handled, ${failed} failed, ${buried} buried\n`)
-  if (unreached.length > 0) throw new GatewayError('QUEUE_UNREACHABLE', `nothing was consumed: ${unreached.join('; ')}`)
+  if (unreached.length > 0) throw new GatewayError('QUEUE_UNREACHABLE', `never reached: ${unreached.join('; ')}`)
 }
 
 /** A sentence for each queue that gave nothing, failed to answer, and still does. */
