@@ -4,5 +4,5 @@ import { GatewayError } from '../errors.ts'
 
 /** Throws DATA_DIR_UNUSABLE with a sentence. */
 export function makeDataDir(path: string): void {
-  makeDirectory(path, (reason) => new GatewayError('DATA_DIR_UNUSABLE', `--data-dir: ${reason}`))
+  makeDirectory(path, (reason) => new GatewayError('DATA_DIR_UNUSABLE', `the data directory cannot be used: ${reason}`))
 }
