@@ -74,7 +74,11 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
   ['a fleet that is not there', () => up('--scenario', '/nowhere/fleet.json'), /\/nowhere\/fleet\.json: there is no such file/],
   ['a fleet that is not JSON', () => up('--scenario', aFile('f.json', '{')), /f\.json: is not JSON/],
   ['a misspelt field of a fleet', () => up('--scenario', aFile('f.json', { devcies: 3 })), /f\.json: devcies .*did you mean "devices"/],
-  ['a data directory that is a file', () => runWeir(['up', '--data-dir', aFile('data', '')]), /data directory cannot be used: \S+\/data is not a directory/],
+  [
+    'a data directory that is a file',
+    () => runWeir(['up', '--data-dir', aFile('data', '')]),
+    /data directory cannot be used: \S+\/data is not a directory/,
+  ],
   [
     'a log that cannot be written',
     () => {
@@ -84,7 +88,11 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
     },
     /weir\.log cannot be written \(EISDIR\)/,
   ],
-  ['a data directory below a file', () => gateway('--data-dir', join(aFile('data', ''), 'a')), /data directory cannot be used: \S+\/data is not a directory/],
+  [
+    'a data directory below a file',
+    () => gateway('--data-dir', join(aFile('data', ''), 'a')),
+    /data directory cannot be used: \S+\/data is not a directory/,
+  ],
   ['a data directory below /proc', () => gateway('--data-dir', '/proc/weir'), /the directory \/proc\/weir cannot be made/],
   [
     'certificates into a file',
