@@ -119,12 +119,12 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
   const removeAll = async (from: Queue, items: readonly Item[]): Promise<boolean> => {
     let left = items
     try {
-      await insist(from, async () => {
-        await from.remove(left).catch((error) => {
+      await insist(from, () =>
+        from.remove(left).catch((error) => {
           if (error instanceof GatewayError && Array.isArray(error.details.failed)) left = error.details.failed as Item[]
           throw error
-        })
-      })
+        }),
+      )
     } catch (error) {
       if (codeOf(error, 'QUEUE_UNREACHABLE') !== 'LEASE_LOST') return true // it comes back when its lease ends
       tally.expired(left.length)
