@@ -1,11 +1,13 @@
 // Who gets a message: the pipeline, what is retained and the sessions on disk, and those connected.
 import type { Clock } from '../../lib/clock.ts'
+import { codeOf, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 import type { LifecycleEvent } from './lifecycle.ts'
 import { toPacket } from './packet.ts'
 import type { Routes, Target } from './routes.ts'
+import type { Reservation } from './sessions/reservations.ts'
 import type { Sessions } from './sessions/sessions.ts'
 
 export interface DeliveryDeps {
@@ -20,14 +22,26 @@ export interface DeliveryDeps {
 }
 
 export interface Delivery {
-  /** Resolves when the message is safe: in the pipeline, and wherever it is retained or waits for a client. */
-  keep(message: Message): Promise<readonly Target[]>
+  /**
+   * Resolves when the message is safe: in the pipeline, and wherever it is retained or waits for a client. Rejects when one of them
+   * cannot take it; the pipeline does not have it then. `entered` is called once, when later messages can no longer overtake this one.
+   */
+  keep(message: Message, entered?: () => void): Promise<readonly Target[]>
   /** To those connected; what waits in sessions is on its way already. */
   send(message: Message, targets?: readonly Target[]): void
   announce(event: LifecycleEvent | undefined): void
 }
 
+interface Entered {
+  /** The pipeline has the message. */
+  readonly safe: Promise<void>
+  readonly reservation?: Reservation | undefined
+}
+
 export function createDelivery({ ingest, routes, sessions, observe, clock, ids, isRouted }: DeliveryDeps): Delivery {
+  /** Resolves when the newest message that waits for a reservation has entered the pipeline; later messages enter after it. */
+  let last: Promise<void> | undefined
+
   const targetsOf = ({ topic, source }: Message) => routes.match(topic, source.clientId)
 
   const send: Delivery['send'] = (message, targets = targetsOf(message)) => {
@@ -38,17 +52,50 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
     }
   }
 
+  /**
+   * Offers the message to the pipeline: after its reservation is on disk, and in the order of the calls. Rejects when there is no
+   * reservation to be had.
+   */
+  const enter = async (message: Message, targets: readonly Target[], entered: () => void): Promise<Entered> => {
+    const turn = Promise.withResolvers<void>()
+    const before = last
+    try {
+      const problem = sessions.refusal(message)
+      if (problem) throw problem
+      const reserving = sessions.reserve(message, targets)
+      if (!reserving && !before) return { safe: ingest(message) }
+      last = turn.promise
+      const reservation = await reserving?.finally(() => before)
+      await before
+      return { safe: ingest(message), reservation }
+    } finally {
+      if (last === turn.promise) last = undefined
+      turn.resolve()
+      entered()
+    }
+  }
+
+  /** The pipeline records its own refusals. */
+  const refused = ({ topic, source: { clientId, transport } }: Message, error: unknown) => {
+    const fields = { code: codeOf(error, 'SESSIONS_FAILED'), clientId, transport, topic, detail: textOf(error) }
+    observe.record('message.refused', fields)
+    return error
+  }
+
   return {
     send,
-    async keep(message) {
-      const problem = sessions.refusal(message)
-      if (problem) {
-        observe.record('message.refused', { code: problem.code, topic: message.topic, detail: problem.message })
-        throw problem
-      }
-      await ingest(message)
+    async keep(message, entered = () => {}) {
       const targets = targetsOf(message)
-      await sessions.keep(message, targets)
+      const { safe, reservation } = await enter(message, targets, entered).catch((error) => {
+        throw refused(message, error)
+      })
+      try {
+        await safe
+      } catch (error) {
+        reservation?.withdraw()
+        throw error
+      }
+      reservation?.deliver()
       return targets
     },
     announce(event) {

@@ -67,10 +67,10 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 
   const peerOf = (client: object) => peers.get(client)!
 
-  const carry = async (message: Message, packet: PublishPacket): Promise<void> => {
+  const carry = async (message: Message, packet: PublishPacket, entered: () => void): Promise<void> => {
     const entry: Carried = { message }
     carried.set(packet, entry)
-    entry.targets = await delivery.keep(message)
+    entry.targets = await delivery.keep(message, entered)
   }
 
   const failed = (client: Client, error: Error) => {

@@ -20,8 +20,8 @@ import type { Subscriptions } from './subscriptions.ts'
 export interface InletDeps {
   /** For what nobody but the pipeline is to have. */
   readonly ingest: Ingest
-  /** For all else: the same, and what its subscribers are owed is safe too when it resolves. */
-  readonly carry: (message: Message, packet: PublishPacket) => Promise<void>
+  /** For all else: the same, and what its subscribers are owed is safe too when it resolves. `entered` is called once, when Ingest has been called. */
+  readonly carry: (message: Message, packet: PublishPacket, entered: () => void) => Promise<void>
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: (at?: number) => string
@@ -83,6 +83,9 @@ export function createInlet(options: InletOptions): Inlet {
   let usual: readonly KnownTopic[] = []
   let latest: KnownTopic | undefined
   let group: Group | undefined
+  /** Carried publishes that the pipeline has not been offered yet: no later publish of the connection may overtake them. */
+  let carrying = 0
+  const entered = () => void carrying--
 
   const learn = (topic: string): KnownTopic => {
     const { source: from, tenantOf } = session()
@@ -173,13 +176,13 @@ export function createInlet(options: InletOptions): Inlet {
       if (qos === 2 || retain || length > maxPacketBytes - 5) return false
       if (properties && (properties.topicAlias !== undefined || properties.responseTopic !== undefined)) return false
       const known = topics.get(topic) ?? learn(topic)
-      if (known.invalid || isAwaited(known)) return false
+      if (known.invalid || carrying > 0 || isAwaited(known)) return false
       pass(known, packet, messageId, payloadOf(packet))
       return true
     },
     takeFrame(bytes, frame) {
       const known = find(bytes, frame.topicStart, frame.topicEnd)
-      if (!known || frame.length > maxPacketBytes - 5 || isAwaited(known)) return false
+      if (!known || carrying > 0 || frame.length > maxPacketBytes - 5 || isAwaited(known)) return false
       latest = known
       pass(known, frame, frame.packetId, bytes.subarray(frame.payloadStart, frame.end))
       return true
@@ -193,7 +196,8 @@ export function createInlet(options: InletOptions): Inlet {
         if (message.qos !== 0) session().acknowledged()
         line.settle(turn, () => done(error))
       }
-      carry(message, packet).then(() => answer(), answer)
+      carrying++
+      carry(message, packet, entered).then(() => answer(), answer)
     },
     isFull: line.isFull,
   }

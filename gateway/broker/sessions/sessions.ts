@@ -7,6 +7,7 @@ import type { Observe } from '../../observe/observe.ts'
 import type { Filter, Routes, Target } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
 import type { Journal, Journaled } from './journal.ts'
+import { createReservations, type Reservation } from './reservations.ts'
 import { createState, type Kept, type StoredSession, sizeOf } from './state.ts'
 
 export const sessionsSchema = z.strictObject({
@@ -63,6 +64,8 @@ export interface Sessions {
   refusal(message: Pick<Message, 'retain' | 'topic' | 'payload'>): GatewayError | undefined
   /** Retains and queues as far as the message wants it; undefined when there is nothing to keep. Rejects with SESSIONS_FAILED. */
   keep(message: Message, targets: readonly Target[]): Promise<void> | undefined
+  /** Like `keep`, but connected clients get the message only when its reservation is delivered. */
+  reserve(message: Message, targets: readonly Target[]): Promise<Reservation> | undefined
   /** What is retained under a topic. */
   retained(topic: string): Kept | undefined
   /** What waits in a session, oldest first. */
@@ -77,8 +80,14 @@ const sweepEveryMs = 1_000
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { routes, clock, observe, maxBytes, maxQueued, maxRetained, messageExpirySeconds } = options
-  const state = createState({ routes, onQueued: (session, kept, flagged) => session.outbox?.offer(session, kept, flagged) })
+  const state = createState({
+    routes,
+    onQueued(session, kept, flagged) {
+      if (!reservations.has(kept.number)) session.outbox?.offer(session, kept, flagged)
+    },
+  })
   const journal = options.journal(state)
+  const reservations = createReservations(state, journal)
   /** The connection that a client id belongs to: the last one that opened it. */
   const owners = new Map<string, object>()
   const releases = new Map<StoredSession, number[]>()
@@ -92,6 +101,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     leftAt !== undefined && expirySeconds !== null && leftAt + expirySeconds * 1_000 <= clock.now()
 
   const sweep = () => {
+    reservations.sweep()
     for (const session of state.sessions.values()) {
       if (isOver(session) && !owners.has(session.clientId)) note({ kind: 'ended', client: session.clientId })
     }
@@ -131,6 +141,16 @@ export function createSessions(options: SessionsOptions): Sessions {
       ...(properties ? { properties } : {}),
       ...(seconds === undefined ? {} : { expiresAt: receivedAt + messageExpirySeconds(seconds) * 1_000 }),
     }
+  }
+
+  /** undefined: the message changes nothing. */
+  const entryOf = (message: Message, targets: readonly Target[]): KeptEntry | undefined => {
+    const { qos, retain, topic, payload } = message
+    const queued = targets.filter(
+      ({ receiver, qos: granted }) => qos === 1 && granted === 1 && receiver.persistent && hasRoom(receiver as StoredSession, message),
+    )
+    const changes = retain && (payload.length > 0 || state.retained.has(topic))
+    return changes || queued.length > 0 ? toEntry(message, queued) : undefined
   }
 
   return {
@@ -179,12 +199,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       return state.bytes + more > maxBytes ? new GatewayError('RETAINED_FULL', `${maxBytes} bytes are in use already`) : undefined
     },
     keep(message, targets) {
-      const { qos, retain, topic, payload } = message
-      const queued = targets.filter(
-        ({ receiver, qos: granted }) => qos === 1 && granted === 1 && receiver.persistent && hasRoom(receiver as StoredSession, message),
-      )
-      const changes = retain && (payload.length > 0 || state.retained.has(topic))
-      return changes || queued.length > 0 ? journal.append(toEntry(message, queued)) : undefined
+      const entry = entryOf(message, targets)
+      return entry && journal.append(entry)
+    },
+    reserve(message, targets) {
+      const entry = entryOf(message, targets)
+      return entry && reservations.make(entry)
     },
     retained(topic) {
       const kept = state.retained.get(topic)
@@ -193,7 +213,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return undefined
     },
     *queued({ queue }) {
-      for (const [number, flagged] of queue) yield [state.kept.get(number)!, flagged]
+      for (const [number, flagged] of queue) if (!reservations.has(number)) yield [state.kept.get(number)!, flagged]
     },
     release(session, number) {
       if (releases.size === 0) queueMicrotask(flushReleases)
