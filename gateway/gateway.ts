@@ -73,6 +73,8 @@ export interface Gateway {
 type Stops = (() => Promise<void> | void)[]
 
 const clock = systemClock
+/** Of one queue, on the page. */
+const mostTenantsShown = 100
 
 /** Resolves when every door is open. Rejects with a GatewayError a person can read, and leaves nothing running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -132,9 +134,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   await pipeline.start()
   stops.unshift(() => pipeline.stop(0))
 
+  const registry = await createRegistry(thingsPath, { observe, clock, signal: stopping.signal })
+  const isKnownTenant = (tenant: string) => registry.current().tenants.has(tenant)
   const consumers: Consumer[] = []
   for (const consumer of config.consumers) {
-    const built = await buildConsumer(consumer, { ...deps, directory, handler: handlers[consumer.queue] })
+    const built = await buildConsumer(consumer, { ...deps, directory, handler: handlers[consumer.queue], isKnownTenant })
     built.start()
     consumers.push(built)
     stops.unshift(() => built.stop())
@@ -143,7 +147,6 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const queues = createQueueStates({ aws, names: queueNamesOf(resources), consumers, clock })
 
   const ids = createIds(clock.now, random)
-  const registry = await createRegistry(thingsPath, { observe, clock, signal: stopping.signal })
   const access = createAccess(config.access, {
     ...{ clock, observe, arns: createArns(config.aws) },
     ...{ things: registry.current, listen: registry.listen },
@@ -173,6 +176,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const rulesNow = () =>
     rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) }))
   const tenantsNow = () => consumers.map((consumer) => ({ queue: consumer.queue, tenants: consumer.tenants() }))
+  /** The page is sent these every second. */
+  const busiestTenants = () => tenantsNow().map(({ queue, tenants }) => ({ queue, tenants: tenants.slice(0, mostTenantsShown) }))
   const consumersNow = () => consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
 
   let ready = false
@@ -185,7 +190,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     api: { ledger, queues, rules: rulesNow, tenants: tenantsNow },
     river: {
       ...{ metrics: observe.metrics, queues, clock, monthlyDollars: options.monthlyDollars },
-      parts: { ledger, rules: rulesNow, tenants: tenantsNow, consumers: consumersNow },
+      parts: { ledger, rules: rulesNow, tenants: busiestTenants, consumers: consumersNow },
     },
     events: (listener) => observe.listen(listener),
     plugins: [createCommandsHttp({ ask: commands.ask, find: commands.find, observe, uuid: randomUUID })],

@@ -119,7 +119,7 @@ export function createAccess(config: AccessConfig, deps: AccessDeps): Access {
     return createSession({
       identity,
       source,
-      counters: limits.connection(),
+      counters: limits.connection(tenant),
       arns,
       things,
       tenantTopicLevel: config.tenantTopicLevel,

@@ -1,9 +1,10 @@
 // How much a client may do. Every check answers with the refusal, or undefined; nothing here waits.
 import type { Clock } from '../../lib/clock.ts'
+import { createNames, type Names } from '../../lib/names.ts'
 import { GatewayError } from '../errors.ts'
 import type { MqttProperties } from '../message.ts'
 import { type LimitsConfig, type QuotaValues, quotas, quotaValues, type RefusingQuota } from './quotas.ts'
-import { createKeyedBuckets, TokenBucket } from './token-bucket.ts'
+import { createKeyedBuckets, type KeyedBuckets, TokenBucket } from './token-bucket.ts'
 import { filterProblem, topicProblem } from './topics.ts'
 
 /** Its details name the quota: `{ limit, value }`. */
@@ -22,8 +23,8 @@ export interface Limits {
   readonly quotas: QuotaValues
   /** Counts the CONNECT when it is not refused. */
   connect(clientId: string): Refusal | undefined
-  /** The counters of one connection; forget it when the connection closes. */
-  connection(): ConnectionLimits
+  /** The counters of one connection; forget it when the connection closes. `tenant`: of its identity. */
+  connection(tenant?: string): ConnectionLimits
   /** Seconds of silence the client is allowed are 1.5 times this [AWS iot mqtt keep-alive]. */
   keepAliveSeconds(asked: number): number
   /** MQTT 3 without a clean session asks for Infinity. */
@@ -61,8 +62,9 @@ export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic
     publishes: new TokenBucket(values.inboundPublishesPerSecond, start),
     subscribes: new TokenBucket(values.subscribesPerSecond, start),
     retains: createKeyedBuckets(values.retainsPerTopicPerSecond, start),
-    tenantPublishes: createKeyedBuckets(values.tenantPublishesPerSecond, start),
-    tenantBytes: createKeyedBuckets(values.tenantBytesPerSecond, start),
+    known: createTenantRates(values, start),
+    named: createTenantRates(values, start),
+    names: createNames({ most: values.tenantNames, idleMs: tenantIdleMs(values), now: () => clock.monotonic() }),
     limitsTenants,
     isUnpaced: !limitsTenants && paces.every((name) => values[name] === Number.POSITIVE_INFINITY),
   }
@@ -78,7 +80,7 @@ export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic
         ['connectsPerSecond', shared.connects, 1],
       ])
     },
-    connection: () => createConnectionLimits(shared),
+    connection: (tenant) => createConnectionLimits(shared, tenant),
     // Zero asks for no keep-alive at all, which there is not.
     keepAliveSeconds: (asked) =>
       Math.max(values.minKeepAliveSeconds, Math.min(values.maxKeepAliveSeconds, asked || Number.POSITIVE_INFINITY)),
@@ -94,17 +96,37 @@ interface Shared {
   readonly connects: TokenBucket
   readonly publishes: TokenBucket
   readonly subscribes: TokenBucket
-  readonly retains: ReturnType<typeof createKeyedBuckets>
-  readonly tenantPublishes: ReturnType<typeof createKeyedBuckets>
-  readonly tenantBytes: ReturnType<typeof createKeyedBuckets>
+  readonly retains: KeyedBuckets
+  /** Of tenants that an identity names. A topic that names one of them does not use up its rate. */
+  readonly known: TenantRates
+  /** Of tenants that a topic names. */
+  readonly named: TenantRates
+  readonly names: Names
   readonly limitsTenants: boolean
   /** No rate limits a publish that is not retained: the time need not be asked. */
   readonly isUnpaced: boolean
 }
 
+interface TenantRates {
+  readonly publishes: KeyedBuckets
+  readonly bytes: KeyedBuckets
+}
+
+function createTenantRates(values: QuotaValues, start: number): TenantRates {
+  return {
+    publishes: createKeyedBuckets(values.tenantPublishesPerSecond, start),
+    bytes: createKeyedBuckets(values.tenantBytesPerSecond, start),
+  }
+}
+
+/** A name is forgotten when its buckets are full again, and not before ten minutes. */
+function tenantIdleMs({ tenantPublishesPerSecond, tenantBytesPerSecond }: QuotaValues): number {
+  return Math.max(600_000, 1_000 / tenantPublishesPerSecond, 1_000 / tenantBytesPerSecond)
+}
+
 const paces = ['publishesPerSecond', 'bytesPerSecond', 'inboundPublishesPerSecond'] as const
 
-function createConnectionLimits(shared: Shared): ConnectionLimits {
+function createConnectionLimits(shared: Shared, own: string | undefined): ConnectionLimits {
   const { values, now } = shared
   const messages = new TokenBucket(values.publishesPerSecond, now())
   const bytes = new TokenBucket(values.bytesPerSecond, now())
@@ -116,13 +138,17 @@ function createConnectionLimits(shared: Shared): ConnectionLimits {
 
   const rarer = ({ topic, payloadBytes, retain, tenant }: PublishAsked, at: number): readonly Take[] => [
     ...(retain ? [['retainsPerTopicPerSecond', shared.retains.of(topic, at), 1] as const] : []),
-    ...(tenant === undefined
-      ? []
-      : ([
-          ['tenantPublishesPerSecond', shared.tenantPublishes.of(tenant, at), 1],
-          ['tenantBytesPerSecond', shared.tenantBytes.of(tenant, at), payloadBytes],
-        ] as const)),
+    ...(tenant === undefined ? [] : tenantTakes(tenant, payloadBytes, at)),
   ]
+
+  const tenantTakes = (tenant: string, payloadBytes: number, at: number): readonly Take[] => {
+    const { publishes, bytes } = tenant === own ? shared.known : shared.named
+    const account = tenant === own ? own : shared.names.accountOf(tenant)
+    return [
+      ['tenantPublishesPerSecond', publishes.of(account, at), 1],
+      ['tenantBytesPerSecond', bytes.of(account, at), payloadBytes],
+    ]
+  }
 
   const pace = (publish: PublishAsked): Refusal | undefined => {
     const { payloadBytes, retain } = publish

@@ -274,6 +274,14 @@ export const quotas = {
     code: 'TENANT_RATE_EXCEEDED',
     source: 'Weir',
   },
+  tenantNames: {
+    value: 1_000,
+    unit: 'names',
+    per: 'account',
+    means: 'tenants named by a topic that have a rate of their own; tenants of an identity do not count',
+    beyond: 'further names share one rate',
+    source: 'Weir',
+  },
 } as const satisfies Record<string, Quota>
 
 export type QuotaName = keyof typeof quotas

@@ -87,6 +87,8 @@ export interface Things {
   readonly count: number
   /** Files that policies were read from. */
   readonly policyFiles: readonly string[]
+  /** Tenants of things, users and tokens. */
+  readonly tenants: ReadonlySet<string>
   thing(name: string): Thing | undefined
   /** Things a principal is attached to. */
   thingsOf(principal: string): readonly Thing[]
@@ -119,9 +121,11 @@ export function createThings(
   const thingsOf = (principal: string) => byPrincipal.get(principal) ?? []
   // A fleet has many certificates and few sets of policies.
   const compiled = new Map<string, Policies>()
+  const owned = [...file.things, ...file.users, ...file.tokens]
   return {
     count: things.size,
     policyFiles,
+    tenants: new Set(owned.flatMap(({ tenant }) => tenant ?? [])),
     thing: (name) => things.get(name),
     thingsOf,
     certificateStatus: (id) => certificates.get(id)?.status ?? (byPrincipal.has(id) ? 'ACTIVE' : undefined),

@@ -21,12 +21,14 @@ export interface BuildDeps {
   readonly print?: (line: string) => void
   /** What the paths of handlers are relative to. */
   readonly directory?: string
+  /** A tenant known from an identity always has an account of its own. */
+  readonly isKnownTenant?: (tenant: string) => boolean
 }
 
 /** Rejects with HANDLER_INVALID where the handler cannot be had. Not started yet. */
 export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Promise<Consumer> {
   const { queue: name, deadLetterQueue, handler: handlerConfig, ...options } = config
-  const { aws, clock, random, observe, fetch, print = printLine, directory = process.cwd() } = deps
+  const { aws, clock, random, observe, fetch, print = printLine, directory = process.cwd(), isKnownTenant } = deps
   const handler = deps.handler ? { handle: deps.handler } : await bindHandler(handlerConfig, { clock, fetch, print, directory })
   const visibilityTimeoutSeconds = Math.ceil(options.visibilityTimeout / 1_000)
   const deadLetterName = deadLetterQueue ?? deadLetterNameOf(name)
@@ -40,6 +42,7 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
     random,
     observe,
     options,
+    ...(isKnownTenant ? { isKnownTenant } : {}),
   })
   return {
     ...consumer,

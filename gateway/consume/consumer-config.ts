@@ -30,6 +30,15 @@ const perTenantSchema = z.strictObject({
     .record(z.string(), z.number().min(0.01).max(100))
     .default({})
     .describe('share of a tenant relative to the others while there is not enough for all; 1 where not named'),
+  known: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'tenants that always have an account of their own: fair lane, limits and counters; so do those in `weights`, and in a gateway those of things.json',
+    ),
+  accounts: count(100_000)
+    .default(1_000)
+    .describe('further tenants with an account of their own, the first ones seen; the rest share the account `(others)`'),
 })
 
 const sidelineSchema = z.strictObject({

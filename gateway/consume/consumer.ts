@@ -51,17 +51,23 @@ export interface ConsumerDeps {
   readonly random: () => number
   readonly observe: Observe
   readonly options: ConsumerOptions
+  /** A tenant known from an identity always has an account of its own. */
+  readonly isKnownTenant?: (tenant: string) => boolean
 }
 
-export function createConsumer({ queue, overflow, handler, unpack, clock, random, observe, options }: ConsumerDeps): Consumer {
+export function createConsumer(deps: ConsumerDeps): Consumer {
+  const { queue, overflow, handler, unpack, clock, random, observe, options, isKnownTenant } = deps
   const { concurrency, visibilityTimeout, handlerTimeout, perTenant, slowDown } = options
   const { fifo } = queue
   const rate = options.rate ?? Infinity
   const weight = (tenant: string) => (Object.hasOwn(perTenant.weights, tenant) ? perTenant.weights[tenant]! : 1)
 
+  const known = new Set([...perTenant.known, ...Object.keys(perTenant.weights)])
   const tenants = createTenants({
     clock,
     weight,
+    accounts: perTenant.accounts,
+    isKnown: (tenant) => known.has(tenant) || isKnownTenant?.(tenant) === true,
     changed: (tenant, noisy, share) =>
       observe.record(noisy ? 'tenant.noisy' : 'tenant.quiet', { queue: queue.name, tenant, share: Number(share.toFixed(3)) }),
   })
@@ -83,13 +89,13 @@ export function createConsumer({ queue, overflow, handler, unpack, clock, random
   const handling = createHandling({ handler, unpack, fifo, handlerTimeout, settling, limiter, pace, tally, clock })
 
   const run = async (entry: Held) => {
-    tenants.running(entry.tenant, 1)
+    tenants.running(entry.account, 1)
     const error = await handling.handle(entry)
     const settled = error === undefined ? settling.done(entry) : settling.fail(entry, error)
     // FIFO: the successor may not start before the queue has let go of this one.
     if (fifo) await settled
     else track(settled)
-    tenants.running(entry.tenant, -1)
+    tenants.running(entry.account, -1)
   }
 
   /** Still to be waited for when the last handler has ended. */

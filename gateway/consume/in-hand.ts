@@ -11,6 +11,8 @@ export interface Held {
   readonly lanes: Lanes<Held>
   readonly lane: string
   readonly tenant: string
+  /** The account that counts it: the tenant's own, or the shared one. */
+  readonly account: string
   readonly since: number
   /** Tries made without giving the item back: FIFO only. */
   tries: number
@@ -22,7 +24,7 @@ export interface Held {
 
 export interface InHand {
   /** Starts its lease from now. */
-  take(entry: Pick<Held, 'item' | 'from' | 'lanes' | 'lane' | 'tenant'>): Held
+  take(entry: Pick<Held, 'item' | 'from' | 'lanes' | 'lane' | 'tenant' | 'account'>): Held
   letGo(entry: Held): void
   /** When the oldest was first sent, in milliseconds since the epoch. */
   oldestAt(): number | undefined

@@ -62,20 +62,34 @@ export function createLimiter({ perSecond, burst, clock }: LimiterOptions): Limi
 }
 
 const mostLimiters = 10_000
+const sweepEveryMs = 1_000
 
-/** A token bucket for each group; the full ones are forgotten when there are many, as a new one is full too. Answers the milliseconds to wait. */
+/**
+ * A token bucket for each of the first 10,000 groups, and one that all further groups share. A full bucket is forgotten when
+ * there are that many, because a new one is full too. Answers the milliseconds to wait.
+ */
 export function limitEach(perSecond: number, clock: Pick<Clock, 'monotonic'>): (group: string) => number {
   const limiters = new Map<string, Limiter>()
-  const forgetIdle = () => {
+  const create = () => createLimiter({ perSecond, burst: 1, clock })
+  const shared = create()
+  let sweptAt = Number.NEGATIVE_INFINITY
+  const sweep = () => {
+    const now = clock.monotonic()
+    if (now - sweptAt < sweepEveryMs) return
+    sweptAt = now
     for (const [group, limiter] of limiters) if (limiter.waitMs() === 0) limiters.delete(group)
   }
+  const limiterOf = (group: string) => {
+    const known = limiters.get(group)
+    if (known) return known
+    if (limiters.size >= mostLimiters) sweep()
+    if (limiters.size >= mostLimiters) return shared
+    const limiter = create()
+    limiters.set(group, limiter)
+    return limiter
+  }
   return (group) => {
-    let limiter = limiters.get(group)
-    if (!limiter) {
-      if (limiters.size >= mostLimiters) forgetIdle()
-      limiter = createLimiter({ perSecond, burst: 1, clock })
-      limiters.set(group, limiter)
-    }
+    const limiter = limiterOf(group)
     return limiter.tryTake() ? 0 : limiter.waitMs()
   }
 }

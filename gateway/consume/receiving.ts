@@ -25,7 +25,7 @@ export interface ReceivingOptions {
   readonly waiting: Waiting
   readonly inHand: Pick<InHand, 'take'>
   readonly settling: Pick<Settling, 'removeAll'>
-  readonly tenants: Pick<Tenants, 'received'>
+  readonly tenants: Pick<Tenants, 'accountOf' | 'received'>
   readonly tally: Tally
   /** More could be handled at once than is. */
   readonly hungry: () => boolean
@@ -46,24 +46,27 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
   // What goes aside does not wait here: with an overflow queue there is room for every receiver to look further behind.
   const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency) + (sideline ? 10 * receivers : 0)
 
-  const laneOf = (item: Item) => (queue.fifo || fairness ? item.group : '')
+  /** FIFO groups keep their order, so each has a lane of its own; on standard queues each account has one. */
+  const laneOf = (item: Item, account: string) => (queue.fifo ? item.group : fairness ? account : '')
 
   /** Per tenant, so that a full consumer still has room to find the quiet ones behind the noisy one. */
   const perLane = () => sideline?.inHand ?? Math.max(1, Math.floor(prefetch / (waiting.fresh.groups + 1)))
 
-  const keep = (item: Item, from: Queue, lanes: Lanes<Held>) => {
-    const lane = laneOf(item)
-    lanes.push(lane, inHand.take({ item, from, lanes, lane, tenant: tenantOf(item) }))
+  const keep = (item: Item, from: Queue, lanes: Lanes<Held>, tenant = tenantOf(item), account = tenants.accountOf(tenant)) => {
+    const lane = laneOf(item, account)
+    lanes.push(lane, inHand.take({ item, from, lanes, lane, tenant, account }))
   }
 
   const take = (items: readonly Item[]) => {
     tally.received(items.length)
     const aside = { excess: [] as Item[], old: [] as Item[] }
     for (const item of items) {
-      tenants.received(tenantOf(item), 1)
+      const tenant = tenantOf(item)
+      const account = tenants.accountOf(tenant)
+      tenants.received(account, 1)
       if (overflow && sideline && clock.now() - item.sentAt > sideline.olderThan) aside.old.push(item)
-      else if (overflow && waiting.fresh.waiting(laneOf(item)) >= perLane()) aside.excess.push(item)
-      else keep(item, queue, waiting.fresh)
+      else if (overflow && waiting.fresh.waiting(laneOf(item, account)) >= perLane()) aside.excess.push(item)
+      else keep(item, queue, waiting.fresh, tenant, account)
     }
     if (overflow && aside.excess.length > 0) track(setAside(overflow, aside.excess, 'excess'))
     if (overflow && aside.old.length > 0) track(setAside(overflow, aside.old, 'old'))

@@ -44,10 +44,10 @@ export function createTally({ queue, tenants, observe, clock }: TallyOptions): T
       counts.received += count
       observe.record('consumer.received', { queue, count })
     },
-    handled({ item, tenant }, ms) {
+    handled({ item, tenant, account }, ms) {
       counts.handled++
       const dwell = clock.now() - item.sentAt
-      tenants.handled(tenant, dwell)
+      tenants.handled(account, dwell)
       observe.record('consumer.handled', { queue, tenant, ms, dwell })
     },
     failed({ item, tenant }, error) {

@@ -1,6 +1,7 @@
 // What each tenant asks for, gets and waits: the numbers behind `weir tenants`, and the name of the noisy one.
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { Clock } from '../../lib/clock.ts'
+import { createNames } from '../../lib/names.ts'
+import { Histogram } from './histogram.ts'
 import type { Item } from './queue.ts'
 
 export interface Quantiles {
@@ -10,6 +11,7 @@ export interface Quantiles {
 }
 
 export interface TenantStats {
+  /** `(others)`: all tenants without an account of their own. */
   readonly tenant: string
   readonly received: number
   readonly handled: number
@@ -27,9 +29,15 @@ export interface TenantsOptions {
   readonly weight: (tenant: string) => number
   readonly changed: (tenant: string, noisy: boolean, share: number) => void
   readonly windowMs?: number
+  /** Tenants with an account of their own; known tenants do not count. */
+  readonly accounts?: number
+  /** A known tenant always has an account of its own. */
+  readonly isKnown?: (tenant: string) => boolean
 }
 
 export interface Tenants {
+  /** The account of a tenant: its own, or the one that all further tenants share. The other methods take accounts. */
+  accountOf(tenant: string): string
   received(tenant: string, count: number): void
   /** One is being handled (+1) or no longer (-1). */
   running(tenant: string, by: 1 | -1): void
@@ -44,8 +52,8 @@ interface Account {
   inFlight: number
   recent: number
   previous: number
-  dwell: RecordableHistogram
-  dwellBefore: RecordableHistogram
+  dwell: Histogram
+  dwellBefore: Histogram
   noisy: boolean
   seenAt: number
 }
@@ -53,9 +61,12 @@ interface Account {
 /** Below this many in a window nobody is noisy [the same floor as AWS sqs-fair-queues]. */
 const noisyFloor = 30
 const forgetAfterWindows = 60
+const mostAccounts = 1_000
 const longestMs = 14 * 86_400_000
 
-export function createTenants({ clock, weight, changed, windowMs = 10_000 }: TenantsOptions): Tenants {
+export function createTenants(options: TenantsOptions): Tenants {
+  const { clock, weight, changed, windowMs = 10_000, accounts: most = mostAccounts, isKnown } = options
+  const names = createNames({ most, idleMs: forgetAfterWindows * windowMs, now: clock.now, ...(isKnown ? { isKnown } : {}) })
   const accounts = new Map<string, Account>()
   let windowFrom = clock.now()
   let unjudged = 0
@@ -69,8 +80,8 @@ export function createTenants({ clock, weight, changed, windowMs = 10_000 }: Ten
       inFlight: 0,
       recent: 0,
       previous: 0,
-      dwell: histogram(),
-      dwellBefore: histogram(),
+      dwell: new Histogram(),
+      dwellBefore: new Histogram(),
       noisy: false,
       seenAt: clock.now(),
     }
@@ -122,6 +133,7 @@ export function createTenants({ clock, weight, changed, windowMs = 10_000 }: Ten
   }
 
   return {
+    accountOf: names.accountOf,
     received(tenant, count) {
       roll()
       const known = accounts.has(tenant)
@@ -166,12 +178,9 @@ export function tenantOf({ attributes, group }: Item): string {
   return attributes.tenant ?? (group === '' ? '-' : group)
 }
 
-const histogram = () => createHistogram({ lowest: 1, highest: longestMs, figures: 2 })
-
 function quantiles({ dwell, dwellBefore }: Account): Quantiles {
-  const both = histogram()
+  const both = new Histogram()
   both.add(dwell)
   both.add(dwellBefore)
-  if (both.count === 0) return { p50: 0, p95: 0, p99: 0 }
   return { p50: both.percentile(50), p95: both.percentile(95), p99: both.percentile(99) }
 }

@@ -7,11 +7,14 @@ export interface Health {
   readonly reasons: readonly string[]
 }
 
+/** A target may be named by a client. */
+const mostReasons = 1_000
+
 /** `gateway.degraded` puts its `target`, or its `code` where it has none, on the list, `gateway.recovered` takes it off. */
 export function createHealth(observe: Observatory): () => Health {
   const away = new Set<string>()
   observe.listen((event, { target, code }) => {
-    if (event === 'gateway.degraded') away.add(String(target ?? code))
+    if (event === 'gateway.degraded' && away.size < mostReasons) away.add(String(target ?? code))
     if (event === 'gateway.recovered') away.delete(String(target ?? code))
   })
   return () => ({ status: away.size === 0 ? 'ok' : 'degraded', reasons: [...away] })

@@ -19,6 +19,7 @@ export interface LogOptions {
 /** Of one kind of warning (same event, code, rule, queue) so many lines in a window; the next window tells how many were left out. */
 const burst = 5
 const windowMs = 10_000
+const maxWindows = 1_000
 
 export function createLog({ level, destination, clock }: LogOptions): Log {
   const form = {
@@ -30,6 +31,15 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
   const always = pino({ ...form, level: 'debug' }, destination)
   const windows = new Map<string, { until: number; lines: number; suppressed: number }>()
 
+  /** A key may hold a name that a client chose. The oldest windows go where none is over. */
+  const makeRoom = (now: number) => {
+    for (const [key, { until }] of windows) if (until <= now) windows.delete(key)
+    for (const key of windows.keys()) {
+      if (windows.size < maxWindows) return
+      windows.delete(key)
+    }
+  }
+
   const allowed = (event: EventName, { code = '', rule = '', queue = '' }: Fields): { readonly suppressed?: number } | undefined => {
     const key = `${event} ${code} ${rule} ${queue}`
     const now = clock.now()
@@ -39,6 +49,7 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
       window.suppressed++
       return undefined
     }
+    if (windows.size >= maxWindows) makeRoom(now)
     windows.set(key, { until: now + windowMs, lines: 1, suppressed: 0 })
     return window && window.suppressed > 0 ? { suppressed: window.suppressed } : {}
   }

@@ -1,4 +1,5 @@
 // Counters and nothing else: one number per event and label values, cheap enough for every message.
+import { others } from '../../lib/names.ts'
 import { type EventKind, type EventName, events, type Fields } from './events.ts'
 
 export interface Series {
@@ -28,6 +29,11 @@ interface Counter {
   lastCount: number
   lastNode: Node
 }
+
+/** Values of one label. Further values count as `(others)`: some of them come from clients. */
+const mostValues = 1_000
+/** In characters. */
+const longestValue = 256
 
 export function createMetrics(): Metrics {
   const kinds: readonly (readonly [string, EventKind])[] = Object.entries(events)
@@ -78,6 +84,12 @@ function childOf({ children }: Node, field: unknown): Node {
   const label = typeof field === 'string' ? field : String(field ?? '')
   const known = children.get(label)
   if (known) return known
+  return children.size < mostValues && label.length <= longestValue
+    ? added(children, label)
+    : (children.get(others) ?? added(children, others))
+}
+
+function added(children: Map<string, Node>, label: string): Node {
   const node = createNode()
   children.set(label, node)
   return node

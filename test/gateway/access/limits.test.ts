@@ -102,6 +102,21 @@ describe('publish', () => {
     expect(limits.connection().publish(retained)).toBeUndefined()
   })
 
+  test('tenants beyond the number of names share one rate; the tenant of an identity has its own', () => {
+    const { limits } = setUp({ tenantPublishesPerSecond: 2, tenantNames: 3 })
+    const stranger = limits.connection()
+    const invented = times(100, (i) => stranger.publish({ ...reading, tenant: `n${i}` })?.code)
+    expect(invented.filter((code) => code === undefined)).toHaveLength(3 + 2)
+    const acme = limits.connection('acme')
+    expect(times(3, () => acme.publish({ ...reading, tenant: 'acme' })?.code)).toEqual([undefined, undefined, 'TENANT_RATE_EXCEEDED'])
+  })
+
+  test('a topic that names the tenant of an identity does not use up its rate', () => {
+    const { limits, connection } = setUp({ tenantPublishesPerSecond: 2 })
+    times(5, () => connection.publish({ ...reading, tenant: 'acme' }))
+    expect(limits.connection('acme').publish({ ...reading, tenant: 'acme' })).toBeUndefined()
+  })
+
   test('a tenant has a rate over all its devices, when one is set', () => {
     const { limits } = setUp({ tenantPublishesPerSecond: 2, tenantBytesPerSecond: 1_000 })
     const from = (tenant: string, payloadBytes = 1) => limits.connection().publish({ ...reading, tenant, payloadBytes })

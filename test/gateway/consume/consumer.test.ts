@@ -281,6 +281,30 @@ test('the excess of a noisy tenant goes aside, and comes back when nothing fresh
   await end(clock, consumer)
 })
 
+test('known tenants are served in turn while thousands of invented names flood in', async () => {
+  const order: string[] = []
+  const { clock, queue, consumer } = setUp({
+    handler: async ({ group }) => {
+      order.push(group)
+      await clock.sleep(20)
+    },
+    config: { concurrency: 2, sideline: { queue: 'overflow' }, perTenant: { known: ['bolt', 'cask'], accounts: 5 } },
+  })
+  const invented = Array.from({ length: 3_000 }, (_, i) => ({ key: `n${i}`, group: `n${i}` }))
+  queue.put([...invented, ...many(5, 'bolt'), ...many(5, 'cask')])
+  consumer.start()
+  await settled()
+  await clock.advance(600)
+  const known = order.filter((group) => group === 'bolt' || group === 'cask')
+  expect(known).toHaveLength(10)
+  expect(known.slice(0, 6).filter((group) => group === 'bolt')).toHaveLength(3)
+  expect(consumer.tenants().map(({ tenant }) => tenant)).toContain('(others)')
+  expect(consumer.tenants()).toHaveLength(5 + 2 + 1)
+  const stopped = consumer.stop()
+  await clock.advance(1_000)
+  await stopped
+})
+
 test('what is older than the limit lets the fresh go first', async () => {
   const order: string[] = []
   const { clock, queue, consumer } = setUp({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createLimiter } from '../../../gateway/consume/limiter.ts'
+import { createLimiter, limitEach } from '../../../gateway/consume/limiter.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 
 test('gives its rate and not more, whatever the demand', async () => {
@@ -56,4 +56,13 @@ test('a new rate holds from now on', async () => {
   expect(limiter.tryTake()).toBe(true)
   limiter.setRate(2)
   expect(limiter.waitMs()).toBeLessThanOrEqual(500)
+})
+
+test('further groups share one bucket when there are 10,000, until some are full again', async () => {
+  const clock = createManualClock()
+  const waitMs = limitEach(1, clock)
+  for (let i = 0; i < 10_000; i++) expect(waitMs(`g${i}`)).toBe(0)
+  expect([waitMs('x'), waitMs('y') > 0, waitMs('z') > 0]).toEqual([0, true, true])
+  await clock.advance(1_000)
+  expect([waitMs('y'), waitMs('z')]).toEqual([0, 0])
 })

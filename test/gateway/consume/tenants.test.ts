@@ -2,12 +2,13 @@ import { expect, test } from 'vitest'
 import { createTenants } from '../../../gateway/consume/tenants.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 
-function setUp(weights: Readonly<Record<string, number>> = {}) {
+function setUp(weights: Readonly<Record<string, number>> = {}, limits: { accounts?: number; isKnown?: (tenant: string) => boolean } = {}) {
   const clock = createManualClock()
   const changes: string[] = []
   const tenants = createTenants({
     clock,
     weight: (tenant) => weights[tenant] ?? 1,
+    ...limits,
     changed: (tenant, noisy) => changes.push(`${tenant} ${noisy ? 'noisy' : 'quiet'}`),
   })
   return { clock, changes, tenants }
@@ -61,4 +62,26 @@ test('a snapshot has share, counts and dwell', async () => {
   await clock.advance(700_000)
   tenants.received('cask', 1)
   expect(tenants.snapshot(() => 0).map(({ tenant }) => tenant)).toEqual(['cask', 'acme'])
+})
+
+test('100,000 invented names have 1,000 accounts and one they share; a known tenant has its own', () => {
+  const { tenants } = setUp({}, { isKnown: (tenant) => tenant === 'acme' })
+  for (let i = 0; i < 100_000; i++) tenants.received(tenants.accountOf(`n${i}`), 1)
+  tenants.received(tenants.accountOf('acme'), 7)
+  const stats = tenants.snapshot(() => 0)
+  expect(stats).toHaveLength(1_002)
+  expect(stats[0]).toMatchObject({ tenant: '(others)', received: 99_000, noisy: true })
+  expect(stats.find(({ tenant }) => tenant === 'acme')).toMatchObject({ received: 7 })
+})
+
+test('an idle tenant gives its account to a new name', async () => {
+  const { clock, tenants } = setUp({}, { accounts: 1 })
+  const receive = (tenant: string) => {
+    const account = tenants.accountOf(tenant)
+    tenants.received(account, 1)
+    return account
+  }
+  expect([receive('acme'), receive('bolt')]).toEqual(['acme', '(others)'])
+  await clock.advance(700_000)
+  expect([receive('bolt'), receive('acme')]).toEqual(['bolt', '(others)'])
 })

@@ -13,7 +13,7 @@ function setUp(config: object = {}) {
   const from = createMemoryQueue({ clock })
   const put = (lanes: Lanes<Held>, lane: string, key: string) => {
     const item = { id: key, key, group: lane, body: Buffer.from(''), receives: 1, sentAt: 0, attributes: {} }
-    lanes.push(lane, { item, from, lanes, lane, tenant: lane, since: 0, tries: 0, parts: 0, lost: false })
+    lanes.push(lane, { item, from, lanes, lane, tenant: lane, account: lane, since: 0, tries: 0, parts: 0, lost: false })
   }
   return { clock, waiting, put, take: () => waiting.take()?.item.key }
 }

@@ -11,3 +11,13 @@ test('fields that come again count where they belong, frozen or changed in betwe
   metrics.count('rule.matched', mutable)
   expect([metrics.total('rule.matched', { rule: 'a' }), metrics.total('rule.matched', { rule: 'b' })]).toEqual([4, 2])
 })
+
+test('a label has at most 1,000 values and one for the rest, whatever names clients invent', () => {
+  const metrics = createMetrics()
+  for (let i = 0; i < 5_000; i++) metrics.count('tenant.noisy', { queue: 'q', tenant: `n${i}` })
+  metrics.count('tenant.noisy', { queue: 'q', tenant: 'n'.repeat(10_000) })
+  const series = metrics.series('tenant.noisy')
+  expect(series).toHaveLength(1_001)
+  expect(series.find(({ labels }) => labels.tenant === '(others)')?.value).toBe(4_001)
+  expect(metrics.total('tenant.noisy')).toBe(5_001)
+})
