@@ -11,6 +11,7 @@ import { type ConnectionLimits, createLimits, type Limits, type PublishAsked } f
 import { limitsSchema } from './quotas.ts'
 import type { Verifier } from './secrets.ts'
 import { noThings, type Things } from './things.ts'
+import { levelOf } from './topics.ts'
 
 export const accessSchema = z.strictObject({
   ...identitySchema.shape,
@@ -132,12 +133,17 @@ export function createAccess(config: AccessConfig, deps: AccessDeps): Access {
     thing: (name) => things().thing(name),
     onChange: listen,
     async connect(caller, { clientId, persistent, will }) {
-      await pace(clientId)
+      const problem = limits.checkClientId(clientId)
+      if (problem) throw named(problem)
       const identity = await identities.identify({ ...caller, clientId })
       const session = open(caller, clientId, identity)
       const asked = { persistent, ...(will ? { will } : {}) }
       const refused = createAuthorizer(identity, arns).connect(asked) ?? (will && limits.check(will))
       if (refused) throw named(refused)
+      // Only a client that may use this id takes from the id's rate: nobody else can lock the device out.
+      await pace(clientId)
+      const revoked = session.revoked()
+      if (revoked) throw revoked
       return session
     },
     async enter(caller) {
@@ -176,7 +182,7 @@ function createSession({ identity, source, counters, arns, things, tenantTopicLe
     }
     return gone
   }
-  const tenantOf = (topic: string) => source.tenant ?? (tenantTopicLevel === null ? undefined : levelOf(topic, tenantTopicLevel))
+  const tenantOf = (topic: string) => source.tenant ?? levelOf(topic, tenantTopicLevel)
   return {
     identity,
     source,
@@ -204,8 +210,4 @@ function createSession({ identity, source, counters, arns, things, tenantTopicLe
     },
     revoked,
   }
-}
-
-function levelOf(topic: string, level: number): string | undefined {
-  return topic.split('/', level)[level - 1] || undefined
 }

@@ -26,6 +26,14 @@ export function createAuthorizer({ policies, context }: Pick<Identity, 'policies
     const refused = refusalOf('iot:Publish', bound.decide('iot:Publish', resource))
     return refused ?? (retain ? refusalOf('iot:RetainPublish', bound.decide('iot:RetainPublish', resource)) : undefined)
   }
+  /** A client that connects as `+` must not turn `my/${iot:ClientId}/topic` into a filter that covers all clients. AWS grants that. */
+  const borrowed = (resource: string) => {
+    const { decision } = policies.bind({ ...context, withoutWildcards: true }).decide('iot:Subscribe', resource)
+    if (decision === 'allow') return undefined
+    return new GatewayError('NOT_AUTHORIZED', 'iot:Subscribe: a + or # of the filter comes from a policy variable', {
+      details: { action: 'iot:Subscribe', decision },
+    })
+  }
   return {
     connect({ persistent, will }) {
       const connectAttributes = [...(persistent ? ['PersistentConnect'] : []), ...(will ? ['LastWill'] : [])]
@@ -36,7 +44,11 @@ export function createAuthorizer({ policies, context }: Pick<Identity, 'policies
       return refusalOf('iot:Connect', verdict) ?? (will && publish(will.topic, will.retain))
     },
     publish,
-    subscribe: (filter) => refusalOf('iot:Subscribe', bound.decide('iot:Subscribe', arns.topicFilter(filter))),
+    subscribe(filter) {
+      const resource = arns.topicFilter(filter)
+      const refused = refusalOf('iot:Subscribe', bound.decide('iot:Subscribe', resource))
+      return refused || !/[+#]/.test(filter) ? refused : borrowed(resource)
+    },
     receive: (topic) => refusalOf('iot:Receive', bound.decide('iot:Receive', arns.topic(topic))),
   }
 }

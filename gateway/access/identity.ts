@@ -5,7 +5,8 @@ import { GatewayError } from '../errors.ts'
 import { type DeviceCertificate, readCertificate } from './certificate.ts'
 import { compilePolicies, type Policies } from './policy.ts'
 import type { PolicyContext, PolicyThing } from './policy-variables.ts'
-import { createVerifier, type Verifier } from './secrets.ts'
+import { createVerifier, type Proof as SecretProof, type Verifier } from './secrets.ts'
+import { sourceKeyOf } from './source-address.ts'
 import type { Login, Thing, Things } from './things.ts'
 
 export const identitySchema = z.strictObject({
@@ -55,7 +56,7 @@ export interface IdentityOptions {
   /** Asked at each connect, so that a registry read anew counts at once. */
   readonly things: () => Things
   readonly anonymous: IdentityConfig['anonymous']
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>
   readonly verifier?: Verifier
 }
 
@@ -66,7 +67,7 @@ export interface Identities {
 
 const everything = compilePolicies([{ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }])
 
-export function createIdentities({ things, anonymous, clock, verifier = createVerifier() }: IdentityOptions): Identities {
+export function createIdentities({ things, anonymous, clock, verifier = createVerifier({ clock }) }: IdentityOptions): Identities {
   const known = (principal: string, asked: Asked, proof: Proof): Identity => {
     const { kind } = proof
     const registry = things()
@@ -86,17 +87,19 @@ export function createIdentities({ things, anonymous, clock, verifier = createVe
       const { certificate, username, password, token, loopback, clientId, sourceIp, domainName } = credentials
       // Secrets are for now, not to be kept.
       const asked: Asked = { clientId, sourceIp, domainName }
+      const check = (kind: 'user' | 'token', name: string, secret: string) =>
+        checkLogin(verifier, things()[kind](name), { name: `${kind} ${name}`, secret, source: sourceKeyOf(sourceIp) })
       if (certificate !== undefined) {
         const read = readOrRefuse(certificate)
         return known(read.id, asked, { kind: 'certificate', certificate: read })
       }
       if (token !== undefined) {
         const [name = '', ...secret] = token.split('.')
-        const login = await checkLogin(verifier, things().token(name), secret.join('.'))
+        const login = await check('token', name, secret.join('.'))
         return known(login.name, asked, { kind: 'token', hash: login.hash, name: login.name })
       }
       if (username !== undefined || password !== undefined) {
-        const login = await checkLogin(verifier, things().user(username ?? ''), password ?? '')
+        const login = await check('user', username ?? '', password ?? '')
         return known(login.name, asked, { kind: 'user', hash: login.hash, name: login.name })
       }
       if (anonymous !== 'loopback' || !loopback) throw new GatewayError('NOT_AUTHENTICATED', 'credentials are needed')
@@ -151,8 +154,8 @@ function readOrRefuse(bytes: Uint8Array | string): DeviceCertificate {
 }
 
 /** The same answer for a wrong name and a wrong secret. */
-async function checkLogin(verifier: Verifier, login: Login | undefined, secret: string): Promise<Login> {
-  const right = await verifier.verify(secret, login?.hash)
+async function checkLogin(verifier: Verifier, login: Login | undefined, claim: Omit<SecretProof, 'stored'>): Promise<Login> {
+  const right = await verifier.verify({ ...claim, stored: login?.hash })
   if (!right || !login) throw new GatewayError('NOT_AUTHENTICATED', 'the name or its secret is wrong')
   return login
 }

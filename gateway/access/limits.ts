@@ -21,7 +21,9 @@ export interface PublishAsked {
 
 export interface Limits {
   readonly quotas: QuotaValues
-  /** Counts the CONNECT when it is not refused. */
+  /** What is wrong with a client id at any time; counts nothing. */
+  checkClientId(clientId: string): Refusal | undefined
+  /** Counts the CONNECT when it is not refused. Call it for authorised clients only: the rate belongs to the client id. */
   connect(clientId: string): Refusal | undefined
   /** The counters of one connection; forget it when the connection closes. `tenant`: of its identity. */
   connection(tenant?: string): ConnectionLimits
@@ -71,9 +73,8 @@ export function createLimits(config: LimitsConfig, clock: Pick<Clock, 'monotonic
   const clients = createKeyedBuckets(values.connectsPerClientPerSecond, start)
   return {
     quotas: values,
+    checkClientId: (clientId) => clientIdProblem(clientId, values),
     connect(clientId) {
-      const problem = clientIdProblem(clientId, values)
-      if (problem) return problem
       const now = clock.monotonic()
       return takeAll(values, now, [
         ['connectsPerClientPerSecond', clients.of(clientId, now), 1],
@@ -126,6 +127,9 @@ function tenantIdleMs({ tenantPublishesPerSecond, tenantBytesPerSecond }: QuotaV
 
 const paces = ['publishesPerSecond', 'bytesPerSecond', 'inboundPublishesPerSecond'] as const
 
+/** Publishes whose topic names no tenant share one rate: a short topic is no way around the limit. No tenant has this name. */
+const noTenant = ''
+
 function createConnectionLimits(shared: Shared, own: string | undefined): ConnectionLimits {
   const { values, now } = shared
   const messages = new TokenBucket(values.publishesPerSecond, now())
@@ -138,12 +142,13 @@ function createConnectionLimits(shared: Shared, own: string | undefined): Connec
 
   const rarer = ({ topic, payloadBytes, retain, tenant }: PublishAsked, at: number): readonly Take[] => [
     ...(retain ? [['retainsPerTopicPerSecond', shared.retains.of(topic, at), 1] as const] : []),
-    ...(tenant === undefined ? [] : tenantTakes(tenant, payloadBytes, at)),
+    ...tenantTakes(tenant, payloadBytes, at),
   ]
 
-  const tenantTakes = (tenant: string, payloadBytes: number, at: number): readonly Take[] => {
-    const { publishes, bytes } = tenant === own ? shared.known : shared.named
-    const account = tenant === own ? own : shared.names.accountOf(tenant)
+  const tenantTakes = (tenant: string | undefined, payloadBytes: number, at: number): readonly Take[] => {
+    const isOwn = tenant !== undefined && tenant === own
+    const { publishes, bytes } = isOwn ? shared.known : shared.named
+    const account = isOwn ? tenant : tenant === undefined ? noTenant : shared.names.accountOf(tenant)
     return [
       ['tenantPublishesPerSecond', publishes.of(account, at), 1],
       ['tenantBytesPerSecond', bytes.of(account, at), payloadBytes],

@@ -26,6 +26,8 @@ export interface PolicyContext {
   readonly lastWillTopic?: string | undefined
   /** Milliseconds since the epoch, for aws:CurrentTime and aws:EpochTime. */
   readonly now?: (() => number) | undefined
+  /** Leaves variables unresolved whose value contains `+` or `#`, as AWS does for certificate attributes. */
+  readonly withoutWildcards?: true
 }
 
 export interface PolicyThing {
@@ -134,12 +136,17 @@ export function parseTemplate(text: string): Template {
   }
   return {
     resolve(context) {
-      const pieces = parts.map((part) => (typeof part === 'object' ? part.substitute(context) : part))
+      const pieces = parts.map((part) => (typeof part === 'object' ? substituteIn(part, context) : part))
       return pieces.every((piece) => piece !== undefined) ? pieces : undefined
     },
     constant: false,
     volatile: variables.some((key) => key.volatile),
   }
+}
+
+function substituteIn(key: Key, context: PolicyContext): string | undefined {
+  const value = key.substitute(context)
+  return value !== undefined && context.withoutWildcards && /[+#]/.test(value) ? undefined : value
 }
 
 /** The variables in a text, each once, as they are written between the braces. */

@@ -1,7 +1,9 @@
-// Passwords and tokens: kept as scrypt hashes, compared in constant time, one at a time.
+// Passwords and tokens: kept as scrypt hashes and compared in constant time.
 import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { GatewayError } from '../errors.ts'
+import { createLoginQueue, type Login, type LoginQueueOptions } from './login-queue.ts'
+import { createRecent } from './recent.ts'
 
 const derive = promisify<string, Uint8Array, number, ScryptOptions, Buffer>(scrypt)
 
@@ -32,47 +34,66 @@ async function matches(secret: string, stored: string): Promise<boolean> {
   return timingSafeEqual(derived, Buffer.from(hash, 'base64'))
 }
 
+/** One login as the verifier sees it. */
+export interface Proof extends Login {
+  readonly secret: string
+  /** The hash of that name; undefined when there is no such name. */
+  readonly stored: string | undefined
+}
+
 export interface Verifier {
   /**
-   * Whether the secret belongs to the hash. Without a hash it takes as long and says no, so that nobody learns which names exist.
-   * Throws RATE_EXCEEDED when too many wait.
+   * Whether the secret belongs to the hash. Without a hash it takes as long and says no, so that the time does not tell which names exist.
+   * Throws RATE_EXCEEDED when too many attempts wait.
    */
-  verify(secret: string, stored: string | undefined): Promise<boolean>
+  verify(proof: Proof): Promise<boolean>
 }
 
 /** A hash nothing matches: 256 bits of zeros. */
 const noHash = `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${'A'.repeat(22)}$${'A'.repeat(43)}`
 
-const maxWaiting = 64
-const maxRemembered = 1_024
+/** A secret that was right needs no second check; a wrong one must not push it out of memory. */
+const maxRight = 10_000
+const maxWrong = 4_096
 export const maxSecretBytes = 1_024
 
 /**
- * scrypt costs tens of milliseconds on a thread that the disk needs too: it runs once at a time, and what matched is
- * remembered, under a key that dies with the process, so that a token sent with every request is derived once.
+ * scrypt costs tens of milliseconds on a thread that the disk needs too, so one check runs at a time; login-queue.ts says whose.
+ * Outcomes are remembered under a key that dies with the process: a token sent with every request is derived once, and so is
+ * the outdated password of a device that keeps trying.
  */
-export function createVerifier(): Verifier {
+export function createVerifier(options: LoginQueueOptions): Verifier {
   const key = randomBytes(32)
-  const remembered = new Set<string>()
-  let waiting = 0
-  let last: Promise<unknown> = Promise.resolve()
-  const derived = async (secret: string, stored: string) => {
-    if (waiting >= maxWaiting) throw new GatewayError('RATE_EXCEEDED', 'too many clients authenticate at once')
-    waiting++
-    const turn = last.then(() => matches(secret, stored))
-    last = turn.catch(() => undefined)
-    return turn.finally(() => waiting--)
+  const right = createRecent<true>(maxRight)
+  const wrong = createRecent<true>(maxWrong)
+  const queue = createLoginQueue(options)
+  /** The same secret from the same source, sent again before its check is done, shares that check. */
+  const checking = new Map<string, Promise<boolean>>()
+
+  /** Of fixed length: a client may send a name of 64 KiB. */
+  const digest = (...parts: readonly unknown[]) => createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64')
+
+  const check = async ({ secret, stored, source, name }: Proof, id: string): Promise<boolean> => {
+    const matched = await queue.run({ source, name: digest(name) }, () =>
+      matches(secret, stored ?? noHash).then((same) => same && stored !== undefined),
+    )
+    if (matched === undefined) throw new GatewayError('RATE_EXCEEDED', 'too many clients authenticate at once')
+    const outcomes = matched ? right : wrong
+    outcomes.set(id, true)
+    return matched
   }
+
   return {
-    async verify(secret, stored) {
+    async verify(proof) {
+      const { secret, stored, source, name } = proof
       if (Buffer.byteLength(secret) > maxSecretBytes) return false
-      const name = createHmac('sha256', key).update(`${stored}\0${secret}`).digest('base64')
-      if (stored !== undefined && remembered.has(name)) return true
-      const matched = await derived(secret, stored ?? noHash)
-      if (!matched || stored === undefined) return false
-      if (remembered.size >= maxRemembered) remembered.delete(remembered.values().next().value!)
-      remembered.add(name)
-      return true
+      const id = digest(name, stored, secret)
+      if (right.get(id)) return true
+      if (wrong.get(id)) return false
+      const attempt = `${source} ${id}`
+      const running = checking.get(attempt) ?? check(proof, id).finally(() => checking.delete(attempt))
+      checking.set(attempt, running)
+      return running
     },
   }
 }

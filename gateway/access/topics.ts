@@ -14,12 +14,22 @@ const reserved = [
 const basicIngest = /^\$aws\/rules\/[^/]+(\/|$)/
 const shared = /^\$share\/([^/+#]{1,128})\/(.+)$/s
 
+/** The topic without the prefix of Basic Ingest: the name that levels are counted in. */
+export function ordinaryTopic(topic: string): string {
+  return topic.startsWith('$') ? topic.replace(basicIngest, '') : topic
+}
+
+/** A level of a topic, counted from 1 as in topic(n); undefined when it is missing or empty. */
+export function levelOf(topic: string, level: number | null): string | undefined {
+  return level === null ? undefined : ordinaryTopic(topic).split('/', level)[level - 1] || undefined
+}
+
 /** What is wrong with a topic to publish to, as the end of a sentence; undefined when nothing is. */
 export function topicProblem(topic: string, bounds: TopicBounds): string | undefined {
   if (topic.includes('+') || topic.includes('#')) return 'a topic may not contain + or #' // [MQTT-3.3.2-2]
   if (!topic.startsWith('$')) return nameProblem(topic, bounds)
   if (!reserved.some(({ prefix, publish }) => publish && topic.startsWith(prefix))) return 'the topic is reserved'
-  const rest = topic.replace(basicIngest, '')
+  const rest = ordinaryTopic(topic)
   if (rest === topic) return 'Basic Ingest needs the name of a rule'
   return rest === '' ? undefined : nameProblem(rest, bounds)
 }

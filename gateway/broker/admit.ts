@@ -1,6 +1,8 @@
 // CONNECT: who it is, what it may do, and the session that it finds; and what CONNACK says of that.
 import type { Clock } from '../../lib/clock.ts'
-import type { Access, Connect, Session } from '../access/access.ts'
+import type { Access, Caller, Connect, Session } from '../access/access.ts'
+import { sourceKeyOf } from '../access/source-address.ts'
+import { createKeyedBuckets } from '../access/token-bucket.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { connackFor, connackReasonFor } from './answers.ts'
@@ -28,6 +30,9 @@ export interface Login {
 /** What a packet identifier can number. */
 export const mostInFlight = 65_535
 
+/** connect_failed events of one source address; the log and the metrics count every failure. */
+const connectFailedPerSecond = 10
+
 /** What this broker does, said to MQTT 5 [AWS iot mqtt5 properties]. */
 const features: Connack['features'] = {
   [feature.maximumQos]: 1,
@@ -40,6 +45,16 @@ const features: Connack['features'] = {
 /** Lets a peer in. Rejects with what aedes answers, a `returnCode` of MQTT 3.1.1 [MQTT-3.2.2.3]. */
 export function createAdmission({ access, sessions, announce, observe, clock }: AdmissionDeps) {
   const { quotas } = access.limits
+  const failures = createKeyedBuckets(connectFailedPerSecond, clock.monotonic())
+
+  /** An unauthenticated client chooses the client id in this event, so each source address has a rate of its own. */
+  const announceFailure = ({ transport, sourceIp }: Caller, clientId: string) => {
+    const now = clock.monotonic()
+    const bucket = failures.of(sourceKeyOf(sourceIp), now)
+    if (!bucket.has(1, now)) return
+    bucket.take(1)
+    announce(presence.connectFailed({ clientId, transport, ...(sourceIp === undefined ? {} : { sourceIp }) }, clock.now()))
+  }
 
   const open = async (peer: Peer, session: Session): Promise<void> => {
     const { client } = peer
@@ -67,10 +82,7 @@ export function createAdmission({ access, sessions, announce, observe, clock }: 
       const details = error instanceof GatewayError ? error.details : {}
       peer.refusal = code
       observe.record('client.refused', { code, clientId, transport: caller.transport, detail: textOf(error), ...details })
-      if (code === 'NOT_AUTHORIZED' || code === 'NOT_AUTHENTICATED') {
-        const { transport, sourceIp } = caller
-        announce(presence.connectFailed({ clientId, transport, ...(sourceIp === undefined ? {} : { sourceIp }) }, clock.now()))
-      }
+      if (code === 'NOT_AUTHORIZED' || code === 'NOT_AUTHENTICATED') announceFailure(caller, clientId)
       throw Object.assign(new Error(code), { returnCode: connackFor(code, login.password !== undefined) })
     }
   }

@@ -1,6 +1,7 @@
 // Somebody else's broker as ours: connections that come back, messages acknowledged when they are ours, and publishes on their way out.
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import { createInOrder } from '../../lib/in-order.ts'
+import { levelOf } from '../access/topics.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message, Source } from '../message.ts'
 import type { Broker } from './broker.ts'
@@ -158,11 +159,9 @@ function circle(topic: string): GatewayError {
 
 /** Who published is not in a PUBLISH: the topic says it, where the broker lets a device publish to its own topics only. */
 function sourceFrom({ clientIdTopicLevel, tenant: fixed }: RemoteConfig, gateway: string, tenantTopicLevel: number | null) {
-  const levelOf = (levels: readonly string[], level: number | null) => (level === null ? undefined : levels[level - 1] || undefined)
   return (topic: string): Source => {
-    const levels = topic.split('/')
-    const tenant = fixed ?? levelOf(levels, tenantTopicLevel)
-    const clientId = levelOf(levels, clientIdTopicLevel) ?? gateway
+    const tenant = fixed ?? levelOf(topic, tenantTopicLevel)
+    const clientId = levelOf(topic, clientIdTopicLevel) ?? gateway
     return { clientId, transport: 'upstream', ...(tenant === undefined ? {} : { tenant }) }
   }
 }

@@ -15,6 +15,7 @@ import { createIdentities } from '../../gateway/access/identity.ts'
 import { loadThings, type Things } from '../../gateway/access/things.ts'
 import { createHttpIngest } from '../../gateway/listen/ingest-http.ts'
 import type { Publication } from '../../gateway/listen/publisher.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { createSpyObserve } from '../helpers/spy-observe.ts'
 
 const arns = createArns({ region: 'us-east-1', accountId: '123456789012' })
@@ -29,7 +30,7 @@ const accepted: (Publication & { readonly tenant?: string | undefined })[] = []
 const observe = createSpyObserve()
 const read = (name: string) => readFile(join(folder, name))
 
-const identities = createIdentities({ things: () => things, anonymous: 'off', clock: { now: () => now } })
+const identities = createIdentities({ things: () => things, anonymous: 'off', clock: { ...systemClock, now: () => now } })
 let server: ReturnType<typeof createDoor>
 
 /** The least a door does: who is it, may it, take it. */

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { type Caller, createAccess } from '../../../gateway/access/access.ts'
 import { compilePolicies } from '../../../gateway/access/policy.ts'
+import { policyDocumentSchema } from '../../../gateway/access/policy-document.ts'
 import { noThings, type Things } from '../../../gateway/access/things.ts'
 import { createTestAccess, testArns } from '../../helpers/access.ts'
-import { createManualClock } from '../../helpers/manual-clock.ts'
+import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const here: Caller = { transport: 'mqtt', loopback: true, sourceIp: '127.0.0.1' }
@@ -57,9 +58,11 @@ test('a client that connects again in the same second waits for the next one; a 
   const connect = () => access.connect(here, { clientId: 'f-1', persistent: false })
   await connect()
   const second = connect()
+  await settled()
   await clock.advance(1_000)
   await expect(second).resolves.toMatchObject({ source: { clientId: 'f-1' } })
   const crowd = Promise.allSettled(Array.from({ length: 5 }, connect))
+  await settled()
   for (let i = 0; i < 4; i++) await clock.advance(1_000)
   expect((await crowd).map(({ status }) => status).filter((status) => status === 'rejected')).toHaveLength(3)
 })
@@ -89,4 +92,66 @@ test('a policy is asked at connect, publish, subscribe and delivery', async () =
   const codes = [session.publish(publish('a/b')), session.publish(publish('b')), session.maySubscribe('a/#'), session.maySubscribe('#')]
   expect(codes.map((refused) => refused?.code)).toEqual([undefined, 'NOT_AUTHORIZED', undefined, 'NOT_AUTHORIZED'])
   expect([session.receive('a/b', 1), session.receive('a/secret', 1)].map((refused) => refused?.code)).toEqual([undefined, 'NOT_AUTHORIZED'])
+})
+
+/** Users `dev` and `other`, with the password `right`; `dev` may connect as f-1, `other` as anything but. */
+const withUsers = (clock = createManualClock(), config: object = {}) => {
+  const on = (resource: string) => `arn:aws:iot:us-east-1:123456789012:${resource}`
+  const mayConnect = (Statement: object[]) => compilePolicies([policyDocumentSchema.parse({ Version: '2012-10-17', Statement })])
+  const policies = {
+    dev: mayConnect([{ Effect: 'Allow', Action: '*', Resource: '*' }]),
+    other: mayConnect([
+      { Effect: 'Allow', Action: '*', Resource: '*' },
+      { Effect: 'Deny', Action: 'iot:Connect', Resource: on('client/f-1') },
+    ]),
+  }
+  let known: readonly string[] = ['dev', 'other']
+  const things = (): Things => ({
+    ...noThings,
+    user: (name) => (known.includes(name) ? { name, hash: '', policies: [] } : undefined),
+    policiesOf: (principal) => policies[principal as keyof typeof policies],
+  })
+  let registry = things()
+  const access = createTestAccess({ anonymous: 'off', ...config }, createSpyObserve(), {
+    clock,
+    things: () => registry,
+    verifier: { verify: async ({ secret }) => secret === 'right' },
+  })
+  const connect = (username: string, password: string, clientId = 'f-1') =>
+    access.connect({ ...here, username, password }, { clientId, persistent: false })
+  const forget = (name: string) => {
+    known = known.filter((one) => one !== name)
+    registry = things()
+  }
+  return { clock, connect, forget }
+}
+
+test.each([
+  ['that fails to authenticate', 'dev', 'wrong', 'NOT_AUTHENTICATED'],
+  ['whose policy does not allow the client id', 'other', 'right', 'NOT_AUTHORIZED'],
+])('a client %s takes nothing from the rate of the client id, nor from the rate of all', async (_, username, password, code) => {
+  const { connect } = withUsers(createManualClock(), { limits: { connectsPerSecond: 2 } })
+  for (let i = 0; i < 10; i++) await expect(connect(username, password)).rejects.toMatchObject({ code })
+  // The clock stands still: a CONNECT that had to wait for its rate would wait for ever.
+  await expect(connect('dev', 'right')).resolves.toMatchObject({ source: { clientId: 'f-1' } })
+})
+
+test('a client that is revoked while it waits for its rate is not let in', async () => {
+  const { clock, connect, forget } = withUsers()
+  await connect('dev', 'right')
+  const second = connect('dev', 'right')
+  const outcome = expect(second).rejects.toMatchObject({ code: 'NOT_AUTHENTICATED' })
+  forget('dev')
+  await clock.advance(1_000)
+  await outcome
+})
+
+test.each([
+  ['$aws/rules/telemetry/dt/coldchain/acme/truck-1', 'acme'],
+  ['$aws/rules/telemetry/dt/coldchain', undefined],
+  ['$aws/rules/telemetry', undefined],
+  ['/coldchain/acme/truck-1', 'acme'],
+  ['dt/coldchain//truck-1', undefined],
+])('a publish to %s belongs to the tenant %s', async (topic, tenant) => {
+  expect((await enter()).tenantOf(topic)).toBe(tenant)
 })

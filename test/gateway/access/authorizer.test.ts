@@ -3,18 +3,14 @@ import { createArns } from '../../../gateway/access/arn.ts'
 import { createAuthorizer } from '../../../gateway/access/authorizer.ts'
 import { compilePolicies } from '../../../gateway/access/policy.ts'
 import { policyDocumentSchema } from '../../../gateway/access/policy-document.ts'
+import type { PolicyContext } from '../../../gateway/access/policy-variables.ts'
 
 const arns = createArns({ region: 'eu-west-1', accountId: '111122223333' })
 const on = (kind: string, name: string) => `arn:aws:iot:eu-west-1:111122223333:${kind}/${name}`
 
-const create = (...Statement: readonly unknown[]) =>
-  createAuthorizer(
-    {
-      policies: compilePolicies([policyDocumentSchema.parse({ Version: '2012-10-17', Statement })]),
-      context: { clientId: 'c' },
-    },
-    arns,
-  )
+const create = (...Statement: readonly unknown[]) => createFor({ clientId: 'c' }, ...Statement)
+const createFor = (context: PolicyContext, ...Statement: readonly unknown[]) =>
+  createAuthorizer({ policies: compilePolicies([policyDocumentSchema.parse({ Version: '2012-10-17', Statement })]), context }, arns)
 const allow = (Action: string | string[], Resource: string, more: object = {}) => ({ Effect: 'Allow', Action, Resource, ...more })
 
 test('each of MQTT’s acts is its own action on its own kind of resource', () => {
@@ -68,4 +64,27 @@ test('a refusal knows its statement', () => {
     message: 'iot:Publish: a policy denies it',
     details: { action: 'iot:Publish', decision: 'explicitDeny', policy: 0, statement: 1, sid: 'no' },
   })
+})
+
+test.each<[PolicyContext, string, string]>([
+  [{ clientId: '+' }, 'my/${iot:ClientId}/topic', 'my/+/topic'],
+  [{ clientId: '#' }, 'my/${iot:ClientId}', 'my/#'],
+  [{ clientId: 'a/#' }, 'my/${iot:ClientId}', 'my/a/#'],
+  [{ clientId: '+/+' }, 'my/${iot:ClientId}/*', 'my/+/+/x'],
+  [{ thing: { name: 't', attributes: { site: '#' } } }, 'my/${iot:Connection.Thing.Attributes[site]}', 'my/#'],
+  [{ domainName: '+' }, 'my/${iot:DomainName}/topic', 'my/+/topic'],
+])('a wildcard that comes from a policy variable grants no subscription: %j', (context, resource, filter) => {
+  const device = createFor(context, allow('iot:Subscribe', on('topicfilter', resource)))
+  expect(device.subscribe(filter)).toMatchObject({ code: 'NOT_AUTHORIZED', details: { action: 'iot:Subscribe' } })
+})
+
+test('a client whose id is a wildcard may subscribe to what its policy spells out', () => {
+  const statements = [
+    allow('iot:Subscribe', on('topicfilter', 'all/+')),
+    allow('iot:Subscribe', on('topicfilter', 'own/${iot:ClientId}/#')),
+  ]
+  expect(createFor({ clientId: '+' }, ...statements).subscribe('all/+')).toBeUndefined()
+  expect(createFor({ clientId: 'f-1' }, ...statements).subscribe('own/f-1/#')).toBeUndefined()
+  expect(createFor({ clientId: 'a*?' }, ...statements).subscribe('own/a*?/#')).toBeUndefined()
+  expect(createFor({ clientId: '*' }, ...statements).subscribe('own/x/#')?.code).toBe('NOT_AUTHORIZED')
 })

@@ -119,7 +119,7 @@ describe('by certificate', () => {
     [Date.UTC(2026, 0, 1), 'is not valid yet'],
     [Date.UTC(2037, 0, 1), 'has expired'],
   ])('at %i it %s', async (now, says) => {
-    const { identify } = createIdentities({ things: () => registry(), anonymous: 'loopback', clock: { now: () => now } })
+    const { identify } = createIdentities({ things: () => registry(), anonymous: 'loopback', clock: { ...clock, now: () => now } })
     await expect(identify({ certificate: pem('freezer-1'), loopback: true })).rejects.toThrow(says)
   })
 

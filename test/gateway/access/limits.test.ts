@@ -40,7 +40,7 @@ describe('connect', () => {
     ['\ufffd', true],
     ['+', false],
   ])('client id %j is refused: %s', (id, refused) => {
-    expect(setUp().limits.connect(id)?.code).toBe(refused ? 'CLIENT_ID_INVALID' : undefined)
+    expect(setUp().limits.checkClientId(id)?.code).toBe(refused ? 'CLIENT_ID_INVALID' : undefined)
   })
 })
 
@@ -115,6 +115,13 @@ describe('publish', () => {
     const { limits, connection } = setUp({ tenantPublishesPerSecond: 2 })
     times(5, () => connection.publish({ ...reading, tenant: 'acme' }))
     expect(limits.connection('acme').publish({ ...reading, tenant: 'acme' })).toBeUndefined()
+  })
+
+  test('publishes that name no tenant share one rate, so a short topic is no way around it', () => {
+    const { limits } = setUp({ tenantPublishesPerSecond: 2 })
+    const short = (topic: string) => limits.connection().publish({ ...reading, topic })?.details.limit
+    expect([short('a'), short('b/c'), short('$aws/rules/telemetry')]).toEqual([undefined, undefined, 'tenantPublishesPerSecond'])
+    expect(limits.connection().publish({ ...reading, tenant: 'acme' })).toBeUndefined()
   })
 
   test('a tenant has a rate over all its devices, when one is set', () => {

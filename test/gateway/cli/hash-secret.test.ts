@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { createVerifier } from '../../../gateway/access/secrets.ts'
 import { thingsSchema } from '../../../gateway/access/things.ts'
+import { systemClock } from '../../../lib/clock.ts'
 
 const run = (input: string, ...args: readonly string[]) =>
   spawnSync(process.execPath, ['bin/weir.ts', 'certs', 'hash-secret', ...args], { input, encoding: 'utf8' })
@@ -14,9 +15,10 @@ test('what it prints goes into things.json as it is, opens with the secret, and 
   expect(entry).toEqual({ name: 'dev', hash: expect.any(String), tenant: 'acme', policies: ['device'] })
   const allow = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }
   for (const list of ['users', 'tokens']) expect(thingsSchema.parse({ policies: { device: allow }, [list]: [entry] })).toBeDefined()
-  const { verify } = createVerifier()
-  expect(await verify('s3cret-s3cret', entry.hash)).toBe(true)
-  expect(await verify('s3cret-s3cret\n', entry.hash)).toBe(false)
+  const { verify } = createVerifier({ clock: systemClock })
+  const login = { name: 'dev', source: '192.0.2.1', stored: entry.hash }
+  expect(await verify({ ...login, secret: 's3cret-s3cret' })).toBe(true)
+  expect(await verify({ ...login, secret: 's3cret-s3cret\n' })).toBe(false)
 })
 
 test.each([
