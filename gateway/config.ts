@@ -21,9 +21,17 @@ import { spoolSchema } from './spool/config.ts'
 /** The cold chain's own rules and queues, which come with the program. */
 const bundled = (path: string) => fileURLToPath(new URL(`../infra/${path}`, import.meta.url))
 
+const hostName = /^[A-Za-z\d_](?:[\w-]*[A-Za-z\d_])?(?:\.[A-Za-z\d_](?:[\w-]*[A-Za-z\d_])?)*\.?$/
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('for editors'),
   host: z.string().default('127.0.0.1').describe('address every door but the admin port listens on; loopback unless told otherwise'),
+  allowHosts: z
+    .array(z.string().regex(hostName, 'must be a host name such as gateway.example, without scheme and port'))
+    .default([])
+    .describe(
+      'host names, besides loopback names and IP addresses, that requests and web pages may name where callers need no credentials; `host` and `listen.adminHost` are allowed too',
+    ),
   dataDir: z.string().default('.weir').describe('directory for the spool, the log and persisted queues'),
   listen: z
     .strictObject({
@@ -113,6 +121,11 @@ export function portsOf(config: GatewayConfig): Record<DoorName, Port> {
   const ports = Object.entries({ ...mqttPorts, ...tlsPorts }).map(([name, port]) => [name, portOf(name as keyof typeof mqttPorts, port)])
   const { adminHost: _, ...given } = config.listen
   return { ...given, ...Object.fromEntries(ports) }
+}
+
+/** The names that requests without credentials may have in their Host header. */
+export function allowedHostsOf({ allowHosts, host, listen }: GatewayConfig): readonly string[] {
+  return [...allowHosts, host, listen.adminHost].filter((name) => isIP(name) === 0)
 }
 
 /** Whether only this machine reaches what listens there. */

@@ -21,6 +21,18 @@ export const codes = {
   METHOD_NOT_ALLOWED: { retryable: false, status: 405, means: 'this address does not answer to this method' },
   REQUEST_TIMEOUT: { retryable: true, status: 408, means: 'the request did not arrive in time' },
   HEADERS_TOO_LARGE: { retryable: false, status: 431, means: 'the header fields are over the limit' },
+  HOST_NOT_ALLOWED: {
+    retryable: false,
+    status: 421,
+    means: 'the Host header is not a loopback name, an IP address or a name given with --allow-host',
+  },
+  ORIGIN_NOT_ALLOWED: { retryable: false, status: 403, means: 'a web page of another site sent the request' },
+  PROXY_NOT_TRUSTED: {
+    retryable: false,
+    status: 403,
+    means: 'a proxy forwarded the request, so its loopback address does not identify the caller',
+  },
+  READERS_EXCEEDED: { retryable: true, status: 503, means: 'too many readers of live events are connected' },
   NOT_AUTHORIZED: { retryable: false, status: 403, means: 'the connection may not do this' },
   NOT_AUTHENTICATED: { retryable: false, status: 401, means: 'the credentials are missing, wrong, expired or revoked' },
   CLIENT_ID_INVALID: { retryable: false, status: 400, means: 'the client id is too long or has characters that no id may have' },

@@ -12,7 +12,7 @@ import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
 import { createCommands } from './commands/commands.ts'
-import { type GatewayConfig, isLoopback, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
+import { allowedHostsOf, type GatewayConfig, isLoopback, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
 import type { Handler } from './consume/queue.ts'
@@ -27,6 +27,7 @@ import { createMqttDoor, createMqttWsDoor } from './listen/mqtt.ts'
 import { createPublisher } from './listen/publisher.ts'
 import { createServer } from './listen/server.ts'
 import { loadTls } from './listen/tls.ts'
+import { createGuards } from './listen/trust.ts'
 import { createWebSocketDoor } from './listen/websocket.ts'
 import { prepareResources, type ReachOptions, reachAws } from './local/reach.ts'
 import { queueNamesOf } from './local/resources.ts'
@@ -182,8 +183,9 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
 
   let ready = false
   const prometheus = createPrometheus(observe.metrics, ledger)
+  const guardOf = createGuards({ allowHosts: allowedHostsOf(config), observe })
   const admin = createAdmin({
-    server: createServer({ observe, uuid: randomUUID }),
+    server: createServer({ observe, uuid: randomUUID, guard: guardOf('admin', 'everyone') }),
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
@@ -198,17 +200,19 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
 
   const { host } = config
   const { adminHost } = config.listen
-  const secure = tls ? { tls } : {}
+  // A client that uses TLS must authenticate.
+  const secure = { ...(tls && { tls }), guard: guardOf('tls', 'nobody') }
+  const plain = { guard: guardOf('ingest', config.access.anonymous === 'loopback' ? 'loopback' : 'nobody') }
   const at = (port: number, flag: string) => ({ host, port, flag, observe })
   const posting = { access, publish: createPublisher({ broker, clock, ids, observe }), clock, uuid: randomUUID }
   const doors = await openDoors(stops, [
     ['mqtt', listen.mqtt, (port) => createMqttDoor({ ...at(port, '--mqtt-port'), broker })],
-    ['mqtts', listen.mqtts, (port) => createMqttDoor({ ...at(port, '--mqtts-port'), broker, ...secure })],
-    ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ ...at(port, '--mqtt-ws-port'), broker })],
-    ['mqttWss', listen.mqttWss, (port) => createMqttWsDoor({ ...at(port, '--mqtt-wss-port'), broker, ...secure })],
-    ['http', listen.http, (port) => createHttpIngestDoor({ ...at(port, '--http-port'), ...posting })],
+    ['mqtts', listen.mqtts, (port) => createMqttDoor({ ...at(port, '--mqtts-port'), broker, ...(tls && { tls }) })],
+    ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ ...at(port, '--mqtt-ws-port'), broker, uuid: randomUUID, ...plain })],
+    ['mqttWss', listen.mqttWss, (port) => createMqttWsDoor({ ...at(port, '--mqtt-wss-port'), broker, uuid: randomUUID, ...secure })],
+    ['http', listen.http, (port) => createHttpIngestDoor({ ...at(port, '--http-port'), ...posting, ...plain })],
     ['https', listen.https, (port) => createHttpIngestDoor({ ...at(port, '--https-port'), ...posting, ...secure })],
-    ['websocket', listen.websocket, (port) => createWebSocketDoor({ ...at(port, '--websocket-port'), ...posting })],
+    ['websocket', listen.websocket, (port) => createWebSocketDoor({ ...at(port, '--websocket-port'), ...posting, ...plain })],
     ['websockets', listen.websockets, (port) => createWebSocketDoor({ ...at(port, '--websockets-port'), ...posting, ...secure })],
     ['admin', listen.admin, (port) => createHttpDoor(admin, { host: adminHost, port, flag: '--admin-port', hostFlag: '--admin-host' })],
   ])
@@ -249,11 +253,11 @@ function templateOf(statement: Statement): ActionDeps['template'] {
   }
 }
 
-function reachOf(
-  { aws: { endpoint, region, accountId }, local: { port, persist }, dataDir }: GatewayConfig,
-  observe: Observe,
-): ReachOptions {
-  return { endpoint, accountId, local: { port, region, observe, ...(persist && { dataDir: join(dataDir, 'local') }) } }
+function reachOf(config: GatewayConfig, observe: Observe): ReachOptions {
+  const { endpoint, region, accountId } = config.aws
+  const { port, persist } = config.local
+  const dataDir = persist ? { dataDir: join(config.dataDir, 'local') } : {}
+  return { endpoint, accountId, local: { port, region, observe, allowHosts: allowedHostsOf(config), ...dataDir } }
 }
 
 type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]

@@ -127,8 +127,10 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   'gateway/commands': ['lib', 'gateway/message.ts', 'gateway/errors.ts', 'gateway/broker/broker.ts', 'zod', 'node:'],
-  'gateway/dashboard': ['gateway/observe', 'fastify', 'node:'],
+  'gateway/dashboard': ['gateway/errors.ts', 'gateway/observe', 'fastify', 'node:'],
   'gateway/local': [
+    // The embedded SQS and SNS trust every caller, as the admin port does.
+    'gateway/listen/trust.ts',
     'lib',
     'gateway/errors.ts',
     'gateway/observe',

@@ -6,6 +6,7 @@ import { toCount } from './arguments.ts'
 
 export interface GatewayFlags {
   readonly host?: string
+  readonly allowHost?: string[]
   readonly mqttPort?: Port
   readonly mqttsPort?: Port
   readonly mqttWsPort?: Port
@@ -45,6 +46,7 @@ export function addGatewayFlags(command: Command): Command {
     .option('--certs <dir>', 'a folder that `weir certs mint` wrote: opens the TLS doors to the devices in it')
     .option('--admin-port <port>', 'admin HTTP: health, metrics, ledger (default: 8080)', toPort)
     .option('--admin-host <address>', 'address of the admin port, whatever --host says: it has no login (default: 127.0.0.1)')
+    .option('--allow-host <name>', 'host name that requests without credentials may use, as in compose; repeatable', collect)
     .option('--aws-endpoint <where>', 'SQS and SNS: embedded, aws, or a URL (default: embedded)')
     .option('--aws-port <port>', 'port of the embedded SQS and SNS (default: 4566; 0 = any free)', toPortNumber)
     .option('--data-dir <dir>', 'spool, log and persisted queues (default: .weir)')
@@ -66,7 +68,7 @@ export function addBrokerFlags(command: Command): Command {
 
 /** The config file's values with the flags on top. */
 export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): GatewayConfigInput {
-  const { host, certs, awsEndpoint, awsPort, dataDir, rules, logLevel } = flags
+  const { host, allowHost: allowHosts, certs, awsEndpoint, awsPort, dataDir, rules, logLevel } = flags
   const ports = {
     ...{ mqtt: flags.mqttPort, mqtts: flags.mqttsPort, mqttWs: flags.mqttWsPort, mqttWss: flags.mqttWssPort },
     ...{ http: flags.httpPort, https: flags.httpsPort, websocket: flags.websocketPort, websockets: flags.websocketsPort },
@@ -74,7 +76,7 @@ export function withFlags(file: GatewayConfigInput, flags: GatewayFlags): Gatewa
   }
   return {
     ...file,
-    ...given({ host, dataDir, certs }),
+    ...given({ host, allowHosts, dataDir, certs }),
     ...given({ broker: brokerOf(file.broker, flags) }),
     listen: { ...file.listen, ...given(ports) },
     aws: { ...file.aws, ...given({ endpoint: awsEndpoint }) },
@@ -96,6 +98,10 @@ function brokerOf(file: GatewayConfigInput['broker'], flags: GatewayFlags): Gate
   if (broker === undefined)
     return { kind: 'upstream', ...file, ...more, ...(file?.kind === 'iot-core' ? tls : secure) } as GatewayConfigInput['broker']
   return { ...known, kind: 'upstream', url: broker, ...more, ...secure }
+}
+
+function collect(name: string, names: readonly string[] = []): string[] {
+  return [...names, name]
 }
 
 function toPort(text: string): Port {

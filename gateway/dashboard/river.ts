@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type EventKind, events } from '../observe/events.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Reader, Readers } from './readers.ts'
 
 /** What goes through AWS a second, for whoever knows the prices. */
 export interface Rates {
@@ -19,6 +20,7 @@ export interface RiverSources {
   readonly parts: Readonly<Record<string, () => unknown>>
   /** Asks the queues themselves, which costs money on AWS: not every second. */
   readonly queues: () => Promise<unknown>
+  readonly readers: Readers
   readonly events: (listener: (event: string, fields: object) => void) => () => void
   /** Dollars of a month at these rates; absent where nobody knows prices. */
   readonly monthlyDollars?: ((rates: Rates) => number) | undefined
@@ -31,19 +33,13 @@ const queuesEverySeconds = 5
 const rateLooks = 10
 /** Lines of events in a second; what is beyond is in the log. */
 const maxNotes = 12
-/** A page that does not read is let go. */
-const maxUnreadBytes = 256 * 1024
 
 export function addRiver(server: FastifyInstance, sources: RiverSources): void {
-  const watchers = new Set<FastifyReply['raw']>()
+  const watchers = new Set<Reader>()
   let stop = () => {}
 
   const send = (event: string, data: object) => {
-    const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
-    for (const watcher of watchers) {
-      if (watcher.writableLength > maxUnreadBytes) watcher.destroy()
-      else watcher.write(text)
-    }
+    for (const watcher of watchers) watcher.send(event, data)
   }
 
   const start = () => {
@@ -69,15 +65,12 @@ export function addRiver(server: FastifyInstance, sources: RiverSources): void {
   let show = () => {}
 
   server.get('/api/river', (request: FastifyRequest, reply: FastifyReply) => {
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders()
-    watchers.add(raw)
+    const reader = sources.readers.open(request, reply, () => {
+      if (watchers.delete(reader) && watchers.size === 0) stop()
+    })
+    watchers.add(reader)
     if (watchers.size === 1) show = start()
     show()
-    request.raw.on('close', () => {
-      if (watchers.delete(raw) && watchers.size === 0) stop()
-    })
   })
 }
 

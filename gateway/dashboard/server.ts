@@ -1,6 +1,7 @@
 // The admin port: the dashboard, health, metrics and the ledger over HTTP, for people, scripts and Prometheus.
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { addPage } from './assets.ts'
+import { createReaders } from './readers.ts'
 import { addRiver, type RiverSources } from './river.ts'
 
 export interface AdminSources {
@@ -11,15 +12,12 @@ export interface AdminSources {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** `GET /api/<name>`: whatever the function gives, as JSON. */
   readonly api: Readonly<Record<string, () => unknown>>
-  readonly river: Omit<RiverSources, 'health' | 'events'>
+  readonly river: Omit<RiverSources, 'health' | 'events' | 'readers'>
   /** Routes that other rooms bring. */
   readonly plugins?: readonly FastifyPluginAsync[]
   /** Calls back for every event until the returned function is called. */
   readonly events: (listener: (event: string, fields: object) => void) => () => void
 }
-
-/** Events a slow reader may have unread before its stream is ended. */
-const maxUnreadBytes = 256 * 1024
 
 export function createAdmin({ server, ready, health, metrics, api, events, river, plugins = [] }: AdminSources): FastifyInstance {
   server.get('/healthz', () => health())
@@ -30,19 +28,14 @@ export function createAdmin({ server, ready, health, metrics, api, events, river
   })
   for (const [name, source] of Object.entries(api)) server.get(`/api/${name}`, async () => source())
 
+  const readers = createReaders()
   server.get('/api/events', (request, reply) => {
-    reply.hijack()
-    const stream = reply.raw
-    stream.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders()
-    const stop = events((event, fields) => {
-      if (stream.writableLength > maxUnreadBytes) return stream.destroy()
-      stream.write(`event: ${event}\ndata: ${JSON.stringify(fields)}\n\n`)
-    })
-    request.raw.on('close', stop)
+    const reader = readers.open(request, reply, () => stop())
+    const stop = events((event, fields) => reader.send(event, fields))
   })
 
   addPage(server)
-  addRiver(server, { ...river, health, events })
+  addRiver(server, { ...river, health, events, readers })
 
   for (const plugin of plugins) server.register(plugin)
   return server

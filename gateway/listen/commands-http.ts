@@ -52,7 +52,6 @@ export function createCommandsHttp({ ask, find, observe, uuid }: CommandsHttpOpt
     server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
     server.post('/api/devices/:device/commands/:name', { bodyLimit: maxPayloadBytes }, async (request, reply) => {
-      refuseBrowsers(request)
       const { device, name } = request.params as Params
       const wantsAsync = preferences(request).includes('respond-async')
       const timeoutMs = timeoutOf(request)
@@ -105,13 +104,6 @@ function isJson(bytes: Buffer): boolean {
   } catch {
     return false
   }
-}
-
-/** A page elsewhere must not make somebody's browser command devices. */
-function refuseBrowsers({ headers }: FastifyRequest): void {
-  const { origin, host } = headers
-  if (origin !== undefined && URL.parse(origin)?.host !== host)
-    throw new GatewayError('NOT_AUTHORIZED', 'the request comes from another page')
 }
 
 /** [RFC 7240] */

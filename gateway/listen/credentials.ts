@@ -18,9 +18,8 @@ export function credentialsOf({
     ...certificateOf(socket as TLSSocket),
     ...authorizationOf(headers.authorization),
     ...(sourceIp === undefined ? {} : { sourceIp }),
-    // Whoever takes the trouble of TLS is to say who they are.
-    loopback:
-      !(socket as TLSSocket).encrypted && isLoopback(sourceIp) && isLoopback(plainAddress(socket.localAddress)) && !isForeign(headers),
+    // A client that uses TLS must authenticate. HTTP requests have also passed the guard in trust.ts.
+    loopback: !(socket as TLSSocket).encrypted && isLoopbackConnection(socket),
   }
 }
 
@@ -49,9 +48,10 @@ function authorizationOf(header: string | undefined): Pick<Credentials, 'token' 
 
 const plainAddress = (address: string | undefined) => address?.replace(/^::ffff:/i, '')
 
-const isLoopback = (address: string | undefined) =>
+export const isLoopbackAddress = (address: string | undefined) =>
   address === '::1' || (address !== undefined && isIPv4(address) && address.startsWith('127.'))
 
-/** A proxy here speaks for somebody elsewhere, and so does a web page in a browser here. */
-const isForeign = (headers: IncomingMessage['headers']) =>
-  ['forwarded', 'x-forwarded-for', 'via', 'origin'].some((name) => headers[name] !== undefined)
+/** Both ends are on this machine. */
+export function isLoopbackConnection({ remoteAddress, localAddress }: Socket): boolean {
+  return isLoopbackAddress(plainAddress(remoteAddress)) && isLoopbackAddress(plainAddress(localAddress))
+}

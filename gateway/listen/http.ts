@@ -8,20 +8,22 @@ import { createHttpIngest } from './ingest-http.ts'
 import type { Publisher } from './publisher.ts'
 import { createServer } from './server.ts'
 import type { TlsFiles } from './tls.ts'
+import type { Guard } from './trust.ts'
 
 export interface HttpDoorOptions extends Address {
   readonly access: Access
   readonly publish: Publisher
   readonly observe: Observe
   readonly uuid: () => string
+  readonly guard: Guard
   readonly tls?: TlsFiles
 }
 
 /** The largest body there is where payloads have no limit. */
 const anyBytes = 16 * 1024 * 1024
 
-export function createHttpIngestDoor({ access, publish, observe, uuid, tls, ...address }: HttpDoorOptions): Door {
-  const server = createServer({ observe, uuid, tls })
+export function createHttpIngestDoor({ access, publish, observe, uuid, guard, tls, ...address }: HttpDoorOptions): Door {
+  const server = createServer({ observe, uuid, guard, tls })
   const sessionOf = createSessions(access, tls ? 'https' : 'http')
   server.register(
     createHttpIngest({

@@ -7,6 +7,7 @@ import type { Observe } from '../observe/observe.ts'
 import { credentialsOf, type RequestCredentials } from './credentials.ts'
 import { createProblems } from './problem.ts'
 import type { Publication } from './publisher.ts'
+import { hasDotSegment } from './target.ts'
 
 export interface HttpIngestOptions {
   /** Resolves once the message is durable; only then is it answered with 200. Throws GatewayErrors, whose codes become the answer. */
@@ -67,11 +68,18 @@ function toPublish({ raw, query, headers, body }: FastifyRequest): Publication {
   }
 }
 
-/** Everything behind `/topics/`, decoded once: slashes may be sent as they are or as %2F. */
+const prefix = '/topics/'
+
+/**
+ * The rest of the path, percent-decoded once; a slash may be literal or `%2F` [AWS iot data plane, Publish]. The router also matches
+ * `/%74opics/a` and ignores dot segments, so the path is checked again here.
+ */
 function topicOf(url: string): string {
   const path = url.split('?', 1)[0]!
+  if (!path.startsWith(prefix)) throw new GatewayError('NOT_FOUND', `the path must start with ${prefix}, not percent-encoded`)
+  if (hasDotSegment(path)) throw invalid('the path has a segment . or ..; write the slashes of the topic as %2F')
   try {
-    return decodeURIComponent(path.slice('/topics/'.length))
+    return decodeURIComponent(path.slice(prefix.length))
   } catch {
     throw invalid('the topic is not percent-encoded UTF-8')
   }

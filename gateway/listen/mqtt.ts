@@ -1,16 +1,16 @@
 // The MQTT doors: TCP, TLS and WebSocket connections become one stream for the broker.
-import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { Broker } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { callerOf, credentialsOf } from './credentials.ts'
 import { type Address, type Door, toDoor } from './door.ts'
 import { type TlsFiles, toTlsOptions } from './tls.ts'
+import type { Guard } from './trust.ts'
+import { createUpgradeServer } from './upgrade.ts'
 
-const handshakeTimeoutMs = 10_000
 /** No frame holds more than the largest packet that AWS reads, 146 KB, many times over. */
 const maxFrameBytes = 1024 * 1024
 
@@ -19,6 +19,11 @@ export interface MqttDoorOptions extends Address {
   readonly observe: Observe
   /** Speaks TLS with it, and asks devices for their certificates. */
   readonly tls?: TlsFiles
+}
+
+export interface MqttWsDoorOptions extends MqttDoorOptions {
+  readonly guard: Guard
+  readonly uuid: () => string
 }
 
 /** MQTT over TCP, or over TLS with a certificate on both sides, as AWS IoT Core has it on 8883. */
@@ -31,23 +36,23 @@ export function createMqttDoor({ broker, observe, tls, ...address }: MqttDoorOpt
 }
 
 /** MQTT over WebSocket on the path `/mqtt`, as AWS IoT Core has it; the subprotocol must be `mqtt` [MQTT-6.0.0-3]. */
-export function createMqttWsDoor({ broker, observe, tls, ...address }: MqttDoorOptions): Door {
-  const answer: RequestListener = (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end()
-  const server: HttpServer = tls ? createHttpsServer(toTlsOptions(tls), answer) : createHttpServer(answer)
-  server.headersTimeout = handshakeTimeoutMs
+export function createMqttWsDoor({ broker, observe, tls, guard, uuid, ...address }: MqttWsDoorOptions): Door {
+  const transport = 'mqtt-ws'
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
     handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
   })
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy())
-    const offered = request.headers['sec-websocket-protocol'] ?? ''
-    if (request.url?.split('?', 1)[0] !== '/mqtt') return socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
-    if (!offered.split(/,\s*/).includes('mqtt')) return socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')
-    const caller = { transport: 'mqtt-ws' as const, ...credentialsOf(request) }
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => broker.accept?.(createWebSocketStream(webSocket), caller))
+  const server = createUpgradeServer({
+    ...{ transport, guard, observe, uuid, tls },
+    upgrade(request, socket, head) {
+      const offered = request.headers['sec-websocket-protocol'] ?? ''
+      if (request.url?.split('?', 1)[0] !== '/mqtt') throw new GatewayError('NOT_FOUND', 'MQTT over WebSocket has the path /mqtt')
+      if (!offered.split(/,\s*/).includes('mqtt')) throw new GatewayError('REQUEST_INVALID', 'the subprotocol must be mqtt')
+      const caller = { transport, ...credentialsOf(request) } as const
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => broker.accept?.(createWebSocketStream(webSocket), caller))
+    },
   })
   return toDoor(server, address, observe)
 }

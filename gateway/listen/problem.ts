@@ -1,5 +1,7 @@
 // What a client hears when something went wrong: an RFC 9457 document made from the catalogue alone, and a number to ask for.
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { codes, type ErrorCode, type ErrorKind, GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
@@ -98,24 +100,25 @@ function answerSocket(error: NodeJS.ErrnoException, socket: Socket, { observe, u
   const code = socketCode(error.code)
   const id = uuid()
   observe.record('request.refused', { code, instance: id, detail: error.code ?? error.message })
+  if (socket.writable) endWithProblem(socket, code, id)
+  else socket.destroy()
+}
+
+/** Closes the connection even when the other side neither reads nor closes. */
+export function endWithProblem(socket: Duplex, code: ErrorCode, id: string): void {
   const body = JSON.stringify(toProblem(code, id))
+  const { status } = codes[code]
   const head = [
-    `HTTP/1.1 ${codes[code].status} ${reasonPhrases[code]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ]
-  if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  else socket.destroy()
+  socket.resume()
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }
 
-const reasonPhrases = {
-  REQUEST_TIMEOUT: 'Request Timeout',
-  HEADERS_TOO_LARGE: 'Request Header Fields Too Large',
-  REQUEST_INVALID: 'Bad Request',
-} as const
-
-function socketCode(code: string | undefined): keyof typeof reasonPhrases {
+function socketCode(code: string | undefined): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
   return code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'REQUEST_INVALID'
 }

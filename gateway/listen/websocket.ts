@@ -1,18 +1,18 @@
 // The raw WebSocket door, in the manner of API Gateway's WebSocket APIs: JSON frames in, an answer for each that has an id.
-import { createServer, type IncomingMessage } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { Duplex } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import type { Access, Session } from '../access/access.ts'
-import { codes, GatewayError, textOf } from '../errors.ts'
+import { GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { credentialsOf } from './credentials.ts'
 import { type Address, type Door, toDoor } from './door.ts'
 import { problemCode, toProblem } from './problem.ts'
 import type { Publication, Publisher } from './publisher.ts'
-import { type TlsFiles, toTlsOptions } from './tls.ts'
+import type { TlsFiles } from './tls.ts'
+import type { Guard } from './trust.ts'
+import { createUpgradeServer } from './upgrade.ts'
 
 /*
    $connect     GET /?token=<name>.<secret>     or header Authorization, or the device's certificate
@@ -28,6 +28,7 @@ export interface WebSocketDoorOptions extends Address {
   readonly observe: Observe
   readonly clock: Pick<Clock, 'monotonic' | 'every'>
   readonly uuid: () => string
+  readonly guard: Guard
   readonly tls?: TlsFiles
   readonly limits?: WebSocketLimits
 }
@@ -45,7 +46,6 @@ export interface WebSocketLimits {
 /** [API Gateway quotas, WebSocket APIs]: ten minutes, two hours, 128 KB. */
 const quotas: WebSocketLimits = { idleMs: 600_000, lifeMs: 7_200_000, pingMs: 30_000, maxFrameBytes: 131_072 }
 
-const handshakeTimeoutMs = 10_000
 /** [RFC 6455 §7.4.1] */
 const policyViolation = 1008
 /** Publishes of a connection that wait for the disk before more is read from it. */
@@ -77,36 +77,19 @@ interface Line {
 }
 
 export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
-  const { access, publish, observe, clock, uuid, tls, limits = quotas, ...address } = options
+  const { access, publish, observe, clock, uuid, tls, guard, limits = quotas, ...address } = options
   const transport = 'websocket'
-  const server = tls ? createTlsServer(toTlsOptions(tls)) : createServer()
-  server.headersTimeout = handshakeTimeoutMs
-  server.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end())
   const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, autoPong: false, maxPayload: limits.maxFrameBytes })
   const lines = new Set<Line>()
 
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy())
-    connect(request).then(
-      (session) => webSockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, session)),
-      (error) => refuseUpgrade(socket, error),
-    )
+  const server = createUpgradeServer({
+    ...{ transport, guard, observe, uuid, tls },
+    async upgrade(request, socket, head) {
+      const token = tokenOf(request)
+      const session = await access.enter({ transport, ...credentialsOf(request), ...(token === undefined ? {} : { token }) })
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, session))
+    },
   })
-
-  const connect = (request: IncomingMessage): Promise<Session> => {
-    const token = tokenOf(request)
-    return access.enter({ transport, ...credentialsOf(request), ...(token === undefined ? {} : { token }) })
-  }
-
-  const refuseUpgrade = (socket: Duplex, error: unknown) => {
-    const { code, id } = told(error)
-    const body = JSON.stringify(toProblem(code, id))
-    const { status } = codes[code]
-    socket.end(
-      `HTTP/1.1 ${status} ${status === 401 ? 'Unauthorized' : 'Refused'}\r\ncontent-type: application/problem+json\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    )
-  }
 
   /** What a client hears of an error, and its number in the log. */
   const told = (error: unknown) => {

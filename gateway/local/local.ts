@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
 
 export const localSchema = z.strictObject({
@@ -22,18 +23,23 @@ export interface LocalOptions {
   readonly region: string
   /** Absent: everything is in memory and gone with the process. */
   readonly dataDir?: string
+  /** Host names that requests may name besides loopback names and IP literals. */
+  readonly allowHosts?: readonly string[]
   readonly observe: Observe
 }
 
 const host = '127.0.0.1'
 
 /** Resolves when the endpoint answers. Rejects with PORT_IN_USE or LOCAL_FAILED. */
-export async function startLocal({ port, region, dataDir, observe }: LocalOptions): Promise<Local> {
+export async function startLocal({ port, region, dataDir, allowHosts = [], observe }: LocalOptions): Promise<Local> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const child = fork(new URL(`./child.${extension}`, import.meta.url), [String(port), host, region, dataDir ?? ''], {
+  const child = fork(new URL(`./child.${extension}`, import.meta.url), [String(port), host, region, dataDir ?? '', ...allowHosts], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const actual = await readyPort(child, port)
+  child.on('message', ({ untrusted }: { readonly untrusted?: Fields }) => {
+    if (untrusted) observe.record('caller.untrusted', untrusted)
+  })
   let stopping = false
   child.once('exit', () => {
     if (!stopping)

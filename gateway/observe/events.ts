@@ -18,6 +18,11 @@ export const events = {
     level: 'warn',
     means: 'the admin port listens where other machines may reach it: whoever does sees the ledger and sends commands to devices',
   },
+  'caller.untrusted': {
+    level: 'warn',
+    means:
+      'the first request with this Host, Origin or proxy header was refused on a listener that trusts callers without credentials; carries the flag that allows it',
+  },
   'gateway.draining': { level: 'info', means: 'doors are closed, what was accepted is being finished' },
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
@@ -167,6 +172,8 @@ export interface Fields {
   readonly ms?: number
   readonly bytes?: number
   readonly detail?: string
+  /** The Host, Origin or proxy header by which a caller was refused; the sender bounds how many there are. */
+  readonly caller?: string
   readonly ports?: Readonly<Record<string, number>>
   readonly [more: string]: unknown
 }

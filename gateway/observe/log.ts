@@ -16,7 +16,7 @@ export interface LogOptions {
   readonly clock: Clock
 }
 
-/** Of one kind of warning (same event, code, rule, queue) so many lines in a window; the next window tells how many were left out. */
+/** Of one kind of warning (same event, code, rule, queue, caller) so many lines in a window; the next window tells how many were left out. */
 const burst = 5
 const windowMs = 10_000
 const maxWindows = 1_000
@@ -40,8 +40,11 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
     }
   }
 
-  const allowed = (event: EventName, { code = '', rule = '', queue = '' }: Fields): { readonly suppressed?: number } | undefined => {
-    const key = `${event} ${code} ${rule} ${queue}`
+  const allowed = (
+    event: EventName,
+    { code = '', rule = '', queue = '', caller = '' }: Fields,
+  ): { readonly suppressed?: number } | undefined => {
+    const key = `${event} ${code} ${rule} ${queue} ${caller}`
     const now = clock.now()
     const window = windows.get(key)
     if (window && now < window.until) {

@@ -7,6 +7,7 @@ import { connectAsync, type IClientOptions } from 'mqtt'
 import type { Packet } from 'mqtt-packet'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { hashSecret } from '../../gateway/access/secrets.ts'
 import { codes, type ErrorCode } from '../../gateway/errors.ts'
 import { insideOf } from '../helpers/inside.ts'
 import { aDevice } from '../helpers/mqtt-client.ts'
@@ -48,6 +49,19 @@ async function raw({ ports }: Gateway, text: string): Promise<string> {
   let all = ''
   for await (const chunk of socket) all += chunk
   return all.replace(/^HTTP\/1.1 /, '')
+}
+
+/** Reads live events with more and more connections; answers with the first refusal. */
+async function readers({ ports }: Gateway): Promise<string> {
+  const leave = new AbortController()
+  for (let i = 0; i < 100; i++) {
+    const response = await fetch(`http://127.0.0.1:${ports.admin}/api/events`, { signal: leave.signal })
+    if (response.status === 200) continue
+    const text = await response.text()
+    leave.abort()
+    return `${response.status} ${text}`
+  }
+  throw new Error('a hundred readers were let in')
 }
 
 /** Sends frames at once; answers with the first refusal. */
@@ -106,7 +120,11 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
   METHOD_NOT_ALLOWED: ({ plain }) => http(plain, '/topics/a', { method: 'DELETE' }),
   REQUEST_TIMEOUT: ({ plain }) => raw(plain, 'POST /topics/a HTTP/1.1\r\nhost: x\r\nx-'),
   HEADERS_TOO_LARGE: ({ plain }) => raw(plain, `GET / HTTP/1.1\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`),
-  NOT_AUTHORIZED: (all) => command(all, 'f-1/commands/ping', { headers: { origin: 'https://elsewhere.example' } }),
+  HOST_NOT_ALLOWED: ({ plain }) => raw(plain, 'POST /topics/a HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n'),
+  ORIGIN_NOT_ALLOWED: (all) => command(all, 'f-1/commands/ping', { headers: { origin: 'https://elsewhere.example' } }),
+  PROXY_NOT_TRUSTED: ({ plain }) => http(plain, '/topics/a', { headers: { 'x-forwarded-for': '192.0.2.1' } }),
+  READERS_EXCEEDED: ({ plain }) => readers(plain),
+  NOT_AUTHORIZED: ({ closed }) => http(closed, '/topics/a', { headers: { authorization: 'Bearer ci.s3cret' } }),
   NOT_AUTHENTICATED: ({ closed }) => http(closed, '/topics/a'),
   CLIENT_ID_INVALID: ({ plain }) => mqttConnect(plain, { clientId: 'a\ufffd' }, 'CLIENT_ID_INVALID'),
   CONNECT_RATE_EXCEEDED: async ({ plain }) => {
@@ -222,9 +240,13 @@ async function configured(config: object, ...flags: readonly string[]): Promise<
 
 test('what clients see of each code', { timeout: 60_000 }, async () => {
   const away = ['--aws-endpoint', 'http://127.0.0.1:1']
+  const things = join(aDirectory(), 'things.json')
+  const login = { name: 'ci', hash: await hashSecret('s3cret'), tenant: 'acme', policies: ['nothing'] }
+  const nothing = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'iot:Connect', Resource: '*' }] }
+  writeFileSync(things, JSON.stringify({ things: [], policies: { nothing }, tokens: [login] }))
   const [plain, closed, full, direct] = await Promise.all([
     configured({ access: { limits: { tenantPublishesPerSecond: 5, inFlightInbound: 2 } } }),
-    configured({ access: { anonymous: 'off' } }),
+    configured({ access: { anonymous: 'off', things } }),
     configured({ spool: { kind: 'file', maxBytes: 65_536 } }, ...away),
     configured({ spool: { kind: 'direct', ackTimeoutMs: 300 } }, ...away),
   ])

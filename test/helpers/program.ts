@@ -72,13 +72,22 @@ const portFlags = ['--mqtt-port', '--mqtt-ws-port', '--http-port', '--websocket-
 
 export const anyPorts: readonly string[] = portFlags.flatMap((flag) => [flag, '0'])
 
-/** A gateway process that is ready, and its ports. */
-export async function aGatewayProcess(
-  args: readonly string[] = [],
-  options: SpawnOptions = {},
-): Promise<Running & { readonly ports: Readonly<Record<string, number>> }> {
+/** A gateway process that is ready, and its ports. It is killed when the test ends. */
+export async function aGatewayProcess(args: readonly string[] = [], options: SpawnOptions = {}): Promise<GatewayProcess> {
   const place = args.includes('--data-dir') ? [] : ['--data-dir', aDirectory()]
-  const running = startWeir(['gateway', ...anyPorts, ...place, ...args], options)
+  return whenReady(startWeir(['gateway', ...anyPorts, ...place, ...args], options))
+}
+
+/** The same for the tests of a whole file: whoever starts it kills it, and names the data directory. */
+export function spawnGateway(args: readonly string[]): Promise<GatewayProcess> {
+  return whenReady(spawnWeir(['gateway', ...anyPorts, ...args], {}))
+}
+
+export interface GatewayProcess extends Running {
+  readonly ports: Readonly<Record<string, number>>
+}
+
+async function whenReady(running: Running): Promise<GatewayProcess> {
   const ready = JSON.parse(await running.line('gateway.ready'))
   return { ...running, ports: ready.ports }
 }

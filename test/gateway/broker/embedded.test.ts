@@ -40,7 +40,7 @@ beforeEach(async () => {
   })
   await broker.start()
   const at = { host: '127.0.0.1', port: 0, flag: '--mqtt-port', broker, observe }
-  doors = [createMqttDoor(at), createMqttWsDoor(at)]
+  doors = [createMqttDoor(at), createMqttWsDoor({ ...at, guard: () => undefined, uuid: () => 'id-1' })]
   ;[port, wsPort] = (await Promise.all(doors.map((door) => door.start()))) as [number, number]
 })
 

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { fastify } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
 import { addPage } from '../../../gateway/dashboard/assets.ts'
+import { createReaders } from '../../../gateway/dashboard/readers.ts'
 import { addRiver, type Rates } from '../../../gateway/dashboard/river.ts'
 import { createObserve } from '../../../gateway/observe/observe.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
@@ -20,6 +21,7 @@ async function setUp() {
   const server = fastify({ forceCloseConnections: true })
   addPage(server)
   addRiver(server, {
+    readers: createReaders(),
     metrics: observe.metrics,
     clock,
     health: () => ({ status: 'ok', reasons: [] }),

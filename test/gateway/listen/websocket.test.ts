@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { GatewayError } from '../../../gateway/errors.ts'
 import type { Door } from '../../../gateway/listen/door.ts'
 import type { Publication } from '../../../gateway/listen/publisher.ts'
+import { createGuards } from '../../../gateway/listen/trust.ts'
 import { createWebSocketDoor } from '../../../gateway/listen/websocket.ts'
 import { createTestAccess } from '../../helpers/access.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
@@ -23,6 +24,7 @@ beforeEach(async () => {
   publish = async () => {}
   door = createWebSocketDoor({
     ...{ host: '127.0.0.1', port: 0, flag: '--websocket-port', clock, observe, uuid: () => 'id-1' },
+    guard: createGuards({ allowHosts: [], observe })('ingest', 'loopback'),
     access: createTestAccess({}, observe),
     publish: (_session, publication) => {
       published.push(publication)
@@ -105,14 +107,16 @@ test('a frame over the limit ends the connection with 1009', async () => {
 })
 
 test.each([
-  ['a token nobody has, in the query', '?token=ci.x', {}],
-  ['a token nobody has, in the header', '', { headers: { authorization: 'Bearer ci.x' } }],
-  ['a web page', '', { headers: { origin: 'https://elsewhere.example' } }],
-])('%s is not let in', async (_, path, options) => {
+  ['a token nobody has, in the query', 401, '?token=ci.x', {}],
+  ['a token nobody has, in the header', 401, '', { headers: { authorization: 'Bearer ci.x' } }],
+  ['a page of another site', 403, '', { headers: { origin: 'https://elsewhere.example' } }],
+  ['a page that rebinds its name', 421, '', { headers: { host: 'elsewhere.example' } }],
+  ['a proxy', 403, '', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
+])('%s is not let in', async (_, status, path, options) => {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/${path}`, options)
   socket.on('error', () => undefined)
   const [, response] = await once(socket, 'unexpected-response')
-  expect([response.statusCode, response.headers['content-type']]).toEqual([401, 'application/problem+json'])
+  expect([response.statusCode, response.headers['content-type']]).toEqual([status, 'application/problem+json'])
   response.resume()
 })
 
