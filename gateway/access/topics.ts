@@ -49,6 +49,9 @@ export function filterProblem(filter: string, bounds: TopicBounds): string | und
   return nameProblem(filter, bounds)
 }
 
+/** The trees of topics and filters are walked level by level, so no configuration may allow more. */
+const maxLevels = 100
+
 function nameProblem(name: string, { topicBytes, topicSlashes }: TopicBounds): string | undefined {
   if (name === '') return 'it may not be empty' // [MQTT-4.7.3-1]
   if (name.includes('\0')) return 'it may not contain U+0000' // [MQTT-4.7.3-2]
@@ -58,5 +61,6 @@ function nameProblem(name: string, { topicBytes, topicSlashes }: TopicBounds): s
   if (name.length * 3 > topicBytes && Buffer.byteLength(name) > topicBytes) return `it may have ${topicBytes} bytes at most`
   let slashes = 0
   for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) slashes++
+  if (slashes >= maxLevels) return `it may have ${maxLevels} levels at most`
   return slashes > topicSlashes ? `it may have ${topicSlashes} slashes at most` : undefined
 }

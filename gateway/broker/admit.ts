@@ -12,11 +12,13 @@ import { presence } from './lifecycle.ts'
 import { createOutbox } from './outbox.ts'
 import { payloadOf } from './packet.ts'
 import { expiryOf, type Peer, type PeerClient } from './peer.ts'
+import type { Seats } from './seats.ts'
 import type { Sessions } from './sessions/sessions.ts'
 
 export interface AdmissionDeps {
   readonly access: Access
   readonly sessions: Sessions
+  readonly seats: Seats
   readonly announce: Delivery['announce']
   readonly observe: Observe
   readonly clock: Clock
@@ -43,7 +45,7 @@ const features: Connack['features'] = {
 }
 
 /** Lets a peer in. Rejects with what aedes answers, a `returnCode` of MQTT 3.1.1 [MQTT-3.2.2.3]. */
-export function createAdmission({ access, sessions, announce, observe, clock }: AdmissionDeps) {
+export function createAdmission({ access, sessions, seats, announce, observe, clock }: AdmissionDeps) {
   const { quotas } = access.limits
   const failures = createKeyedBuckets(connectFailedPerSecond, clock.monotonic())
 
@@ -58,6 +60,7 @@ export function createAdmission({ access, sessions, announce, observe, clock }: 
 
   const open = async (peer: Peer, session: Session): Promise<void> => {
     const { client } = peer
+    if (client.closed) return
     const { id: clientId, _cleanStart: fresh } = client
     const opened = await sessions.open(clientId, { protocol: client.version === 5 ? 5 : 3, fresh, expirySeconds: expiryOf(client) })
     // It may have gone meanwhile, and nobody would close what was opened.
@@ -76,7 +79,8 @@ export function createAdmission({ access, sessions, announce, observe, clock }: 
     const { client, caller } = peer
     const { id: clientId } = client
     try {
-      await open(peer, await access.connect({ ...caller, ...login }, toConnect(client)))
+      const session = await access.connect({ ...caller, ...login }, toConnect(client))
+      await seats.claim(clientId, peer.seat, () => open(peer, session))
     } catch (error) {
       const code = codeOf(error, 'INTERNAL')
       const details = error instanceof GatewayError ? error.details : {}

@@ -1,5 +1,6 @@
 // What a client is told when the broker does not do as asked: by MQTT 5 a reason code, by MQTT 3.1.1 silence or a closed connection.
 import { codes, type ErrorCode } from '../errors.ts'
+import type { AckPacket } from './packets/decode.ts'
 
 export type Answer =
   /** No acknowledgement, and the connection stays. */
@@ -111,4 +112,17 @@ function toAck(first: number, packetId: number, codes: readonly number[], versio
 /** PUBACK with a reason code and no properties [MQTT5-3.4.2.1]. */
 export function toPuback(packetId: number, reasonCode: number): Buffer {
   return Buffer.from([0x40, 4, packetId >> 8, packetId & 0xff, reasonCode, 0])
+}
+
+const packetIdentifierNotFound = 0x92
+
+/**
+ * QoS 2 is offered to nobody, so no packet identifier of it is known: PUBREC is answered with PUBREL, and PUBREL with PUBCOMP.
+ * MQTT 5 also hears that the identifier is unknown [MQTT5-3.6.2.1].
+ */
+export function toQos2Answer({ cmd, messageId }: AckPacket, version: number): Buffer | undefined {
+  if (cmd === 'puback' || cmd === 'pubcomp') return undefined
+  const first = cmd === 'pubrec' ? 0x62 : 0x70
+  const reason = version === 5 ? [packetIdentifierNotFound] : []
+  return Buffer.from([first, 2 + reason.length, messageId >> 8, messageId & 0xff, ...reason])
 }

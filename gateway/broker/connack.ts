@@ -1,5 +1,6 @@
 // The CONNACK that a client gets: aedes' own, with what only this broker knows put in.
 import type { Duplex } from 'node:stream'
+import { varint } from './packets/encode.ts'
 
 export interface Connack {
   /** An earlier session goes on [MQTT-3.2.2-2]. */
@@ -21,20 +22,32 @@ export const feature = {
 
 const oneByte = new Set<number>(Object.values(feature))
 
+export interface AmendOptions {
+  /** undefined: as aedes writes it. */
+  readonly amend: () => Connack | undefined
+  readonly version: () => number
+  /** The largest packet that the client accepts [MQTT5-3.1.2.11.4]. */
+  readonly maxBytes: () => number
+  /** Called instead of sending a CONNACK that is larger. */
+  readonly onTooLarge: (bytes: number) => void
+}
+
 /** The first packet that is written to the stream passes through `amend`; everything after it goes straight on. */
-export function amendConnack(stream: Duplex, amend: () => Connack | undefined, version: () => number): void {
+export function amendConnack(stream: Duplex, { amend, version, maxBytes, onTooLarge }: AmendOptions): void {
   const write = stream.write
   let held = Buffer.alloc(0)
-  const letGo = (bytes: Uint8Array) => {
+  const letGo = (bytes: Uint8Array, done?: () => void) => {
     stream.write = write
-    return stream.write(bytes)
+    if (bytes.length <= maxBytes()) return stream.write(bytes, done)
+    onTooLarge(bytes.length)
+    return true
   }
-  stream.write = ((chunk: Uint8Array | string) => {
+  stream.write = ((chunk: Uint8Array | string, done?: () => void) => {
     held = Buffer.concat([held, Buffer.from(chunk as Uint8Array)])
     const whole = lengthOf(held)
     if (whole === undefined || held.length < whole) return true
     const connack = held[0] === 0x20 ? amend() : undefined
-    return letGo(connack ? Buffer.concat([amended(held.subarray(0, whole), connack, version()), held.subarray(whole)]) : held)
+    return letGo(connack ? Buffer.concat([amended(held.subarray(0, whole), connack, version()), held.subarray(whole)]) : held, done)
   }) as Duplex['write']
 }
 
@@ -52,8 +65,8 @@ export function amended(packet: Buffer, { sessionPresent, reasonCode, features }
   const given = properties ? packet.subarray(properties.next, properties.next + properties.value) : Buffer.alloc(0)
   const added = Object.entries(features).flatMap(([identifier, value]) => [Number(identifier), value])
   const all = Buffer.concat([without(given, features), Buffer.from(added)])
-  const rest = Buffer.concat([Buffer.from([flags, reasonCode ?? packet[body + 1]!]), toVarint(all.length), all])
-  return Buffer.concat([Buffer.from([0x20]), toVarint(rest.length), rest])
+  const rest = Buffer.concat([Buffer.from([flags, reasonCode ?? packet[body + 1]!]), varint(all.length), all])
+  return Buffer.concat([Buffer.from([0x20]), varint(rest.length), rest])
 }
 
 /** aedes writes those of one byte first; none of the others is looked into. */
@@ -86,13 +99,4 @@ function readVarint(bytes: Buffer, at: number): { readonly value: number; readon
     if (bytes[at + i]! < 0x80) return { value, next: at + i + 1 }
   }
   return undefined
-}
-
-function toVarint(value: number): Buffer {
-  const bytes: number[] = []
-  do {
-    bytes.push((value % 128) | (value >= 128 ? 0x80 : 0))
-    value = Math.floor(value / 128)
-  } while (value > 0)
-  return Buffer.from(bytes)
 }

@@ -5,15 +5,20 @@ import type { Access, Caller } from '../access/access.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { connackOf, createAdmission, mostInFlight } from './admit.ts'
+import { toQos2Answer } from './answers.ts'
 import type { Broker, Ingest } from './broker.ts'
 import { amendConnack } from './connack.ts'
 import { createDelivery } from './delivery.ts'
+import { catchLost, guarded, guardStream } from './guard.ts'
 import { createInlet } from './inlet.ts'
 import { createConnectionNumbers, type DisconnectReason, presence, subscriptionsChanged } from './lifecycle.ts'
 import { createNoStore } from './no-store.ts'
 import type { PublishPacket } from './packet.ts'
-import { disconnect, expiryOf, type Peer, type PeerClient, refuse, toSubscriber } from './peer.ts'
+import type { AckPacket } from './packets/decode.ts'
+import type { IllegalPacket } from './packets/illegal.ts'
+import { createPeerState, disconnect, expiryOf, type Peer, type PeerClient, refuse, refuseIllegal, tooSmall, toSubscriber } from './peer.ts'
 import { createRoutes, type Routes, type Target } from './routes.ts'
+import { createSeats } from './seats.ts'
 import { createMemoryJournal } from './sessions/journal.ts'
 import { createSessions, type Sessions, sessionsSchema } from './sessions/sessions.ts'
 import { subscribe, unsubscribe } from './subscribe.ts'
@@ -40,6 +45,18 @@ const administrativeAction = 0x98
 /** Where packets have no limit of their own. */
 const anyPacketBytes = 16 * 1024 * 1024
 
+function answerQos2({ conn, version }: PeerClient, packet: AckPacket): void {
+  const answer = toQos2Answer(packet, version ?? 4)
+  if (answer) conn.write(answer)
+}
+
+/** Members of Aedes that it does not declare. */
+interface AedesInside {
+  clients: Record<string, Client>
+  deleteClient(clientId: string): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
 /** A PUBLISH that went through `carry`, for aedes to publish when it has acknowledged it. */
 interface Carried {
   readonly message: Message
@@ -54,7 +71,8 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const sessions = options.sessions?.(routes) ?? inMemory(routes, { access, clock, observe })
   const delivery = createDelivery({ ingest, routes, sessions, observe, clock, ids, isRouted })
   const { announce } = delivery
-  const admit = createAdmission({ access, sessions, announce, observe, clock })
+  const seats = createSeats()
+  const admit = createAdmission({ access, sessions, seats, announce, observe, clock })
   const numbers = createConnectionNumbers()
   /** Also of clients that have left: their wills come last. */
   const peers = new WeakMap<object, Peer>()
@@ -64,6 +82,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const carried = new WeakMap<object, Carried>()
   let stopWatch = () => {}
   let stopListening = () => {}
+  let stopCatching = () => {}
 
   const peerOf = (client: object) => peers.get(client)!
 
@@ -73,10 +92,22 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     entry.targets = await delivery.keep(message, entered)
   }
 
-  const failed = (client: Client, error: Error) => {
+  const failed = (client: Pick<Client, 'id'>, error: Error) => {
     const peer = peers.get(client)
     if (peer) peer.ending = 'CLIENT_ERROR'
     observe.record('client.failed', { code: 'PROTOCOL', clientId: client.id ?? '', detail: error.message })
+  }
+
+  const illegal = (peer: Peer, error: IllegalPacket) => {
+    failed(peer.client, error)
+    refuseIllegal(peer, error)
+  }
+
+  /** An error of ours, not of the client. */
+  const broken = ({ client, caller }: Peer, error: unknown) => {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    observe.record('client.failed', { code: 'INTERNAL', clientId: client.id ?? '', transport: caller.transport, detail })
+    client.conn.destroy()
   }
 
   // A hook that throws or rejects would end the process, so every path of it ends in its callback.
@@ -111,14 +142,20 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
         (error) => done(error, false),
       )
     },
-    authorizePublish(client, packet, done) {
+    authorizePublish(client, published, done) {
       if (!client) return done(null)
+      const packet = published as unknown as PublishPacket
       const early = refused.get(packet)
       const peer = peerOf(client)
       if (early) return refuse(peer, packet, early.error, done)
       peer.inlet.authorize(packet, (error) => (error === undefined ? done(null) : refuse(peer, packet, error, done)))
     },
   })
+
+  // A plain object has members such as `constructor`, which are client identifiers like any other.
+  const aedes = broker as unknown as AedesInside
+  aedes.clients = Object.create(null) as AedesInside['clients']
+  const deleteClient = (clientId: string) => aedes.deleteClient(clientId)
 
   // aedes publishes what it has acknowledged, wills, and events of its own that nobody may subscribe to.
   broker.publish = (packet: object, client: unknown, done: unknown = client) => {
@@ -130,10 +167,10 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 
   // ── a connection ──
 
-  const createPeer = (client: PeerClient, caller: Caller): Peer => {
+  const createPeer = (client: PeerClient, caller: Caller, onError: (error: unknown) => void): Peer => {
     const gated = gate(client.conn, () => inlet.isFull() || tapped.isHolding())
     const inlet = createInlet({
-      ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, maxPacketBytes },
+      ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, onError },
       session: () => peer.session!,
       onRoom: gated.open,
       onRefused(packet, error) {
@@ -141,16 +178,17 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
         tapped.handOver(packet)
       },
     })
-    const peer: Peer = { client, caller, inlet }
+    const peer: Peer = createPeerState(client, caller, inlet)
     const deps = { routes, sessions, observe }
     const takers: Takers = {
       publish: inlet.take,
       frame: inlet.takeFrame,
       subscribe: (packet) => subscribe(packet, toSubscriber(peer, observe), deps, (filters) => changed('subscribed', peer, filters)),
       unsubscribe: (packet) => unsubscribe(packet, toSubscriber(peer, observe), deps, (filters) => changed('unsubscribed', peer, filters)),
-      puback: ({ messageId }) => peer.outbox!.acknowledged(messageId),
+      ack: (packet) => (packet.cmd === 'puback' ? peer.outbox!.acknowledged(packet.messageId) : answerQos2(client, packet)),
+      illegal: (error) => illegal(peer, error),
     }
-    const tapped = tap(client, takers, gated.open)
+    const tapped = tap(client, { maxPacketBytes, takers, onReleased: gated.open, onError })
     return peer
   }
 
@@ -170,6 +208,8 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const end = (peer: Peer) => {
     const { client, opened, outbox, receiver } = peer
     if (!present.delete(peer)) return
+    seats.leave(client.id, peer.seat)
+    peer.settle()
     outbox?.stop()
     if (!opened || !receiver) return
     if (!opened.session) routes.removeAll(receiver)
@@ -180,6 +220,8 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   // Before its CONNACK, so that whoever was announced as here is announced as gone.
   broker.on('client', (client) => {
     const peer = peerOf(client)
+    // It has left while aedes was letting it in, and aedes would keep it for ever.
+    if (peer.client.closed) return deleteClient(client.id)
     peer.connection = numbers.next(peer.session!.source, ids())
     announce(presence.connected(peer.connection, clock.now()))
   })
@@ -187,6 +229,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     const peer = peerOf(client)
     observe.record('client.connected', { clientId: client.id, transport: peer.caller.transport })
     begin(peer)
+    peer.settle()
   })
   broker.on('clientDisconnect', (client) => {
     const peer = peerOf(client)
@@ -200,6 +243,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   })
   broker.on('clientError', failed)
   broker.on('connectionError', failed)
+  aedes.on('error', (error) => observe.record('client.failed', { code: 'INTERNAL', detail: error.stack ?? error.message }))
 
   /** Those whose certificate or secret no longer stands after a change are cut, and told why in MQTT 5. */
   const cutRevoked = () => {
@@ -214,9 +258,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   }
 
   const endingOf = ({ client, ending = 'CONNECTION_LOST' }: Peer): DisconnectReason => {
-    const { _takingOver: takingOver } = broker as unknown as { readonly _takingOver: ReadonlySet<string> }
     if (client._disconnected) return 'CLIENT_INITIATED_DISCONNECT'
-    if (takingOver.has(client.id)) return 'DUPLICATE_CLIENTID'
     if (broker.closed) return 'SERVER_INITIATED_DISCONNECT'
     return ending
   }
@@ -225,6 +267,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const stop = async () => {
     stopWatch()
     stopListening()
+    stopCatching()
     await new Promise<void>((resolve) => (broker.closed ? resolve() : broker.close(() => resolve())))
     for (const peer of [...present]) end(peer)
     await sessions.stop()
@@ -234,26 +277,30 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     async start() {
       await sessions.start()
       await broker.listen()
+      stopCatching = catchLost()
       stopListening = access.onChange(cutRevoked)
       stopWatch = clock.every(1_000, () => {
         for (const { client, inlet } of present) if (inlet.isFull()) keepAlive(client)
       })
     },
     accept(stream, caller) {
-      const client = broker.handle(stream) as unknown as PeerClient
-      const peer = createPeer(client, caller)
+      const onError = (error: unknown) => broken(peer, error)
+      const client = guarded(onError, () => broker.handle(stream)) as unknown as PeerClient
+      const peer = createPeer(client, caller, onError)
       peers.set(client, peer)
       present.add(peer)
-      amendConnack(
-        stream,
-        () => connackOf(peer),
-        () => client.version ?? 4,
-      )
+      amendConnack(stream, {
+        amend: () => connackOf(peer),
+        version: () => client.version ?? 4,
+        maxBytes: () => client.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+        onTooLarge: (bytes) => illegal(peer, tooSmall(bytes, client.maximumPacketSize)),
+      })
+      guardStream(stream, onError)
       stream.once('close', () => end(peer))
     },
     hasSeen: (clientId) => numbers.has(clientId),
     filtersOf(clientId) {
-      const client = (broker as unknown as { readonly clients: Readonly<Record<string, Client>> }).clients[clientId]
+      const client = aedes.clients[clientId]
       return client?.connected ? routes.filtersOf(peerOf(client).receiver!) : undefined
     },
     async publish(message) {

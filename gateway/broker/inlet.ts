@@ -26,8 +26,6 @@ export interface InletDeps {
   readonly clock: Clock
   readonly ids: (at?: number) => string
   readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
-  /** Larger packets are for the broker to refuse. */
-  readonly maxPacketBytes: number
 }
 
 export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'onRoom'> {
@@ -35,6 +33,8 @@ export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'o
   readonly session: () => Session
   /** A packet that was taken and cannot be kept, when its turn has come. */
   readonly onRefused: (packet: PublishPacket, error: unknown) => void
+  /** Called for an error that neither the client nor Ingest made. */
+  readonly onError: (error: unknown) => void
 }
 
 export interface Inlet {
@@ -54,15 +54,12 @@ const maxOpenBytes = 1024 * 1024
 const maxKnownTopics = 64
 /** Of those, the ones looked for in bytes: one after another. */
 const maxUsual = 8
-const maxTopicLevels = 100
 
 interface KnownTopic {
   readonly topic: string
   readonly bytes: Buffer
   /** With the tenant this topic belongs to. */
   readonly source: Source
-  /** No name that a PUBLISH may have; the broker knows the answer. */
-  readonly invalid: boolean
   awaited: boolean
   /** Of the subscriptions `awaited` was looked up in. */
   version: number
@@ -76,7 +73,7 @@ interface Group {
 }
 
 export function createInlet(options: InletOptions): Inlet {
-  const { ingest, carry, observe, clock, ids, subscriptions, maxPacketBytes, session, onRefused } = options
+  const { ingest, carry, observe, clock, ids, subscriptions, session, onRefused, onError } = options
   const line = createLine({ ...options, maxOpen, maxOpenBytes })
   const topics = new Map<string, KnownTopic>()
   /** Those learnt last, and of them the last one that was published to. */
@@ -94,13 +91,12 @@ export function createInlet(options: InletOptions): Inlet {
       topic,
       bytes: Buffer.from(topic),
       source: tenant === undefined || tenant === from.tenant ? from : { ...from, tenant },
-      invalid: topic === '' || /[#+]/.test(topic) || topic.split('/').length > maxTopicLevels, // [MQTT-3.3.2-2] [MQTT-4.7.3-1]
       awaited: false,
       version: -1,
     }
     if (topics.size >= maxKnownTopics) topics.clear()
     topics.set(topic, known)
-    if (!known.invalid) usual = [known, ...usual.slice(0, maxUsual - 1)]
+    usual = [known, ...usual.slice(0, maxUsual - 1)]
     return known
   }
 
@@ -163,26 +159,28 @@ export function createInlet(options: InletOptions): Inlet {
         each(turns[i]!, messages[i]!)
       }
     }
-    safe.then(
-      () => settle(line.acknowledge),
-      (error) => settle((turn, message) => refuse(turn, message, error)),
-    )
+    safe
+      .then(
+        () => settle(line.acknowledge),
+        (error) => settle((turn, message) => refuse(turn, message, error)),
+      )
+      .catch(onError)
   }
 
   return {
     take(packet) {
-      const { topic, qos, retain, messageId = 0, length = 0, properties } = packet
-      // Retained messages and QoS 2 are the broker's; so are properties that it answers for, and packets that it refuses.
-      if (qos === 2 || retain || length > maxPacketBytes - 5) return false
-      if (properties && (properties.topicAlias !== undefined || properties.responseTopic !== undefined)) return false
+      const { topic, qos, retain, messageId = 0, properties } = packet
+      // Retained messages, QoS 2 and topic aliases are the broker's.
+      if (qos === 2 || retain) return false
+      if (properties?.topicAlias !== undefined) return false
       const known = topics.get(topic) ?? learn(topic)
-      if (known.invalid || carrying > 0 || isAwaited(known)) return false
+      if (carrying > 0 || isAwaited(known)) return false
       pass(known, packet, messageId, payloadOf(packet))
       return true
     },
     takeFrame(bytes, frame) {
       const known = find(bytes, frame.topicStart, frame.topicEnd)
-      if (!known || carrying > 0 || frame.length > maxPacketBytes - 5 || isAwaited(known)) return false
+      if (!known || carrying > 0 || isAwaited(known)) return false
       latest = known
       pass(known, frame, frame.packetId, bytes.subarray(frame.payloadStart, frame.end))
       return true
@@ -197,7 +195,9 @@ export function createInlet(options: InletOptions): Inlet {
         line.settle(turn, () => done(error))
       }
       carrying++
-      carry(message, packet, entered).then(() => answer(), answer)
+      carry(message, packet, entered)
+        .then(() => answer(), answer)
+        .catch(onError)
     },
     isFull: line.isFull,
   }

@@ -1,11 +1,11 @@
 // What one connection is sent: QoS 0 at once or never, QoS 1 in order and so many unacknowledged at a time.
 import type { Duplex } from 'node:stream'
-import { generate } from 'mqtt-packet'
 import type { Clock } from '../../lib/clock.ts'
 import { TokenBucket } from '../access/token-bucket.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type PublishPacket, toPacket } from './packet.ts'
+import { encodePublish } from './packets/encode.ts'
 import type { Kept, StoredSession } from './sessions/state.ts'
 
 /** The side of a client that deliveries need. */
@@ -95,7 +95,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** true: gone out. false: the client does not take packets of this size, which is as if it had been sent [MQTT5-3.1.2-25]. */
   const write = (full: PublishPacket): boolean => {
     const packet = protocolVersion === 5 && topicAliases > 0 ? aliased(full) : full
-    const bytes = encode(packet, protocolVersion)
+    const bytes = encodePublish(packet, protocolVersion)
     if (!bytes || bytes.length > maxPacketBytes) {
       if (packet !== full && packet.topic !== '') aliases.delete(packet.topic) // the client has not been told
       if (bytes) dropped(full.topic, 'PAYLOAD_TOO_LARGE', 'larger than the client accepts')
@@ -218,15 +218,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
       head = 0
       inFlight.clear()
     },
-  }
-}
-
-/** Not everything a rule or an HTTP client says fits into a packet. */
-function encode(packet: PublishPacket, protocolVersion: number): Buffer | undefined {
-  try {
-    return generate(packet as Parameters<typeof generate>[0], { protocolVersion })
-  } catch {
-    return undefined
   }
 }
 

@@ -1,4 +1,4 @@
-// A PUBLISH as a message, and a message as a PUBLISH. The packet's shape is what mqtt-packet parses; no library is needed to say so.
+// A PUBLISH as a message, and a message as a PUBLISH. The packet has the shape that aedes expects.
 import type { Message, MqttProperties } from '../message.ts'
 
 export interface PublishPacket {
@@ -15,17 +15,18 @@ export interface PublishPacket {
 }
 
 /** The part of MQTT 5's properties that a PUBLISH may have [MQTT5-3.3.2.3]. */
-interface PacketProperties {
+export interface PacketProperties {
   readonly contentType?: string
   readonly payloadFormatIndicator?: boolean
   readonly responseTopic?: string
   readonly correlationData?: Buffer
   readonly messageExpiryInterval?: number
-  readonly userProperties?: Readonly<Record<string, string | string[]>>
+  /** In the order sent; names may repeat. */
+  readonly userProperties?: readonly (readonly [name: string, value: string])[]
   readonly topicAlias?: number
 }
 
-export function payloadOf({ payload }: PublishPacket): Buffer {
+export function payloadOf({ payload }: Pick<PublishPacket, 'payload'>): Buffer {
   return typeof payload === 'string' ? Buffer.from(payload) : payload
 }
 
@@ -37,12 +38,8 @@ export function toProperties(from: PacketProperties): MqttProperties {
     ...(responseTopic === undefined ? {} : { responseTopic }),
     ...(correlationData === undefined ? {} : { correlationData }),
     ...(messageExpiryInterval === undefined ? {} : { messageExpiryIntervalSeconds: messageExpiryInterval }),
-    ...(userProperties === undefined ? {} : { userProperties: pairs(userProperties) }),
+    ...(userProperties === undefined ? {} : { userProperties }),
   }
-}
-
-function pairs(from: Readonly<Record<string, string | string[]>>): readonly (readonly [string, string])[] {
-  return Object.entries(from).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
 }
 
 /** For a subscriber. DUP is never set: a message sent again may have another packet id [AWS iot mqtt differences]. */
@@ -54,17 +51,10 @@ export function toPacket(message: Pick<Message, 'topic' | 'payload' | 'propertie
 }
 
 function fromProperties(properties: MqttProperties): PacketProperties {
-  const { correlationData, messageExpiryIntervalSeconds, userProperties, ...same } = properties
+  const { correlationData, messageExpiryIntervalSeconds, ...same } = properties
   return {
     ...same,
     ...(correlationData ? { correlationData: Buffer.from(correlationData) } : {}),
     ...(messageExpiryIntervalSeconds === undefined ? {} : { messageExpiryInterval: messageExpiryIntervalSeconds }),
-    ...(userProperties ? { userProperties: grouped(userProperties) } : {}),
   }
-}
-
-function grouped(entries: readonly (readonly [string, string])[]): Record<string, string[]> {
-  const groups: Record<string, string[]> = Object.create(null)
-  for (const [name, value] of entries) groups[name] = [...(groups[name] ?? []), value]
-  return groups
 }

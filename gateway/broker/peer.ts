@@ -7,7 +7,9 @@ import type { Inlet } from './inlet.ts'
 import type { Connection, DisconnectReason } from './lifecycle.ts'
 import type { Outbox } from './outbox.ts'
 import type { PublishPacket } from './packet.ts'
+import { IllegalPacket, reasonOf } from './packets/illegal.ts'
 import type { Receiver } from './routes.ts'
+import type { Occupant } from './seats.ts'
 import type { Opened } from './sessions/sessions.ts'
 import type { Subscriber } from './subscribe.ts'
 import type { TapClient } from './tap.ts'
@@ -31,6 +33,10 @@ export interface Peer {
   readonly client: PeerClient
   readonly caller: Caller
   readonly inlet: Inlet
+  /** Its place under its client identifier. */
+  readonly seat: Occupant
+  /** Called when the connection has its CONNACK, and when it has ended. */
+  readonly settle: () => void
   /** What follows is there once it was let in. */
   session?: Session
   opened?: Opened
@@ -46,6 +52,19 @@ export interface Peer {
   ending?: DisconnectReason
 }
 
+const sessionTakenOver = 0x8e
+
+export function createPeerState(client: PeerClient, caller: Caller, inlet: Inlet): Peer {
+  const settled = Promise.withResolvers<void>()
+  const closed = new Promise<void>((resolve) => client.conn.once('close', resolve))
+  const leave = () => {
+    disconnect(peer, sessionTakenOver, 'DUPLICATE_CLIENTID')
+    return closed
+  }
+  const peer: Peer = { client, caller, inlet, seat: { leave, settled: settled.promise }, settle: settled.resolve }
+  return peer
+}
+
 /** A session expiry interval that means never [MQTT5-3.1.2.11.2]. */
 const neverSeconds = 0xffffffff
 
@@ -59,6 +78,18 @@ export function disconnect(peer: Peer, reasonCode: number, ending: DisconnectRea
   peer.ending = ending
   peer.client.disconnect({ reasonCode })
 }
+
+/** Ends the connection that sent an illegal packet: MQTT 5 is told why, in CONNACK or DISCONNECT [MQTT5-4.13.1]. */
+export function refuseIllegal(peer: Peer, error: IllegalPacket): void {
+  const { client } = peer
+  if (client.version === 5 && client.connected) disconnect(peer, error.reasonCode, 'CLIENT_ERROR')
+  else if (error.connack) client.conn.write(error.connack, () => client.conn.destroy())
+  else client.conn.destroy()
+}
+
+/** The packet that a client cannot be sent because it is larger than the client's Maximum Packet Size [MQTT-3.1.2-24]. */
+export const tooSmall = (bytes: number, accepted = 0): IllegalPacket =>
+  new IllegalPacket(reasonOf.tooLarge, `CONNACK has ${bytes} bytes, and the client accepts ${accepted} [MQTT-3.1.2-24]`)
 
 const endingFor = (code: string): DisconnectReason => (code === 'NOT_AUTHORIZED' ? 'AUTH_ERROR' : 'CLIENT_ERROR')
 

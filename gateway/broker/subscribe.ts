@@ -4,10 +4,10 @@ import { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { subackCode, toSuback, toUnsuback } from './answers.ts'
 import type { Outbox } from './outbox.ts'
+import type { SubscribePacket, UnsubscribePacket } from './packets/decode.ts'
 import { type Filter, isShared, type Receiver, type Routes } from './routes.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { StoredSession } from './sessions/state.ts'
-import type { SubscribePacket, UnsubscribePacket } from './tap.ts'
 
 /** One connection, as far as its subscriptions need it. */
 export interface Subscriber {

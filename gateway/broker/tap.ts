@@ -1,10 +1,21 @@
-// The tap: takes a client's packets before aedes sees them. What aedes keeps private and this needs is named here.
+// Reads the packets of a client, decides which are legal, and offers them to the gateway before aedes. Names what aedes keeps private.
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { createFrame, type Frame, readFrame } from './frame.ts'
-import { createGather, nothing } from './gather.ts'
+import { createFrame, type Frame, locatePublish, readHeader } from './frame.ts'
+import { createGather } from './gather.ts'
+import { guarded } from './guard.ts'
 import type { LineClient } from './line.ts'
 import type { PublishPacket } from './packet.ts'
+import type { Version } from './packets/connect.ts'
+import { type AckPacket, decode, kindOf, type Packet, type SubscribePacket, type UnsubscribePacket } from './packets/decode.ts'
+import { IllegalPacket, protocolError, reasonOf } from './packets/illegal.ts'
+
+/*
+   socket ─▶ aedes reads ─▶ parse ─▶ readHeader ─┬─ a usual PUBLISH ───────────────▶ takers.frame
+                                                └─ decode ─▶ early │ held ─▶ act ─┬─▶ takers
+                                                                                  ├─▶ aedes: CONNECT, PINGREQ, DISCONNECT, other PUBLISH
+                                                                                  └─▶ takers.illegal: the connection ends
+*/
 
 /** An aedes client, as far as the tap must know it. Checked when a connection is tapped: another version may differ. */
 export interface TapClient extends LineClient {
@@ -13,7 +24,6 @@ export interface TapClient extends LineClient {
   readonly connackSent: boolean
   /** Undefined before CONNECT. */
   readonly version: number | null
-  /** Emits `packet`, for aedes alone to hear. */
   readonly _parser: Parser
   /** Absent or 0: the client asked for no keep alive. */
   readonly _keepaliveInterval: number
@@ -22,16 +32,9 @@ export interface TapClient extends LineClient {
   emit(event: 'error', error: Error): unknown
 }
 
-/** mqtt-packet's. */
+/** The parser of mqtt-packet. Aedes gives it every byte, and listens to it for `packet`. It never gets a byte here. */
 export interface Parser extends EventEmitter {
   parse(bytes: Buffer): unknown
-  /** Not null after a fault, until it is given more. */
-  readonly error: Error | null
-  /** What it was given and has not taken apart. */
-  readonly _list: { readonly length: number }
-  /** 0: the next byte begins a packet. 2: the fixed header has been read, and `packet.length` says what follows. */
-  readonly _stateCounter: number
-  readonly packet: { readonly length: number }
 }
 
 export interface Tap {
@@ -41,81 +44,79 @@ export interface Tap {
   handOver(packet: PublishPacket): void
 }
 
-export interface SubscribePacket {
-  readonly cmd: 'subscribe'
-  readonly messageId: number
-  readonly subscriptions: readonly {
-    readonly topic: string
-    readonly qos: number
-    /** MQTT 5: no local, retain as published, retain handling. */
-    readonly nl?: boolean
-    readonly rap?: boolean
-    readonly rh?: number
-  }[]
-  readonly properties?: { readonly subscriptionIdentifier?: unknown }
-}
-
-export interface UnsubscribePacket {
-  readonly cmd: 'unsubscribe'
-  readonly messageId: number
-  readonly unsubscriptions: readonly string[]
-}
-
-/** What is taken. A PUBLISH may be handed back; packets behind a promise wait until it resolves, and it must not reject. */
+/** A PUBLISH may be handed back. Packets after one with a promise wait until it resolves; it must not reject. */
 export interface Takers {
   publish(packet: PublishPacket): boolean
-  /** The same for one that has not been taken apart. */
+  /** The same for a PUBLISH that has not been decoded. */
   frame(bytes: Buffer, frame: Frame): boolean
   subscribe(packet: SubscribePacket): Promise<void> | undefined
   unsubscribe(packet: UnsubscribePacket): Promise<void> | undefined
-  puback(packet: { readonly messageId: number }): void
+  ack(packet: AckPacket): void
+  /** Must close the connection: nothing more is read from it. */
+  illegal(error: IllegalPacket): void
 }
 
-type TappedPacket =
-  | PublishPacket
-  | SubscribePacket
-  | UnsubscribePacket
-  | { readonly cmd: 'puback'; readonly messageId: number }
-  | { readonly cmd: 'connect' | 'disconnect' }
+export interface TapOptions {
+  /** Larger packets are illegal. */
+  readonly maxPacketBytes: number
+  readonly takers: Takers
+  /** Called when packets waited and wait no more. */
+  readonly onReleased: () => void
+  /** Called for an error that is not the client's. */
+  readonly onError: (error: unknown) => void
+}
 
-/** The parser looks through all the pieces it holds when it takes them apart, so it is not given smaller ones while more is to come. */
-const pieceBytes = 16 * 1024
-
-/** Packets a client may send before it has its CONNACK. Those behind it wait for a moment, and nothing is read meanwhile. */
+/** Packets a client may send before it has its CONNACK. */
 const maxEarly = 42
 
-/** Offers the takers the packets of a connected client; those they do not take, and all other kinds, go to aedes. */
-export function tap(client: TapClient, takers: Takers, onReleased: () => void): Tap {
+export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onError }: TapOptions): Tap {
   const { _parser: parser } = client
   const [listener, ...more] = parser.listeners('packet')
-  if (!listener || more.length > 0 || client._keepaliveInterval === undefined || parser._stateCounter !== 0)
-    throw new Error('this version of aedes cannot be tapped')
-  const handOver = (packet: { readonly cmd: string }) => {
-    listener.call(parser, packet)
-  }
-  const take = (packet: TappedPacket): boolean | Promise<void> => {
-    if (packet.cmd === 'publish') return takers.publish(packet)
-    if (packet.cmd === 'subscribe') return takers.subscribe(packet) ?? true
-    if (packet.cmd === 'unsubscribe') return takers.unsubscribe(packet) ?? true
-    if (packet.cmd !== 'puback') return false
-    takers.puback(packet)
-    return true
-  }
+  if (!listener || more.length > 0 || client._keepaliveInterval === undefined) throw new Error('this version of aedes cannot be tapped')
+  const frame = createFrame()
+  const gather = createGather()
+  /** Of the CONNECT, which aedes acts upon later. */
+  let version: Version | undefined
+  let persists = false
+  let early: (Packet | IllegalPacket)[] | undefined
   let holding = false
-  let held: TappedPacket[] = []
-  const act = (packet: TappedPacket) => {
-    if (client.closed) return
-    if (holding) {
-      held.push(packet)
-      return
+  let held: (Packet | IllegalPacket)[] = []
+  /** An illegal packet is the last one that is read; those before it still take effect first. */
+  let ended = false
+
+  const handOver = (packet: Packet) => guarded(onError, () => void listener.call(parser, packet))
+
+  const take = (packet: Packet): boolean | Promise<void> => {
+    switch (packet.cmd) {
+      case 'publish':
+        return takers.publish(packet)
+      case 'subscribe':
+        return takers.subscribe(packet) ?? true
+      case 'unsubscribe':
+        return takers.unsubscribe(packet) ?? true
+      case 'puback':
+      case 'pubrec':
+      case 'pubrel':
+      case 'pubcomp':
+        takers.ack(packet)
+        return true
+      default:
+        return false
     }
+  }
+
+  const act = (packet: Packet | IllegalPacket) => {
+    if (client.closed) return
+    if (holding) return void held.push(packet)
+    if (packet instanceof IllegalPacket) return takers.illegal(packet)
     const taken = take(packet)
     if (taken === false) return handOver(packet)
     keepAlive(client)
     if (taken === true) return
     holding = true
-    taken.then(release)
+    taken.then(release).catch(onError)
   }
+
   const release = () => {
     holding = false
     const waiting = held
@@ -123,55 +124,73 @@ export function tap(client: TapClient, takers: Takers, onReleased: () => void): 
     for (const packet of waiting) act(packet)
     if (!holding) onReleased()
   }
-  const parse = parser.parse.bind(parser)
-  const frame = createFrame()
-  const gather = createGather()
-  const isBetweenPackets = () => parser._stateCounter === 0 && parser._list.length === 0 && !parser.error
-  const isOpen = () => client.connackSent && client.connected && !early && !holding && !client.closed && isBetweenPackets()
-  /** Whole packets are given to the parser one by one, so that between them there is always a chance for the short way. */
+
+  const receive = (packet: Packet | IllegalPacket) => {
+    if ('cmd' in packet && packet.cmd === 'connect') {
+      version = packet.protocolVersion
+      persists = ((packet.properties?.sessionExpiryInterval as number | undefined) ?? 0) > 0
+      return handOver(packet)
+    }
+    if (client.connackSent && client.connected && !early) return act(packet)
+    if (packet instanceof IllegalPacket && version === undefined) return takers.illegal(packet)
+    early ??= []
+    if (early.push(packet) > maxEarly && !client.connackSent) client.emit('error', new Error('too many packets before CONNACK'))
+  }
+
+  const decoded = (bytes: Buffer, at: number): Packet => {
+    const packet = decode(bytes, at, frame.start, frame.end, version)
+    if (packet.cmd === 'disconnect' && !persists && packet.properties?.sessionExpiryInterval) {
+      throw protocolError('DISCONNECT makes a session persistent that was not [MQTT5-3.14.2.2.2]')
+    }
+    return packet
+  }
+
+  const isUsual = (bytes: Buffer, at: number): boolean =>
+    client.connackSent && client.connected && !early && !holding && locatePublish(bytes, at, version!, frame) && takers.frame(bytes, frame)
+
+  const readAll = (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length; at = frame.end) {
+      if (client.closed || ended) return
+      const whole = readHeader(bytes, at, frame)
+      if (frame.end - at > maxPacketBytes) throw tooLarge(frame.end - at, maxPacketBytes)
+      if (!whole || frame.end > bytes.length) {
+        kindOf(bytes[at]!, version)
+        return gather.begin(bytes.subarray(at), frame.end - at)
+      }
+      if (isUsual(bytes, at)) keepAlive(client)
+      else receive(decoded(bytes, at))
+    }
+  }
+
   parser.parse = (read) => {
     const bytes = gather.add(read)
     if (!bytes) return
-    let at = 0
-    while (at < bytes.length && isOpen()) {
-      const found = readFrame(bytes, at, client.version ?? 4, frame)
-      if (found === 'unclear') break
-      if (found === 'short') return gather.begin(bytes.subarray(at), frame.end - at)
-      const { end } = frame
-      if (found === 'publish' && takers.frame(bytes, frame)) keepAlive(client)
-      else parse(bytes.subarray(at, end))
-      at = end
+    try {
+      readAll(bytes)
+    } catch (error) {
+      if (!(error instanceof IllegalPacket)) throw error
+      ended = true
+      receive(error)
     }
-    if (at === bytes.length) return
-    parse(bytes.subarray(at))
-    if (parser._stateCounter === 2 && !parser.error) gather.begin(nothing, Math.min(parser.packet.length - parser._list.length, pieceBytes))
   }
-  let connecting = false
-  let early: TappedPacket[] | undefined
-  parser.removeListener('packet', listener as () => void)
-  parser.on('packet', (packet: TappedPacket) => {
-    if (client.connackSent && client.connected && !early) return act(packet)
-    // The first packet, whatever it is, and a second CONNECT are for aedes to judge [MQTT-3.1.0-1] [MQTT-3.1.0-2].
-    if (!connecting || packet.cmd === 'connect') {
-      connecting = true
-      return handOver(packet)
-    }
-    early ??= []
-    if (early.push(packet) > maxEarly && !client.connackSent) client.emit('error', new Error('too many packets before CONNACK'))
-  })
+
   client.once('connected', () => {
     const waiting = early ?? []
     early = undefined
     for (const packet of waiting) act(packet)
     if (waiting.length > 0 && !holding) onReleased()
   })
+
   return {
-    isHolding: () => holding || early !== undefined,
+    isHolding: () => holding || ended || early !== undefined,
     handOver(packet) {
       if (!client.closed) handOver(packet)
     },
   }
 }
+
+const tooLarge = (bytes: number, limit: number) =>
+  new IllegalPacket(reasonOf.tooLarge, `a packet has ${bytes} bytes, and ${limit} are allowed [MQTT-3.2.2-15]`)
 
 /** Any packet shows that the device is there [MQTT-3.1.2-24]; and so do packets that wait because nobody reads them. */
 export function keepAlive({ _keepaliveInterval, _keepaliveTimer }: TapClient): void {

@@ -5,7 +5,7 @@ import type { Broker } from './broker.ts'
 import type { UpstreamConfig } from './config.ts'
 import { readNamed } from './files.ts'
 import { toPubacks } from './line.ts'
-import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
+import { type PacketProperties, payloadOf, toPacket, toProperties } from './packet.ts'
 import { createRemoteBroker, type DialOptions, type Link, type RemoteBrokerOptions, withHops } from './remote.ts'
 
 /*
@@ -65,7 +65,7 @@ async function open(config: UpstreamConfig, identity: IClientOptions, { clientId
     async publish(message) {
       const { topic, qos, retain } = message
       const packet = toPacket({ ...message, properties: withHops(message) ?? {} }, qos, retain)
-      const properties = config.protocolVersion === '5' && { properties: packet.properties }
+      const properties = config.protocolVersion === '5' && packet.properties && { properties: toGrouped(packet.properties) }
       const answered = client.publishAsync(topic, payloadOf(packet), { qos, retain, ...properties })
       await answered.catch((error) => {
         throw refusalOf(error)
@@ -145,9 +145,25 @@ function takeMessages(client: MqttClient, maxInFlight: number, receive: DialOpti
 }
 
 function toIncoming(packet: IPublishPacket) {
-  const { topic, qos, retain, dup, properties } = packet as IPublishPacket & PublishPacket
+  const { topic, qos, retain, dup, properties } = packet
   return {
-    ...({ topic, payload: payloadOf(packet as PublishPacket), qos: qos === 0 ? 0 : 1, retain, again: dup } as const),
-    ...(properties ? { properties: toProperties(properties) } : {}),
+    ...({ topic, payload: payloadOf(packet), qos: qos === 0 ? 0 : 1, retain, again: dup } as const),
+    ...(properties ? { properties: toProperties(fromGrouped(properties)) } : {}),
   }
+}
+
+type Grouped = NonNullable<IPublishPacket['properties']>
+
+/** mqtt.js groups user properties by name, so the order between different names is lost. */
+function fromGrouped({ userProperties, ...same }: Grouped): PacketProperties {
+  if (!userProperties) return same as PacketProperties
+  const pairs = Object.entries(userProperties).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
+  return { ...(same as PacketProperties), userProperties: pairs }
+}
+
+function toGrouped({ userProperties, ...same }: PacketProperties): Grouped {
+  if (!userProperties) return same as Grouped
+  const groups: Record<string, string[]> = Object.create(null)
+  for (const [name, value] of userProperties) groups[name] = [...(groups[name] ?? []), value]
+  return { ...(same as Grouped), userProperties: groups }
 }

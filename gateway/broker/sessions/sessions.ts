@@ -90,12 +90,22 @@ export function createSessions(options: SessionsOptions): Sessions {
   const reservations = createReservations(state, journal)
   /** The connection that a client id belongs to: the last one that opened it. */
   const owners = new Map<string, object>()
+  /** Sessions that have ended, while the journal does not know it yet. */
+  const ended = new Set<string>()
   const releases = new Map<StoredSession, number[]>()
   let number = 0
   let stopSweep = () => {}
 
   /** For what nobody waits for; a disk that fails is told by the journal, once. */
   const note = (entry: Entry) => void journal.append(entry).catch(() => undefined)
+
+  const finish = (client: string) => {
+    ended.add(client)
+    journal.append({ kind: 'ended', client }).then(
+      () => ended.delete(client),
+      () => ended.delete(client),
+    )
+  }
 
   const isOver = ({ leftAt, expirySeconds }: StoredSession) =>
     leftAt !== undefined && expirySeconds !== null && leftAt + expirySeconds * 1_000 <= clock.now()
@@ -166,7 +176,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const owner = {}
       owners.set(client, owner)
       const known = state.sessions.get(client)
-      const present = known !== undefined && !asked && known.protocol === protocol && !isOver(known)
+      const present = known !== undefined && !asked && !ended.has(client) && known.protocol === protocol && !isOver(known)
       const life = { expirySeconds: Number.isFinite(expirySeconds) ? expirySeconds : null }
       try {
         if (expirySeconds > 0 || present) await journal.append({ kind: 'opened', client, protocol, fresh: !present, ...life })
@@ -182,8 +192,8 @@ export function createSessions(options: SessionsOptions): Sessions {
           if (owners.get(client) !== owner) return
           owners.delete(client)
           if (!state.sessions.has(client)) return
-          const expiry = Number.isFinite(seconds) ? seconds : null
-          note(seconds === 0 ? { kind: 'ended', client } : { kind: 'left', client, at: clock.now(), expirySeconds: expiry })
+          if (seconds === 0) return finish(client)
+          note({ kind: 'left', client, at: clock.now(), expirySeconds: Number.isFinite(seconds) ? seconds : null })
         },
       }
     },

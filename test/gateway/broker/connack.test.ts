@@ -9,11 +9,8 @@ const features = { [feature.maximumQos]: 1, [feature.sharedSubscriptionAvailable
 /** What a client parses when the packet is written in pieces of so many bytes, and another one follows. */
 function through(packet: Packet, connack: Connack | undefined, version: 4 | 5, size: number): Packet[] {
   const stream = new PassThrough()
-  amendConnack(
-    stream,
-    () => connack,
-    () => version,
-  )
+  const unlimited = { maxBytes: () => Number.POSITIVE_INFINITY, onTooLarge: () => expect.unreachable() }
+  amendConnack(stream, { amend: () => connack, version: () => version, ...unlimited })
   const bytes = generate(packet, { protocolVersion: version })
   for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size))
   stream.write(generate({ cmd: 'pingresp' }))
@@ -66,4 +63,14 @@ test('a refusal of MQTT 5 has the reason it is given', () => {
 
 test('without anything to say the packet passes as it is', () => {
   expect(through({ cmd: 'connack', returnCode: 5, sessionPresent: false }, undefined, 4, 1)[0]).toMatchObject({ returnCode: 5 })
+})
+
+test('a CONNACK that is larger than the client accepts is not sent [MQTT-3.1.2-24]', () => {
+  const stream = new PassThrough()
+  const refused: number[] = []
+  const amend = () => ({ sessionPresent: false, features })
+  amendConnack(stream, { amend, version: () => 5, maxBytes: () => 10, onTooLarge: (bytes) => refused.push(bytes) })
+  stream.write(generate({ cmd: 'connack', reasonCode: 0, sessionPresent: false }, { protocolVersion: 5 }))
+  expect(refused).toEqual([11])
+  expect(stream.read()).toBeNull()
 })
