@@ -173,7 +173,7 @@ test.each([4, 5] as const)('of 20 simultaneous CONNECTs of one client identifier
     client.send(version === 4 ? '100d00044d5154540400003c000161' : '101300044d5154540500003c05110000003c000161')
   let open = connects.length
   for (const client of connects) void client.closed.then(() => open--)
-  await expect.poll(() => open).toBe(1)
+  await expect.poll(() => open, { timeout: 10_000 }).toBe(1)
   const publisher = await aRawDevice(port, { clientId: 'publisher' })
   publisher.send(aPublish(1))
   await publisher.next('puback')
