@@ -14,6 +14,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/aws-shortcut.ts': ['gateway/aws-body.ts', '@aws-sdk/client-sqs'],
   'gateway/aws-http.ts': ['undici', 'node:'],
   'gateway/batch-answer.ts': [],
+  'gateway/sqs-hosts.ts': [],
   'gateway/aws.ts': [
     'gateway/aws-shortcut.ts',
     'gateway/aws-http.ts',
@@ -91,6 +92,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/aws.ts',
     'gateway/aws-body.ts',
     'gateway/batch-answer.ts',
+    'gateway/sqs-hosts.ts',
     'gateway/broker/broker.ts',
     '@aws-sdk/client-sqs',
     '@aws-sdk/client-sns',
@@ -154,6 +156,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/local',
     'gateway/plan',
     'gateway/rules',
+    'gateway/sqs-hosts.ts',
     'gateway/rules/sql',
     'gateway/rules/topic',
     '@aws-sdk/client-sqs',

@@ -8,19 +8,27 @@ import { type ActionDeps, type ActionKind, promised, type Target } from './actio
 import { isTemplate, localOnly } from './params.ts'
 import { createSlots } from './slots.ts'
 import { isJson } from './text.ts'
+import { fixedOriginOf, isBelow, parseWebUrl } from './web-url.ts'
 
 const target = z
   .string()
   .min(1)
   .max(2_000)
-  .refine((url) => isTemplate(url) || isWebUrl(url), 'must be an http:// or https:// URL')
+  .refine((url) => isTemplate(url) || parseWebUrl(url) !== undefined, 'must be an http:// or https:// URL without user info')
 
 const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/, 'must be the name of an HTTP header')
 
 const params = z
   .strictObject({
     url: target.describe('where to POST to, a template; AWS takes only https:// on port 443 or 8443'),
-    confirmationUrl: target.optional().describe('prefix that the URL must have; needed when `url` holds a template'),
+    confirmationUrl: target
+      .refine(
+        (url) => !isTemplate(url) || fixedOriginOf(url) !== undefined,
+        'must start with a literal scheme and host: no message may choose them',
+      )
+      .refine((url) => isTemplate(url) || !/[?#]/.test(url), 'must have neither a query nor a fragment')
+      .optional()
+      .describe('the URL must be this one or below it: same scheme, host and port, and path segments; needed when `url` holds a template'),
     headers: z
       .array(z.strictObject({ key: headerName.describe('name'), value: z.string().describe('text; may be a template') }))
       .max(100)
@@ -31,6 +39,10 @@ const params = z
   .refine(({ url, confirmationUrl }) => !isTemplate(url) || confirmationUrl !== undefined, {
     path: ['confirmationUrl'],
     error: 'is needed because `url` holds a template: it says which URLs the template may make',
+  })
+  .refine(({ url, confirmationUrl = url }) => haveSameOrigin(url, confirmationUrl), {
+    path: ['url'],
+    error: 'has another scheme, host or port than confirmationUrl, so no request would be made',
   })
 
 /** [AWS http-rule-action] three attempts in all, and only 429 and 5xx are worth another. */
@@ -85,12 +97,12 @@ async function once(url: URL, request: RequestInit, send: typeof fetch): Promise
 }
 
 function checked(text: string, prefix: string | undefined): URL {
-  if (!isWebUrl(text) || (prefix !== undefined && !text.startsWith(prefix))) {
-    throw new GatewayError('ACTION_REFUSED', 'the URL of the http action is not a web address or does not start with its confirmationUrl', {
-      details: { action: 'http' },
-    })
-  }
-  return new URL(text)
+  const url = parseWebUrl(text)
+  const above = prefix === undefined ? undefined : parseWebUrl(prefix)
+  if (url && (prefix === undefined || (above && isBelow(url, above)))) return url
+  throw new GatewayError('ACTION_REFUSED', 'the URL of the http action is not a web address or is not below its confirmationUrl', {
+    details: { action: 'http' },
+  })
 }
 
 // The host is for the log, where the error action's reader has the rule; paths and queries of webhooks hold secrets.
@@ -99,8 +111,10 @@ function failed({ host }: URL, what: string, retryable: boolean, cause?: unknown
   return new GatewayError(retryable ? 'ACTION_FAILED' : 'ACTION_REFUSED', `the endpoint ${what}`, { details, cause })
 }
 
-function isWebUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text)
+/** True also when only a delivery can tell. */
+function haveSameOrigin(url: string, prefix: string): boolean {
+  const [one, other] = [url, prefix].map((text) => (isTemplate(text) ? fixedOriginOf(text) : parseWebUrl(text)?.origin))
+  return one === undefined || other === undefined || one === other
 }
 
 // [AWS http-rule-action] JSON results and raw bytes have different types.

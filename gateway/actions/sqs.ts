@@ -9,12 +9,22 @@ import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
 import { isTemplate, localOnly, roleArn } from './params.ts'
+import { bindQueueUrl, fixesHost } from './queue-url.ts'
 import { checkedSize, type SqsEntry, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
 import { toBase64, toText } from './text.ts'
 
 const params = z
   .strictObject({
-    queueUrl: z.string().min(1).describe('name or URL of the queue; a template such as `telemetry-${topic(3)}` picks one per message'),
+    queueUrl: z
+      .string()
+      .min(1)
+      .refine(
+        fixesHost,
+        'must start with text that fixes the host, such as `telemetry-${…}` or `https://sqs.<region>.amazonaws.com/<account>/${…}`',
+      )
+      .describe(
+        'name of the queue, or its URL at SQS or the configured endpoint; a template such as `telemetry-${topic(3)}` picks one per message, and starts with a part of the name, or with scheme and host',
+      ),
     useBase64: z.boolean().default(false).describe('send the body as base64 text, for bodies that are not text'),
     roleArn,
     groupId: localOnly(
@@ -55,12 +65,12 @@ export const sqs = {
   bind(params, deps): Target {
     const queueOf = deps.template(params.queueUrl)
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
-    const fixedUrl = isTemplate(params.queueUrl) ? undefined : deps.aws.queueUrl(params.queueUrl)
+    const urlOf = bindQueueUrl(params.queueUrl, deps)
     const write = params.useBase64 ? toBase64 : toText
     const batchers = createBatchers((url) => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batchers.of, grouped: groupOf !== undefined })
     const add = (delivery: Delivery, signal: AbortSignal, done: Done) => {
-      const url = fixedUrl ?? deps.aws.queueUrl(queueOf(delivery))
+      const url = urlOf(delivery)
       const parts = write(delivery.body)
       const group = groupOf?.(delivery)
       if (packs && !isFifo(url)) return packs.of(url, group).add(delivery.key, parts, signal, done)

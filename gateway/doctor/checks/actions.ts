@@ -1,6 +1,7 @@
 // What is wrong with the actions of rules: targets that are not there, parameters AWS does not have, roles and templates that are none.
 import { localOnlyIn } from '../../actions/index.ts'
 import { isTemplate } from '../../actions/params.ts'
+import { isSqsUrl } from '../../sqs-hosts.ts'
 import { actionsIn, type PlacedAction, textsOf } from '../actions.ts'
 import type { CheckTable, Found } from '../check.ts'
 import type { Estate } from '../estate.ts'
@@ -9,7 +10,7 @@ import { groupProblem } from './groups.ts'
 
 const roleArn = /^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/
 const topicArn = /^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/
-const queueUrl = /^https:\/\/sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/\d{12}\/[\w-]{1,75}(\.fifo)?$/
+const queuePath = /^\/\d{12}\/[\w-]{1,75}(\.fifo)?$/
 
 const at = ({ rule, at, name }: PlacedAction, param: string): Pick<Found, 'file' | 'field'> => ({
   file: rule.path,
@@ -25,7 +26,12 @@ const isMissing = (target: string, made: readonly { readonly name: string }[], {
   return knowsResources && isBare(target) && !made.some(({ name }) => known.test(name))
 }
 
-const isMisaddressed = (target: string, form: RegExp) => !isBare(target) && !isTemplate(target) && !form.test(target)
+const isMisaddressed = (target: string, isRight: (target: string) => boolean) => !isBare(target) && !isTemplate(target) && !isRight(target)
+
+const isQueueUrl = (target: string) => {
+  const url = URL.parse(target)
+  return url !== null && isSqsUrl(url) && queuePath.test(url.pathname) && `${url.origin}${url.pathname}` === target
+}
 
 export const actionChecks = {
   'local-only-action': {
@@ -90,7 +96,7 @@ export const actionChecks = {
     *find(estate) {
       for (const action of sqsActions(estate)) {
         const { queueUrl: target } = action.entry.sqs
-        if (isMisaddressed(target, queueUrl)) yield { ...at(action, 'queueUrl'), text: `${target} is no URL of SQS` }
+        if (isMisaddressed(target, isQueueUrl)) yield { ...at(action, 'queueUrl'), text: `${target} is no URL of SQS` }
       }
     },
   },
@@ -113,7 +119,8 @@ export const actionChecks = {
     *find(estate) {
       for (const action of snsActions(estate)) {
         const { targetArn: target } = action.entry.sns
-        if (isMisaddressed(target, topicArn)) yield { ...at(action, 'targetArn'), text: `${target} is no ARN of a topic` }
+        if (isMisaddressed(target, (arn) => topicArn.test(arn)))
+          yield { ...at(action, 'targetArn'), text: `${target} is no ARN of a topic` }
       }
     },
   },

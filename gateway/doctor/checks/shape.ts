@@ -62,11 +62,17 @@ const rows = {
     means: 'a FIFO queue without a message group, or with packed messages',
     fix: 'give groupId, such as "${topic(5)}", and no pack',
   },
+  'queue-template': {
+    kind: 'rule',
+    field: /sqs\.queueUrl$/,
+    means: 'a queueUrl with which a message could choose the host that gets the credentials',
+    fix: 'start the template with a part of the queue name, or with https://sqs.<region>.amazonaws.com/',
+  },
   'http-url': {
     kind: 'rule',
     field: /http\.(url|confirmationUrl)$/,
-    means: 'no web address in an http action',
-    fix: 'give an https:// URL',
+    means: 'no web address in an http action, or a confirmationUrl that does not confine the URL',
+    fix: 'give an https:// URL, and a confirmationUrl with a literal host',
   },
   'rule-shape': { kind: 'rule', means: 'a rule file that is not a topic rule', fix: 'see the parameters in docs/actions.md' },
   'policy-version': {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { http } from '../../../gateway/actions/http.ts'
 import { testSink } from '../../contract/sink.ts'
 import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
@@ -98,4 +98,68 @@ test('a template in the URL stays below its confirmationUrl', async () => {
   const other = setUp({ ...params, url: 'https://${topic(5)}/in/' }, async () => new Response())
   await expect(delivered(other.sink, createDelivery(), signal)).rejects.toMatchObject({ code: 'ACTION_REFUSED' })
   expect(http.params.safeParse({ url: params.url }).error?.issues[0]?.message).toContain('is needed because `url` holds a template')
+})
+
+describe('below confirmationUrl', () => {
+  const fate = async (value: string, confirmationUrl = 'https://example.com/in/') => {
+    const asked: string[] = []
+    const answer = async (url: URL) => {
+      asked.push(String(url))
+      return new Response()
+    }
+    const template = (text: string) => () => text.replace('${value}', () => value)
+    const deps = createDeps({ fetch: answer as unknown as typeof fetch, template })
+    const sink = http.bind(http.params.parse({ url: '${value}', confirmationUrl }), deps)
+    const outcome = await delivered(sink, createDelivery(), signal).then(
+      () => 'sent',
+      (error) => error.code,
+    )
+    return outcome === 'sent' ? asked : outcome
+  }
+
+  test.each([
+    'https://example.com/in/a',
+    'https://example.com/in',
+    'HTTPS://EXAMPLE.com:443/in/a?b#c',
+    'https://example.com/out/../in/a',
+    'https://example.com/in/a%2Fb',
+  ])('%s is called', async (url) => expect(await fate(url)).toHaveLength(1))
+
+  test.each([
+    'https://example.com/inside',
+    'https://example.com/in/../out',
+    'https://example.com/in/%2e%2e/out',
+    'https://example.com/in/..%2fout',
+    'https://example.com/in/..%5Cout',
+    'https://example.com/in/..;/out',
+    'https://example.com/in%2Fa',
+    'https://example.com/%zz',
+    'https://example.com.evil.example/in/',
+    'https://example.com@evil.example/in/',
+    'https://user:x@example.com/in/',
+    'https://example.com:8443/in/',
+    'http://example.com/in/',
+    'https:\\\\evil.example\\in',
+    'https://\\evil.example/in/',
+    'https:evil.example/in/',
+    '//example.com/in/',
+    ' https://example.com/in/',
+    'https://evil.example/?https://example.com/in/',
+  ])('%s is refused', async (url) => expect(await fate(url)).toBe('ACTION_REFUSED'))
+
+  test('compares whole segments without a final slash too', async () => {
+    expect(await fate('https://example.com/in-secret', 'https://example.com/in')).toBe('ACTION_REFUSED')
+    expect(await fate('https://example.com/in/a', 'https://example.com/in')).toHaveLength(1)
+    expect(await fate('https://example.com/a', 'https://example.com')).toHaveLength(1)
+  })
+
+  test.each([
+    [{ url: 'https://a.example/${x}', confirmationUrl: '${y}' }, 'literal scheme and host'],
+    [{ url: 'https://a.example/${x}', confirmationUrl: 'https://${y}/' }, 'literal scheme and host'],
+    [{ url: 'https://a.example/${x}', confirmationUrl: 'https://a.example${y}' }, 'literal scheme and host'],
+    [{ url: 'https://a.example/${x}', confirmationUrl: 'https://a.example@${y}/' }, 'literal scheme and host'],
+    [{ url: 'https://a.example/${x}', confirmationUrl: 'https://a.example/?a=' }, 'neither a query'],
+    [{ url: 'https://a.example/${x}', confirmationUrl: 'https://b.example/' }, 'another scheme, host or port'],
+    [{ url: 'https://user:secret@a.example/' }, 'without user info'],
+  ])('%j is no rule', (params, why) => expect(http.params.safeParse(params).error?.issues[0]?.message).toContain(why))
 })

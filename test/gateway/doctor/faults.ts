@@ -91,6 +91,7 @@ export const faults: readonly Fault[] = [
   { id: 'sns-message-format', files: also({ sns: { targetArn: 'alerts', messageFormat: 'XML' } }) },
   { id: 'sns-fifo', files: also({ sns: { targetArn: 'alerts.fifo' } }) },
   { id: 'fifo-group', files: also({ sqs: { queueUrl: 'doors.fifo' } }) },
+  { id: 'queue-template', files: also({ sqs: { queueUrl: '${queue}' } }) },
   { id: 'http-url', files: also({ http: { url: 'ftp://example.com/in' } }) },
   { id: 'rule-shape', files: also({ kinesis: { streamName: 's' } }) },
   { id: 'policy-version', files: { 'policies/old.json': { Version: '2008-10-17', Statement: [talk] } } },
