@@ -31,6 +31,8 @@ export interface Aws {
   queueUrl(nameOrUrl: string): string
   /** A bare name becomes the ARN of that topic; an ARN stays as it is. */
   topicArn(nameOrArn: string): string
+  /** false: the configured queues and topics are being created, so a missing one says nothing about its name. */
+  isReady: boolean
   stop(): void
 }
 
@@ -103,6 +105,7 @@ export function createAws(options: AwsOptions): Aws {
     sqsSender,
     sns,
     queueUrl: (name) => (/^https?:\/\//.test(name) ? name : `${queueBase}/${accountId}/${name}`),
+    isReady: true,
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:${region}:${accountId}:${name}`),
     stop() {
       sqs.destroy()

@@ -10,7 +10,7 @@ import { createSessions, type Sessions } from './broker/sessions/sessions.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Observe } from './observe/observe.ts'
 import { createOverflow, type Lanes } from './overflow.ts'
-import { laneShare } from './pipeline.ts'
+import { laneShare, mostHeld } from './pipeline.ts'
 import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
@@ -62,7 +62,7 @@ export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { obse
         observe: quiet,
       }),
     names: async () => (await readdir(dir).catch(noneYet)).filter((name) => /^\w+\.\d+$/.test(name)),
-    maxHeld: Math.ceil(delivery.maxInFlight * laneShare),
+    maxHeld: mostHeld(delivery.maxInFlight),
     maxHeldBytes: inFlightBytes * laneShare,
     maxBytes,
     observe,

@@ -37,7 +37,7 @@ import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
 import { createRegistry as createPrometheus } from './observe/prometheus.ts'
-import { createPipeline, type Pipeline } from './pipeline.ts'
+import { createPipeline, mostHeld, type Pipeline } from './pipeline.ts'
 import { createDispatch } from './rules/dispatch.ts'
 import { readRules } from './rules/load.ts'
 import { createRules } from './rules/rules.ts'
@@ -112,10 +112,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     await prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
+  const maxHeld = mostHeld(config.delivery.maxInFlight)
   const tails: Tails = new Map()
   const publish: Broker['publish'] = (message) => broker.publish(message)
   const rules = await createRules(rulesDir, {
-    bind: (entry, { statement }) => bindAction(entry, { ...deps, tails, broker: { publish }, template: templateOf(statement) }),
+    bind: (entry, { statement }) => bindAction(entry, { ...deps, maxHeld, tails, broker: { publish }, template: templateOf(statement) }),
     observe,
     clock,
     signal: stopping.signal,
@@ -129,7 +130,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const overflow = openOverflow(config, { observe, clock })
   const beside = overflow ? { overflow } : {}
   if (overflow) stops.unshift(() => overflow.stop())
-  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, ...beside })
+  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, maxHeld, ...beside })
   const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
   const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
   await pipeline.start()

@@ -1,8 +1,8 @@
 // Where messages wait for a target that is away, so that they do not stand in front of those for others: a spool per action of a rule.
 import type { Clock } from '../lib/clock.ts'
-import type { Sink } from './actions/action.ts'
-import type { Message } from './message.ts'
+import type { Delivery, Sink } from './actions/action.ts'
 import type { Observe } from './observe/observe.ts'
+import { createParkedTargets } from './parked-targets.ts'
 import type { Lane, Overflow, Parked, Part } from './rules/dispatch.ts'
 import type { Rule } from './rules/rule-set.ts'
 import type { DurableSpool, Spool } from './spool/spool.ts'
@@ -43,7 +43,7 @@ export interface Lanes extends Overflow {
 }
 
 interface Parking {
-  readonly message: Message
+  readonly delivery: Delivery
   readonly settle: (how: Parked) => void
   readonly fail: (error: unknown) => void
 }
@@ -93,6 +93,11 @@ export function createOverflow(options: OverflowOptions): Lanes {
     /** Only a stop ends writing early, and nothing is parked after it. */
     let ended: { readonly error: unknown } | undefined
     const handed = () => void behind--
+    const parked = createParkedTargets(behind)
+
+    const unpark = (delivery: Delivery, from: Sink | undefined) => {
+      if (from?.targetOf) parked.remove(from.targetOf(delivery))
+    }
 
     const begin = async () => {
       const begun = open(name)
@@ -105,7 +110,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
 
     /** Resolves with true when the lane is empty, if that is a matter of a few answers; with false when it is not. */
     const isEmptySoon = async (signal: AbortSignal) => {
-      while (sink?.isAway?.() !== true) {
+      while (sink?.isAway?.(waiting[0]?.delivery) !== true) {
         if (!spool || spool.depth().messages === 0) return true
         if (settlingIn || behind >= maxHeld || waiting.length >= maxHeld) return false
         await clock.sleep(lookAgainMs, signal)
@@ -124,7 +129,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
         return batch
       }
       behind += batch.length
-      const results = await Promise.allSettled(batch.map(({ message }) => spool!.append(message)))
+      const results = await Promise.allSettled(batch.map(({ delivery }) => spool!.append(delivery.message)))
       const left = batch.filter((_, index) => results[index]!.status === 'rejected')
       behind -= left.length
       for (const [index, { settle }] of batch.entries()) if (results[index]!.status === 'fulfilled') settle('moved')
@@ -158,20 +163,23 @@ export function createOverflow(options: OverflowOptions): Lanes {
 
     if (left) onLane(left, part, handed, settled.promise)
     return {
-      takes({ receivedAt }, to) {
+      takes(delivery, to) {
+        const { receivedAt } = delivery.message
         sink = to
         // The spool has the oldest first, so what is older than the lane has gone ahead.
         if (settlingIn && receivedAt >= beganAt) settleIn()
         const begun = going > 0 || writing > 0 || waiting.length > 0 || (spool !== undefined && spool.depth().messages > 0)
-        if (begun) return !(settlingIn && receivedAt < beganAt)
-        return (held >= maxHeld || heldBytes >= maxHeldBytes) && to.isAway?.() === true
+        const isFull = held >= maxHeld || heldBytes >= maxHeldBytes
+        if (begun ? settlingIn && receivedAt < beganAt : !(isFull && to.isAway?.(delivery))) return false
+        return !(held < 2 * maxHeld && heldBytes < 2 * maxHeldBytes && to.isFree?.(delivery, parked.mayHold))
       },
-      park(message, signal) {
+      park(delivery, signal) {
         if (ended) return Promise.reject(ended.error)
         parking++
         return new Promise<Parked>((resolve, reject) => {
           const settle = (how: Parked) => {
             parking--
+            if (how === 'go') unpark(delivery, sink)
             if (how === 'moved') observe.record('message.parked', { rule })
             resolve(how)
           }
@@ -179,7 +187,8 @@ export function createOverflow(options: OverflowOptions): Lanes {
             parking--
             reject(error)
           }
-          waiting.push({ message, settle, fail })
+          if (sink?.targetOf) parked.add(sink.targetOf(delivery))
+          waiting.push({ delivery, settle, fail })
           if (isWriting) return
           isWriting = true
           write(signal).catch((error) => {
@@ -188,6 +197,7 @@ export function createOverflow(options: OverflowOptions): Lanes {
           })
         })
       },
+      unpark,
       enter(bytes) {
         if (going > 0) going--
         held++

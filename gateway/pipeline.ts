@@ -25,6 +25,9 @@ export interface PipelineOptions {
 /** A target that is away may hold this share of the messages in flight; from then on its messages make way for others. */
 export const laneShare = 1 / 8
 
+/** The same in messages. */
+export const mostHeld = (maxInFlight: number) => Math.ceil(maxInFlight * laneShare)
+
 export interface Pipeline {
   /** The only way in. Resolves when the message may be acknowledged. */
   readonly ingest: Ingest
@@ -41,7 +44,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
   const stopping = new AbortController()
   /** Per spool that is read. */
   const drains: { readonly slots: Slots; readonly done: Promise<void> }[] = []
-  const mostHeld = Math.ceil(maxInFlight * laneShare)
+  const maxHeld = mostHeld(maxInFlight)
   const settledIn = Promise.withResolvers<void>()
   /** The messages appended last, as far as the spool gave them one promise. */
   let group: { readonly appended: Promise<void>; readonly messages: Message[]; readonly booked: Promise<void> } | undefined
@@ -122,7 +125,7 @@ export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxIn
     const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
     await drain(
       lane,
-      () => ((slots.taken() >= mostHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
+      () => ((slots.taken() >= maxHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
       (entry) => {
         pass(entry, slots, part)
         handed()

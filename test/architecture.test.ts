@@ -109,7 +109,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/overflow.ts',
     'gateway/rules',
   ],
+  'gateway/parked-targets.ts': [],
   'gateway/overflow.ts': [
+    'gateway/parked-targets.ts',
     'lib',
     'gateway/message.ts',
     'gateway/observe',

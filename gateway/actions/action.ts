@@ -29,8 +29,15 @@ export type Done = (error?: unknown) => void
 export interface Sink {
   readonly action: string
   deliver(delivery: Delivery, signal: AbortSignal, done: Done): void
-  /** true: a target of it does not answer, so what is handed over now waits until it does. */
-  isAway?(): boolean
+  /** true: the target does not answer, so what is handed over now waits until it does. With a delivery: its own target. */
+  isAway?(delivery?: Delivery): boolean
+  /** Of templates: where this delivery goes, in full. */
+  targetOf?(delivery: Delivery): string
+  /**
+   * Of templates: the target of this delivery accepts, and no message for it that must go first is parked. So the delivery need not
+   * wait behind those for other targets.
+   */
+  isFree?(delivery: Delivery, isParked: (target: string) => boolean): boolean
   /** Finishes what was handed over. */
   stop?(): Promise<void>
 }
@@ -39,8 +46,10 @@ export interface Sink {
 export interface Target extends Sink {
   /** Deliveries with the same order key are made one after another; undefined: in any order. */
   orderOf?(delivery: Delivery): string | undefined
-  /** Where this delivery goes, as far as being away is concerned: one queue may be missing while others are well. */
+  /** Where this delivery goes, in full: one queue may be missing while others are well. */
   targetOf?(delivery: Delivery): string
+  /** The template that names the targets; absent: the target is fixed. */
+  readonly pattern?: string
 }
 
 /** How a promise becomes a call. */
@@ -72,6 +81,8 @@ export interface ActionDeps {
   readonly fetch: typeof fetch
   /** Compiles a parameter that may hold `${…}`. Throws RULE_INVALID where it does not parse. */
   readonly template: (text: string) => Template
+  /** Messages that the targets of one template may hold while they do not accept. */
+  readonly maxHeld: number
   /** By default each sink has its own, and its order ends with it. */
   readonly tails?: Tails
 }

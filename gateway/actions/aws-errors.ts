@@ -7,12 +7,16 @@ export interface Blamed {
   readonly action: string
   /** Name of the queue or topic, without host and account. */
   readonly target: string
+  /** false: configured queues and topics are still being created, so a missing one says nothing about its name. Default: ready. */
+  readonly isReady?: () => boolean
 }
 
 const missing = /^(QueueDoesNotExist|NonExistentQueue|NotFound|NotFoundException|QueueDeletedRecently)$/
 // The message is innocent of all of these: they pass, or an operator makes them pass.
 const situation =
   /Throttl|TooManyRequests|OverLimit|RequestTimeout|SlowDown|AccessDenied|Authoriz|Kms|KMS|Token|Signature|Credential|Expired|UnrecognizedClient|InvalidSecurity|InvalidAddress|OptIn/
+// Of these, the ones that concern the one queue or topic: its permissions, its key, its address.
+const ofTarget = /^(?!.*Throttl).*(AccessDenied|Authoriz|Kms|KMS|InvalidAddress)/
 // What readers of answers call an answer that is not from SQS or SNS: a page of a proxy, a captive portal, a body cut short.
 const foreign = /^(Unknown.*|.*SyntaxError|.*TypeError|Error)$/
 
@@ -27,7 +31,7 @@ export function toActionError(error: unknown, blamed: Blamed): GatewayError {
   const text = sentence(blamed, name, textOf(error))
   // SQS and SNS say 400 to what they will never take.
   const final = status === 400 && !foreign.test(name) && !situation.test(name)
-  return final ? refused(blamed, text, error) : failed(blamed, text, error)
+  return final ? refused(blamed, text, error) : failed(blamed, text, error, ofTarget.test(name))
 }
 
 /** For one entry of a batch whose neighbours may have been accepted. */
@@ -35,7 +39,7 @@ export function toEntryError({ Code = 'Unknown', Message, SenderFault }: FailedE
   const name = bare(Code)
   if (missing.test(name)) return missingTarget(blamed)
   const text = sentence(blamed, name, Message)
-  return SenderFault && !situation.test(name) ? refused(blamed, text) : failed(blamed, text)
+  return SenderFault && !situation.test(name) ? refused(blamed, text) : failed(blamed, text, undefined, ofTarget.test(name))
 }
 
 /** `https://…/000000000000/telemetry` or `arn:aws:sns:…:alerts` → the last part. */
@@ -60,15 +64,16 @@ function sentence({ action, target }: Blamed, name: string, text?: string): stri
   return `${action.toUpperCase()} did not take the message for "${target}": ${name}${text ? ` (${text})` : ''}`
 }
 
-function missingTarget(blamed: Blamed, cause?: unknown): GatewayError {
-  const noun = blamed.action === 'sns' ? 'topic' : 'queue'
-  return new GatewayError('ACTION_TARGET_MISSING', `the ${noun} "${blamed.target}" does not exist`, { details: { ...blamed }, cause })
+function missingTarget({ action, target, isReady }: Blamed, cause?: unknown): GatewayError {
+  const noun = action === 'sns' ? 'topic' : 'queue'
+  const details = { action, target, ofTarget: isReady?.() ?? true }
+  return new GatewayError('ACTION_TARGET_MISSING', `the ${noun} "${target}" does not exist`, { details, cause })
 }
 
-function failed(blamed: Blamed, text: string, cause?: unknown): GatewayError {
-  return new GatewayError('ACTION_FAILED', text, { details: { ...blamed }, cause })
+function failed({ action, target }: Blamed, text: string, cause?: unknown, ofTarget = false): GatewayError {
+  return new GatewayError('ACTION_FAILED', text, { details: { action, target, ofTarget }, cause })
 }
 
-function refused(blamed: Blamed, text: string, cause?: unknown): GatewayError {
-  return new GatewayError('ACTION_REFUSED', text, { details: { ...blamed }, cause })
+function refused({ action, target }: Blamed, text: string, cause?: unknown): GatewayError {
+  return new GatewayError('ACTION_REFUSED', text, { details: { action, target }, cause })
 }

@@ -23,6 +23,8 @@ export interface Breaker {
   failed(probe: boolean, cause: unknown): void
   /** The call ended without saying anything about the target: the next waiter probes in its place, at once. */
   left(probe: boolean): void
+  /** Those that wait are rejected with the reason; a probe that is on its way goes on. */
+  giveUp(reason: unknown): void
 }
 
 interface Waiter {
@@ -120,6 +122,10 @@ export function createBreaker({ clock, random, threshold, backoff, onOpen, onClo
     },
     left(probe) {
       if (probe && openedAt !== undefined) nextWaiter()?.resolve(true)
+    },
+    giveUp(reason) {
+      for (const { reject } of waiters) reject(reason)
+      waiters.clear()
     },
   }
 }

@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
 import { type Body, bytesOf, JsonText } from '../message.ts'
-import { type ActionDeps, type ActionKind, promised, type Target } from './action.ts'
-import { isTemplate, localOnly } from './params.ts'
-import { createSlots } from './slots.ts'
+import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
+import { isTemplate, localOnly, oncePerDelivery } from './params.ts'
+import { createSlots, type Slots } from './slots.ts'
 import { isJson } from './text.ts'
 import { fixedOriginOf, isBelow, parseWebUrl } from './web-url.ts'
 
@@ -56,9 +56,9 @@ export const http = {
   params,
   ownRetries: true,
   bind({ url, confirmationUrl, headers, timeoutMs }, deps): Target {
-    const urlOf = deps.template(url)
+    const urlOf = oncePerDelivery(deps.template(url))
     const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
-    const inSlot = createSlots(maxRequests)
+    const slots = createSlots({ count: maxRequests, isTemplated: isTemplate(url) })
     const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
     return {
       action: 'http',
@@ -67,11 +67,26 @@ export const http = {
         const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
         for (const [name, value] of templates) headers.set(name, value(delivery))
         const request = { method: 'POST', body: bytesOf(delivery.body), headers, redirect: 'manual' } as const
-        await inSlot(() => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
+        await slots.run(keyOf(to), () => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
       }),
+      isAway: slots.isFull,
+      ...(isTemplate(url) && { isFree: (delivery: Delivery) => isProvenTarget(delivery, urlOf, slots) }),
     }
   },
 } satisfies ActionKind<z.infer<typeof params>>
+
+/** A target is an address without its query. */
+function keyOf({ origin, pathname }: URL): string {
+  return origin + pathname
+}
+
+function isProvenTarget(delivery: Delivery, urlOf: Template, slots: Slots): boolean {
+  try {
+    return slots.isProven(keyOf(new URL(urlOf(delivery))))
+  } catch {
+    return false
+  }
+}
 
 async function post(url: URL, request: RequestInit, signal: AbortSignal, { fetch, clock, random }: ActionDeps): Promise<void> {
   for (let attempt = 1; ; attempt++) {

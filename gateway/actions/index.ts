@@ -6,9 +6,10 @@ import { log } from './log.ts'
 import { keepOrder } from './order.ts'
 import { isLocalOnly } from './params.ts'
 import { republish } from './republish.ts'
-import { withRetries } from './retry.ts'
+import { withRetries, withShare } from './retry.ts'
 import { sns } from './sns.ts'
 import { sqs } from './sqs.ts'
+import { createTroubles } from './troubles.ts'
 
 export const actions = { sqs, sns, republish, http, log } as const satisfies Record<string, ActionKind<unknown>>
 
@@ -53,8 +54,12 @@ export function bindAction(entry: ActionEntry, deps: ActionDeps): Sink {
   const name = actionNameOf(entry)
   const kind: ActionKind<unknown> = actions[name]
   const target = kind.bind(entry[name], deps)
-  const sink = kind.ownRetries ? target : withRetries(target, deps)
-  return target.orderOf ? keepOrder(sink, target.orderOf, deps.tails) : sink
+  if (kind.ownRetries) return target
+  const { pattern, targetOf, orderOf } = target
+  const troubles = createTroubles(deps, target)
+  const retried = withRetries(target, deps, troubles)
+  const sink = orderOf ? keepOrder(retried, orderOf, deps.tails) : retried
+  return pattern !== undefined && targetOf ? withShare(sink, { ...target, targetOf }, troubles) : sink
 }
 
 /** The parameters in use that AWS does not have, as `sqs.groupId`; `log` for an action that is local as a whole. */

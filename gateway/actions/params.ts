@@ -1,5 +1,6 @@
 // The building stones of parameter schemas that several actions share.
 import { z } from 'zod'
+import type { Delivery, Target, Template } from './action.ts'
 
 /** A parameter that AWS does not have: it works here, `weir doctor` lists it, and deploying maps or refuses it. */
 export function localOnly<S extends z.ZodType>(schema: S, description: string): S {
@@ -15,4 +16,21 @@ export const roleArn = z.string().min(1).optional().describe('role AWS assumes; 
 /** true when the text holds a substitution template [AWS iot-substitution-templates]. */
 export function isTemplate(text: string): boolean {
   return text.includes('${')
+}
+
+/** The template of a target, for `Target.pattern`. */
+export function patternOf(text: string): Pick<Target, 'pattern'> {
+  return isTemplate(text) ? { pattern: text } : {}
+}
+
+/** The order, the breaker and the call of a delivery ask for the same target: the template is filled for the first of them. */
+export function oncePerDelivery(template: Template): Template {
+  let last: Delivery | undefined
+  let text = ''
+  return (delivery) => {
+    if (delivery === last) return text
+    text = template(delivery)
+    last = delivery
+    return text
+  }
 }

@@ -46,8 +46,9 @@ function checkedName(name: string): string {
 }
 
 function checkedUrl(text: string, origin: string): string {
-  if (parseWebUrl(text)?.origin === origin) return text
-  throw refused('queueUrl made a text for this message that is not a URL at its host')
+  const name = text.slice(text.lastIndexOf('/') + 1)
+  if (parseWebUrl(text)?.origin === origin && queueName.test(name)) return text
+  throw refused('queueUrl made a text for this message that is not the URL of a queue at its host')
 }
 
 function refused(why: string): GatewayError {

@@ -8,7 +8,7 @@ import { type ActionDeps, type ActionKind, promised, type Target, told } from '.
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
-import { localOnly, roleArn } from './params.ts'
+import { localOnly, oncePerDelivery, patternOf, roleArn } from './params.ts'
 import { toText } from './text.ts'
 
 const params = z.strictObject({
@@ -41,13 +41,13 @@ export const sns = {
   summary: 'Publish the result to an SNS topic.',
   params,
   bind({ targetArn, messageFormat, attributes = {} }, deps): Target {
-    const topicOf = deps.template(targetArn)
+    const topicOf = oncePerDelivery(deps.template(targetArn))
     const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
     const batchers = createBatchers((arn) => createTopicBatcher(arn, deps))
     return {
       action: 'sns',
       deliver: promised(async (delivery, signal) => {
-        const arn = deps.aws.topicArn(topicOf(delivery))
+        const arn = deps.aws.topicArn(checkedTopic(topicOf(delivery)))
         const Message = bytesOf(toText(delivery.body)).toString()
         const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
         const bytes = sizeOf(Message, values)
@@ -57,13 +57,14 @@ export const sns = {
         await told((done) => batchers.of(arn).add(entry, bytes, signal, done))
       }),
       stop: () => batchers.drained(),
-      targetOf: (delivery) => targetName(topicOf(delivery)),
+      targetOf: topicOf,
+      ...patternOf(targetArn),
     }
   },
 } satisfies ActionKind<z.infer<typeof params>>
 
 function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<Entry> {
-  const blamed = { action: 'sns', target: targetName(arn) }
+  const blamed = { action: 'sns', target: targetName(arn), isReady: () => aws.isReady }
   return createBatcher<Entry>({
     ...limits,
     clock,
@@ -75,6 +76,15 @@ function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<En
       })
       return outcomesOf(answer, entries.length, (entry) => toEntryError(entry, blamed))
     },
+  })
+}
+
+/** A name that no topic can have is refused here [AWS CreateTopic]. */
+function checkedTopic(nameOrArn: string): string {
+  const name = nameOrArn.replace(/^arn:aws[\w-]*:sns:[\w-]+:\d{12}:/, '')
+  if (/^[\w-]{1,256}$/.test(name)) return nameOrArn
+  throw new GatewayError('ACTION_REFUSED', 'targetArn: the template made a name that no SNS topic can have', {
+    details: { action: 'sns', target: targetName(name).slice(0, 256) },
   })
 }
 

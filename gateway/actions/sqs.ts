@@ -8,7 +8,7 @@ import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { createPacks } from './packs.ts'
-import { isTemplate, localOnly, roleArn } from './params.ts'
+import { isTemplate, localOnly, oncePerDelivery, patternOf, roleArn } from './params.ts'
 import { bindQueueUrl, fixesHost } from './queue-url.ts'
 import { checkedSize, type SqsEntry, sqsMaxBytes, toEntry, toFifoEntry } from './sqs-entry.ts'
 import { toBase64, toText } from './text.ts'
@@ -63,9 +63,8 @@ export const sqs = {
   summary: 'Send the result to an SQS queue.',
   params,
   bind(params, deps): Target {
-    const queueOf = deps.template(params.queueUrl)
     const groupOf = params.groupId === undefined ? undefined : deps.template(params.groupId)
-    const urlOf = bindQueueUrl(params.queueUrl, deps)
+    const urlOf = oncePerDelivery(bindQueueUrl(params.queueUrl, deps))
     const write = params.useBase64 ? toBase64 : toText
     const batchers = createBatchers((url) => createQueueBatcher(url, deps))
     const packs = params.pack && createPacks(params.pack, { clock: deps.clock, queueOf: batchers.of, grouped: groupOf !== undefined })
@@ -91,10 +90,11 @@ export const sqs = {
         await packs?.drained()
         await batchers.drained()
       },
-      targetOf: (delivery) => targetName(queueOf(delivery)),
+      targetOf: urlOf,
+      ...patternOf(params.queueUrl),
       ...(mayBeFifo(params.queueUrl) && {
         orderOf(delivery: Delivery) {
-          const queue = queueOf(delivery)
+          const queue = urlOf(delivery)
           return isFifo(queue) ? `${queue} ${groupOf?.(delivery)}` : undefined
         },
       }),
@@ -103,7 +103,7 @@ export const sqs = {
 } satisfies ActionKind<z.infer<typeof params>>
 
 function createQueueBatcher(url: string, { aws, clock }: ActionDeps): Batcher<SqsEntry> {
-  const blamed = { action: 'sqs', target: targetName(url) }
+  const blamed = { action: 'sqs', target: targetName(url), isReady: () => aws.isReady }
   return createBatcher<SqsEntry>({
     ...limits,
     clock,

@@ -27,9 +27,11 @@ export type Parked = 'moved' | 'go'
 
 export interface Lane {
   /** true: the message must be parked, because its target holds too much already or others wait in front of it. */
-  takes(message: Message, sink: Sink): boolean
+  takes(delivery: Delivery, sink: Sink): boolean
   /** Resolves in the order of the calls. Rejects only when the signal aborts. */
-  park(message: Message, signal: AbortSignal): Promise<Parked>
+  park(delivery: Delivery, signal: AbortSignal): Promise<Parked>
+  /** The sink takes a message that was parked. */
+  unpark(delivery: Delivery, sink: Sink): void
   /** What the target holds, in bytes of payload. */
   enter(bytes: number): void
   leave(bytes: number): void
@@ -50,6 +52,8 @@ export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal,
 export interface DispatchOptions {
   readonly observe: Observe
   readonly environment: Environment
+  /** Deliveries to error actions that may wait for targets that do not answer. */
+  readonly maxHeld?: number
   readonly overflow?: Overflow
 }
 
@@ -66,7 +70,8 @@ interface Plan {
   }[]
 }
 
-export function createDispatch({ observe, environment, overflow }: DispatchOptions): Dispatch {
+export function createDispatch({ observe, environment, maxHeld = Infinity, overflow }: DispatchOptions): Dispatch {
+  let errorsHeld = 0
   const plans = new WeakMap<Rule, Plan>()
   let lastRule: Rule | undefined
   let lastPlan: Plan | undefined
@@ -99,11 +104,14 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     const { matched, parts } = planOf(rule)
     const { keyEnd = '', lane } = parts[only ?? 0] ?? {}
     const delivery = { message, rule: rule.name, body, scope, key: message.id + keyEnd }
-    if (only !== undefined) return deliverOne(rule, only, delivery, signal, settle)
+    if (only !== undefined) {
+      lane?.unpark(delivery, rule.sinks[only]!)
+      return deliverOne(rule, only, delivery, signal, settle)
+    }
     observe.record('rule.matched', matched)
     if (rule.sinks.length !== 1) return void deliverAll(rule, delivery, signal).then(settle)
-    if (!lane?.takes(message, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, settle, lane)
-    lane.park(message, signal).then(
+    if (!lane?.takes(delivery, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, settle, lane)
+    lane.park(delivery, signal).then(
       (how) => (how === 'go' ? deliverOne(rule, 0, delivery, signal, settle, lane) : settle(how)),
       (error) => {
         settle('left')
@@ -138,7 +146,7 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     const results = await Promise.allSettled(
       rule.sinks.map(async (sink, index) => {
         const { keyEnd, lane } = parts[index]!
-        if (lane?.takes(message, sink) && (await lane.park(message, signal)) === 'moved') return 'moved'
+        if (lane?.takes(delivery, sink) && (await lane.park(delivery, signal)) === 'moved') return 'moved'
         const own = { ...delivery, key: message.id + keyEnd }
         lane?.enter(message.payload.length)
         await told((done) => sink.deliver(own, signal, done)).finally(() => lane?.leave(message.payload.length))
@@ -169,13 +177,25 @@ export function createDispatch({ observe, environment, overflow }: DispatchOptio
     }
     const { errorSink } = rule
     if (!errorSink) return dead(codeOf(failures[0]?.error, 'ACTION_FAILED'))
+    // Devices can make messages fail, so what waits for an error action must not fill the slots of all messages.
+    if (errorsHeld >= maxHeld && errorSink.isAway?.()) {
+      const error = new GatewayError(
+        'ACTION_FAILED',
+        `the target of the error action does not answer, and ${errorsHeld} messages wait for it`,
+      )
+      failed(rule, errorSink, message, error)
+      return dead(error.code)
+    }
     const envelope = { ...delivery, body: toErrorEnvelope(rule.name, message, failures), key: `${message.id}.${rule.name}.error` }
+    errorsHeld++
     try {
       await told((done) => errorSink.deliver(envelope, signal, done))
       observe.record('action.delivered', { rule: rule.name, action: errorSink.action })
       return dead('ERROR_ACTION')
     } catch (error) {
       return signal.aborted ? 'left' : dead(codeOf(error, 'ACTION_FAILED'))
+    } finally {
+      errorsHeld--
     }
   }
 

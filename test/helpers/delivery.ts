@@ -60,6 +60,7 @@ export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; read
     } as unknown as Aws['sns'],
     queueUrl: (name) => (name.startsWith('http') ? name : `http://127.0.0.1/000000000000/${name}`),
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:us-east-1:000000000000:${name}`),
+    isReady: true,
     stop: () => undefined,
   }
 }
@@ -88,6 +89,7 @@ export function createDeps(deps: Partial<ActionDeps> = {}) {
     random: () => 0.5,
     observe,
     fetch: unexpected,
+    maxHeld: 384,
     template: plainTemplate,
     ...deps,
   }
