@@ -2,6 +2,7 @@
 import { Aedes, type Client } from 'aedes'
 import type { Clock } from '../../lib/clock.ts'
 import type { Access, Caller } from '../access/access.ts'
+import { GatewayError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { connackOf, createAdmission, mostInFlight } from './admit.ts'
@@ -103,11 +104,15 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     refuseIllegal(peer, error)
   }
 
-  /** An error of ours, not of the client. */
-  const broken = ({ client, caller }: Peer, error: unknown) => {
+  /** Logs an error of the gateway with its cause. */
+  const noteError = ({ client, caller }: Peer, error: unknown) => {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     observe.record('client.failed', { code: 'INTERNAL', clientId: client.id ?? '', transport: caller.transport, detail })
-    client.conn.destroy()
+  }
+
+  const broken = (peer: Peer, error: unknown) => {
+    noteError(peer, error)
+    peer.client.conn.destroy()
   }
 
   // A hook that throws or rejects would end the process, so every path of it ends in its callback.
@@ -147,8 +152,18 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       const packet = published as unknown as PublishPacket
       const early = refused.get(packet)
       const peer = peerOf(client)
-      if (early) return refuse(peer, packet, early.error, done)
-      peer.inlet.authorize(packet, (error) => (error === undefined ? done(null) : refuse(peer, packet, error, done)))
+      /** Subscribers get it, also where its publisher has left without waiting for the PUBACK. */
+      const forward = () => {
+        const entry = carried.get(packet)
+        if (entry) delivery.send(entry.message, entry.targets)
+        done(null)
+      }
+      const fail = (error: unknown) => {
+        if (!(error instanceof GatewayError)) noteError(peer, error)
+        refuse(peer, packet, error, { done, forward })
+      }
+      if (early) return fail(early.error)
+      peer.inlet.authorize(packet, (error) => (error === undefined ? forward() : fail(error)))
     },
   })
 
@@ -157,11 +172,8 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   aedes.clients = Object.create(null) as AedesInside['clients']
   const deleteClient = (clientId: string) => aedes.deleteClient(clientId)
 
-  // aedes publishes what it has acknowledged, wills, and events of its own that nobody may subscribe to.
-  broker.publish = (packet: object, client: unknown, done: unknown = client) => {
-    const entry = carried.get(packet)
-    // At QoS 0 also what could not be taken.
-    if (entry) delivery.send(entry.message, entry.targets)
+  // What aedes publishes was delivered by `authorizePublish`, or is an event of its own that nobody may subscribe to.
+  broker.publish = (_packet: object, client: unknown, done: unknown = client) => {
     if (typeof done === 'function') done(null)
   }
 

@@ -94,13 +94,18 @@ export const tooSmall = (bytes: number, accepted = 0): IllegalPacket =>
 const endingFor = (code: string): DisconnectReason => (code === 'NOT_AUTHORIZED' ? 'AUTH_ERROR' : 'CLIENT_ERROR')
 
 /** What happens to a PUBLISH that was not taken: never an acknowledgement that could pass for a success. */
-export function refuse(peer: Peer, packet: PublishPacket, error: unknown, done: (error?: Error | null) => void) {
+export function refuse(
+  peer: Peer,
+  packet: PublishPacket,
+  error: unknown,
+  { done, forward }: { readonly done: (error?: Error | null) => void; readonly forward: () => void },
+) {
   const { client } = peer
   const code = codeOf(error, 'SPOOL_FAILED')
   // A will has nobody left to be told.
   if (client.closed) return done(new Error(code))
   const answer = answerTo(code, packet.qos, client.version ?? 4)
-  if (answer.kind === 'forward') return done(null)
+  if (answer.kind === 'forward') return forward()
   if (answer.kind === 'disconnect') return disconnect(peer, answer.reason, endingFor(code))
   if (answer.kind === 'puback') client.conn.write(toPuback(packet.messageId ?? 0, answer.reason))
   // aedes' own mark for a publish that has been dealt with and goes nowhere.
@@ -113,7 +118,10 @@ export function toSubscriber(peer: Peer, observe: Observe): Subscriber {
   return {
     ...{ version: client.version ?? 4, session: session!, receiver: receiver!, outbox: outbox! },
     isOpen: () => !client.closed && client.disconnectReasonCode === null,
-    write: (packet) => void client.conn.write(packet),
+    write(packet) {
+      if (packet.length <= (client.maximumPacketSize ?? Number.POSITIVE_INFINITY)) client.conn.write(packet)
+      else disconnect(peer, reasonOf.tooLarge, 'SERVER_INITIATED_DISCONNECT') // [MQTT-3.1.2-24]
+    },
     disconnect(reasonCode, code) {
       observe.record('client.failed', { code, clientId: client.id })
       disconnect(peer, reasonCode, endingFor(code))

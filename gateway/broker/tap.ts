@@ -105,8 +105,11 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
     }
   }
 
+  /** After a DISCONNECT was sent, no packet counts any more [MQTT-3.14.4-1]. */
+  const isGone = () => client.closed || client.disconnectReasonCode !== null
+
   const act = (packet: Packet | IllegalPacket) => {
-    if (client.closed) return
+    if (isGone()) return
     if (holding) return void held.push(packet)
     if (packet instanceof IllegalPacket) return takers.illegal(packet)
     const taken = take(packet)
@@ -150,7 +153,7 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
 
   const readAll = (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; at = frame.end) {
-      if (client.closed || ended) return
+      if (ended || isGone()) return
       const whole = readHeader(bytes, at, frame)
       if (frame.end - at > maxPacketBytes) throw tooLarge(frame.end - at, maxPacketBytes)
       if (!whole || frame.end > bytes.length) {

@@ -32,10 +32,14 @@ const willQosShift = 3
 /** Bits of the connect flags [MQTT5-3.1.2.3]. */
 const flag = { reserved: 0x01, clean: 0x02, will: 0x04, willQos: 0x18, willRetain: 0x20, password: 0x40, username: 0x80 } as const
 
-export function decodeConnect(reader: PacketReader): ConnectPacket {
+/** The remaining length is written in more bytes than it needs, which MQTT 3.1.1 allows. */
+export const paddedLength = (): IllegalPacket => malformed('the remaining length has a byte too many [MQTT-1.5.5-1]')
+
+export function decodeConnect(reader: PacketReader, padded: boolean): ConnectPacket {
   const protocolId = reader.text('the protocol name')
   const protocolVersion = versionOf(protocolId, reader.byte('the protocol version'))
   try {
+    if (padded && protocolVersion === 5) throw paddedLength()
     const packet = { cmd: 'connect', protocolId, protocolVersion, ...fieldsOf(reader, protocolVersion) } as const
     reader.expectEnd()
     return packet

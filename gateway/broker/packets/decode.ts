@@ -1,6 +1,6 @@
 // The one place that decides what a legal packet of a client is. Everything behind it may trust what it returns.
 import type { PublishPacket } from '../packet.ts'
-import { type ConnectPacket, decodeConnect, type Version } from './connect.ts'
+import { type ConnectPacket, decodeConnect, paddedLength, type Version } from './connect.ts'
 import { IllegalPacket, malformed, protocolError, reasonOf } from './illegal.ts'
 import { type Place, type Properties, readProperties } from './properties.ts'
 import { PacketReader } from './reader.ts'
@@ -53,7 +53,7 @@ interface Kind {
   readonly name: string
   /** The lower four bits of the first byte; undefined: they carry data [MQTT-2.1.3-1]. */
   readonly flags?: number
-  readonly decode: (reader: PacketReader, version: Version, first: number) => Packet
+  readonly decode: (reader: PacketReader, version: Version, first: number, padded: boolean) => Packet
 }
 
 const serverOnly =
@@ -77,7 +77,7 @@ const authentication = [0x00, 0x18, 0x19] // [MQTT5-3.15.2.1]
 /** By packet type, the upper four bits of the first byte [MQTT5-2.1.2]. */
 const kinds: readonly (Kind | undefined)[] = [
   undefined,
-  { name: 'CONNECT', flags: 0, decode: decodeConnect },
+  { name: 'CONNECT', flags: 0, decode: (reader, _version, _first, padded) => decodeConnect(reader, padded) },
   { name: 'CONNACK', flags: 0, decode: serverOnly('CONNACK') },
   { name: 'PUBLISH', decode: decodePublish },
   ack('PUBACK', 0, received),
@@ -111,9 +111,10 @@ export function kindOf(first: number, version: Version | undefined): Kind {
 export function decode(bytes: Buffer, at: number, start: number, end: number, version: Version | undefined): Packet {
   const first = bytes[at]!
   const kind = kindOf(first, version)
-  if (version === 5 && bytes[start - 1] === 0 && start - at > 2) throw malformed('the remaining length has a byte too many [MQTT-1.5.5-1]')
+  const padded = bytes[start - 1] === 0 && start - at > 2
+  if (padded && version === 5) throw paddedLength()
   const reader = new PacketReader(bytes, start, end)
-  const packet = kind.decode(reader, version ?? 4, first)
+  const packet = kind.decode(reader, version ?? 4, first, padded)
   reader.expectEnd()
   return packet
 }

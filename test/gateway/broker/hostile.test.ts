@@ -17,14 +17,16 @@ let door: Door
 let port: number
 let observe: SpyObserve
 let ingested: Message[]
+let ingest: (message: Message) => Promise<void>
 let sockets: Socket[]
 
 beforeEach(async () => {
   observe = createSpyObserve()
   ingested = []
+  ingest = async (message) => void ingested.push(message)
   sockets = []
   broker = createEmbeddedBroker({
-    ingest: async (message) => void ingested.push(message),
+    ingest: (message) => ingest(message),
     access: createTestAccess(noRates, observe),
     ...{ observe, clock: systemClock, ids: createIds(systemClock.now, createRandom(1)) },
   })
@@ -198,4 +200,49 @@ test('PUBREC and PUBREL are answered, though QoS 2 is offered to nobody', async 
   const client = speak()
   client.send(`${v4}50020007620200085002000970020007`)
   await expect.poll(client.bytes, { interval: 5 }).toBe('20020000620200077002000862020009')
+})
+
+test.each([
+  ['of the usual kind', '3206000161000178'],
+  ['that is retained', '3306000161000178'],
+])('an error of the gateway while it handles a PUBLISH %s ends that connection, and is logged with its cause', async (_, publish) => {
+  const witness = await aRawDevice(port, { clientId: 'witness' })
+  const works = ingest
+  ingest = () => {
+    throw new TypeError('a bug')
+  }
+  await refused(`${v4}|${publish}`)
+  const failures = observe.of('client.failed').filter(({ code }) => code === 'INTERNAL')
+  expect(failures).toMatchObject([{ clientId: 'a', detail: expect.stringContaining('TypeError: a bug') }])
+  ingest = works
+  witness.send(aPublish(1))
+  await witness.next('puback')
+})
+
+test('a SUBACK that is larger than the client accepts is not sent [MQTT-3.1.2-24]', async () => {
+  const filters = Array.from({ length: 30 }, () => '000161 00').join('')
+  const answer = await refused(`101300044d5154540502003c052700000020000162|82 7b 0001 00 ${filters}`)
+  expect(answer).toBe('e0029500')
+})
+
+test.each([
+  ['No Local on a shared subscription', '8210000a00000a2473686172652f672f7304', 'e0028200'],
+  ['QoS 2', '340800016100090003 78', 'e0029b00'],
+  ['an unknown topic alias', '3209 0000 0009 03 230003 78', 'e0029400'],
+  ['a subscription identifier', '820b000a020b070003732f3101', 'e002a100'],
+])('packets after the one that ended the connection do not count: %s [MQTT-3.14.4-1]', async (_, packet, answer) => {
+  expect(await refused(`${v5}|${packet}c000`)).toBe(answer)
+})
+
+test('a remaining length with bytes that it does not need is malformed in a CONNECT of MQTT 5 [MQTT-1.5.5-1]', async () => {
+  expect(await refused('108e0000044d5154540502003c00000162')).toBe('2003008100')
+})
+
+test('a PUBLISH reaches its subscribers although its publisher leaves before the PUBACK', async () => {
+  const subscriber = await aRawDevice(port, { clientId: 'subscriber' })
+  subscriber.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a', qos: 1 }] })
+  await subscriber.next('suback')
+  const client = speak()
+  client.send(`${v4}32060001610001 78e000`.replaceAll(' ', ''))
+  expect(await subscriber.next('publish')).toMatchObject([{ topic: 'a', qos: 1 }])
 })

@@ -24,7 +24,15 @@ function aTapped() {
   parser.on('packet', () => {})
   const errors: Error[] = []
   const taken: number[] = []
-  const state = { connected: false, connackSent: false, closed: false, _parser: parser, _keepaliveInterval: 0, _keepaliveTimer: null }
+  const state = {
+    connected: false,
+    connackSent: false,
+    closed: false,
+    disconnectReasonCode: null,
+    _parser: parser,
+    _keepaliveInterval: 0,
+    _keepaliveTimer: null,
+  }
   const client = Object.assign(new EventEmitter(), state)
   client.on('error', (error) => errors.push(error))
   let released = 0
@@ -69,6 +77,7 @@ function aTappedStream(protocolVersion: 4 | 5) {
     connected: false,
     connackSent: true,
     closed: false,
+    disconnectReasonCode: null,
     version: protocolVersion,
     _keepaliveInterval: 0,
     _keepaliveTimer: null,
@@ -157,7 +166,7 @@ test.each([
 ])('bytes that cannot become a legal packet are refused before the packet is whole: %s', (_, hex) => {
   const parser = Object.assign(new EventEmitter(), { parse: (_bytes: Buffer) => {} })
   parser.on('packet', () => {})
-  const client = Object.assign(new EventEmitter(), { closed: false, _parser: parser, _keepaliveInterval: 0 })
+  const client = Object.assign(new EventEmitter(), { closed: false, disconnectReasonCode: null, _parser: parser, _keepaliveInterval: 0 })
   const refused: number[] = []
   const takers = { ...noTakers, illegal: ({ reasonCode }: { readonly reasonCode: number }) => void refused.push(reasonCode) }
   tap(client as unknown as TapClient, { maxPacketBytes: 1_000, takers, onReleased: () => {}, onError })
