@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { Agent, request } from 'node:https'
 import { connect as connectPlain } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
 import { generate } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
@@ -203,3 +203,29 @@ async function rawHttp(port: number, text: string): Promise<string> {
   for await (const chunk of socket) all += chunk
   return all
 }
+
+test('every TLS listener takes TLS 1.2 with forward secrecy and AEAD, and TLS 1.3, and nothing else', async () => {
+  const { ports, tlsOf } = await aCertifiedGateway()
+  const listeners = ['mqtts', 'mqttWss', 'https', 'websockets']
+  /** The suite that both sides agree on. */
+  const agree = async (listener: string, options: ConnectionOptions) => {
+    const socket = connectTls({ host: '127.0.0.1', port: ports[listener]!, ...(tlsOf('f-1') as object), ...options })
+    const refused = once(socket, 'error').then(([error]) => (error as NodeJS.ErrnoException).code)
+    const agreed = once(socket, 'secureConnect').then(() => `${socket.getProtocol()} ${socket.getCipher().name}`)
+    agreed.catch(() => undefined)
+    return Promise.race([agreed, refused]).finally(() => socket.destroy())
+  }
+  const only = (ciphers: string) => ({ ciphers, maxVersion: 'TLSv1.2' }) as const
+  for (const listener of listeners) {
+    // What the policies of AWS IoT Core and the device SDKs have in common with it.
+    for (const suite of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305'])
+      expect(await agree(listener, only(suite)), listener).toBe(`TLSv1.2 ${suite}`)
+    for (const suite of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'])
+      expect(await agree(listener, { ciphers: suite, minVersion: 'TLSv1.3' }), listener).toBe(`TLSv1.3 ${suite}`)
+    for (const suite of ['ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-SHA', 'ECDHE-ECDSA-AES256-SHA384'])
+      expect(await agree(listener, only(suite)), `${listener} ${suite}`).toMatch(/^ERR_SSL_.*HANDSHAKE_FAILURE$/)
+    const withoutAead = only('ALL:!AESGCM:!AESCCM:!CHACHA20:!ARIAGCM:@SECLEVEL=0')
+    expect(await agree(listener, withoutAead), listener).toMatch(/^ERR_SSL_.*HANDSHAKE_FAILURE$/)
+    expect(await agree(listener, { ...only('ALL:@SECLEVEL=0'), minVersion: 'TLSv1', maxVersion: 'TLSv1.1' }), listener).toMatch(/^ERR_SSL_/)
+  }
+})
