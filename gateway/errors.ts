@@ -57,6 +57,11 @@ export const codes = {
   SPOOL_FULL: { retryable: true, status: 503, means: 'the spool reached its byte limit' },
   MESSAGE_EXPIRED: { retryable: false, status: 500, means: 'the message waited longer than the age limit of the spool' },
   SPOOL_FAILED: { retryable: true, status: 503, means: 'the spool cannot write to its disk' },
+  MESSAGES_LOST: {
+    retryable: false,
+    status: 500,
+    means: 'acknowledged messages are missing from the disk, and nobody has confirmed it; `weir losses` says which',
+  },
   SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same directory for its spool or its sessions' },
   DATA_DIR_UNUSABLE: { retryable: false, status: 500, means: 'the data directory cannot be made, read or written' },
   ACK_TIMEOUT: { retryable: true, status: 503, means: 'the targets did not accept the message in time, so it was not acknowledged' },

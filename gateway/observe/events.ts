@@ -87,6 +87,12 @@ export const events = {
     labels: ['rule', 'code'],
     means: 'a message could not be delivered and never will be',
   },
+  'message.lost': {
+    level: 'error',
+    metric: 'lost_total',
+    labels: ['place'],
+    means: 'acknowledged messages are missing from the disk; carries their number and where they were',
+  },
   'spool.truncated': { level: 'info', means: 'a write that a crash had cut short was removed; it was never acknowledged' },
   'spool.corrupted': {
     level: 'error',

@@ -29,7 +29,7 @@ export function recordBytes({ payloadBytes, topic, clientId }: Reading): number 
     },
     hops: 0,
   }
-  return encodeRecord(Buffer.alloc(recordSizeLimit(message)), 0, message, 0)
+  return encodeRecord(Buffer.alloc(recordSizeLimit(message)), 0, message, 0, 0)
 }
 
 export interface SpoolSize {

@@ -13,14 +13,16 @@ import { randomSeed } from '../../lib/random.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
-import { type Cursor, type CursorFiles, openCursor } from './cursor.ts'
+import { type Cursor, type CursorFiles, cursorNames, openCursor } from './cursor.ts'
 import { nodeFs, type SpoolFs } from './fs.ts'
 import { createGroupCommit, type Group } from './group.ts'
 import { lockDir } from './lock.ts'
-import { createReader } from './reader.ts'
+import { createLosses, type PlaceLosses } from './losses.ts'
+import { type Range, sizeOf } from './ranges.ts'
+import { createReader, unreadOf } from './reader.ts'
 import { maxRecordBytes, recordSizeLimit } from './record.ts'
-import { recover } from './recover.ts'
-import type { Segment } from './segment.ts'
+import { isUnreadable, recover } from './recover.ts'
+import { type Segment, segmentName } from './segment.ts'
 import { createSegments } from './segments.ts'
 import type { DurableSpool } from './spool.ts'
 import { Chain, StoredEntry, Window } from './window.ts'
@@ -61,6 +63,8 @@ export interface FileSpoolOptions {
   readonly fs?: SpoolFs
   /** false: whoever opens it holds the lock of a directory above. */
   readonly lock?: boolean
+  /** Where lost messages are accounted for. Default: in memory. */
+  readonly losses?: PlaceLosses
 }
 
 type Trouble = 'SPOOL_FULL' | 'SPOOL_FAILED'
@@ -71,6 +75,10 @@ export const inFlightBytes = 32 * MiB
 const pendingBytes = 32 * MiB
 const cursorEveryMs = 250
 const retryReadMs = 1000
+/** After so many failed reads the spool goes on without the rest of a segment. */
+const maxFailedReads = 10
+const goneCodes = new Set(['ENOENT', 'EISDIR', 'ENOTDIR'])
+const watchEveryMs = 1000
 /** QoS 0 goes first: the last tenth is for what must be acknowledged. */
 const qos0Share = 0.9
 /** What a rule republishes takes the place of a message that the spool holds. If it were refused, that one could never leave, and the room never come. */
@@ -80,17 +88,24 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs, windowBytes = 8 * MiB } = options
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
+  const losses = options.losses ?? createLosses({ clock, observe }).place('spool')
 
   const segments = createSegments({
     fs,
     dir,
     salt,
     segmentBytes,
-    onSealed: writeOff,
+    onReleased: () => {
+      cursorDirty = true
+      void saveCursor()
+    },
     onDeleted: () => restore('SPOOL_FULL'),
     onFailed: failed,
   })
-  const reader = createReader(fs, lost)
+  const reader = createReader(fs, {
+    onDamage: (segment, bytes) => observe.record('spool.corrupted', { bytes, detail: segment.path }),
+    onLost: (segment, ranges) => lose(segment, ranges, 'is damaged'),
+  })
   const window = new Window()
   /** In the order they were read. */
   const inFlight = new Chain()
@@ -101,12 +116,14 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
   let unlock = async () => {}
-  let endCursorTimer = () => {}
+  let endTimers = () => {}
 
   let depth = { messages: 0, bytes: 0 }
   let lastReadAt: number | undefined
 
-  let frontier = { segment: 0, offset: 0 }
+  let frontier = { segment: 0, offset: 0, sequence: 1 }
+  /** Of the next record to be on disk. */
+  let nextSequence = 1
   let cursorFiles: CursorFiles | undefined
   let cursorDirty = false
   let cursorWrite: Promise<void> | undefined
@@ -123,11 +140,13 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     })
     try {
       cursorFiles = await openCursor(fs, dir)
-      const found = await recover({ fs, dir, observe, cursor: cursorFiles.found })
+      const found = await recover({ fs, dir, observe, losses, cursor: cursorFiles.found })
       segments.adopt(found.segments, found.nextNumber)
       depth = { messages: found.messages, bytes: found.bytes }
       lastReadAt = found.oldestAt
       frontier = { ...found.frontier }
+      nextSequence = found.nextSequence
+      commits.startAt(nextSequence)
     } catch (error) {
       await unlock().catch(() => undefined)
       unlock = async () => {}
@@ -135,7 +154,17 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     }
     if (depth.messages > 0)
       observe.record('message.recovered', { count: depth.messages, bytes: depth.bytes, ms: clock.monotonic() - before })
-    endCursorTimer = clock.every(cursorEveryMs, () => void saveCursor())
+    // Both files, so that a disk that is full later has no part of the cursor to find room for.
+    for (const _ of cursorNames) {
+      cursorDirty = true
+      await saveCursor()
+    }
+    const endCursorTimer = clock.every(cursorEveryMs, () => void saveCursor())
+    const endWatch = clock.every(watchEveryMs, () => void watch())
+    endTimers = () => {
+      endCursorTimer()
+      endWatch()
+    }
     if (phase === 'new') phase = 'running'
     wakeReader()
   }
@@ -153,12 +182,13 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const stop = async () => {
     phase = 'stopped'
     await starting?.catch(() => undefined)
-    endCursorTimer()
+    endTimers()
     wakeReader()
     await commits.idle()
     await segments.end()
     await cursorWrite
     closed = true
+    cursorDirty = true
     await saveCursor()
     await segments.idle()
     await closeReader()
@@ -170,7 +200,12 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
 
   const commits = createGroupCommit(salt, async (group) => {
     try {
-      await segments.write(group.buffer.subarray(0, group.bytes), (segment) => committed(group, segment))
+      // Without a cursor, a later start could not tell what was settled from what was lost.
+      if (!cursorFiles!.exists()) await checkpoint()
+      const { first, messages, bytes } = group
+      await segments.write({ bytes: group.buffer.subarray(0, bytes), first, count: messages.length }, (segment) =>
+        committed(group, segment),
+      )
     } catch (cause) {
       degrade('SPOOL_FAILED', textOf(cause))
       throw new GatewayError('SPOOL_FAILED', `the spool cannot write: ${textOf(cause)}`, { cause, details: { dir, errno: errnoOf(cause) } })
@@ -195,19 +230,24 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const tooFull = (used: number) =>
     new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
 
-  function committed({ messages, ends, bytes }: Group, segment: Segment): void {
+  function committed({ messages, ends, bytes, first }: Group, segment: Segment): void {
     depth.messages += messages.length
     depth.bytes += bytes
     segment.unsettled += messages.length
     segment.unread += messages.length
+    segment.unreadBytes += bytes
+    nextSequence = first + messages.length
+    cursorDirty = true
     const base = segment.bytes - bytes
     const follows = segment.readFrom === base && segments.behind() === segment // else these wait on disk for their turn
     let from = 0
     for (let i = 0; follows && i < messages.length && window.bytes < windowBytes; i++) {
       const end = ends[i]!
-      window.push(new StoredEntry(messages[i]!, segment, base + from, end - from, settled))
+      window.push(new StoredEntry(messages[i]!, segment, base + from, end - from, first + i, settled))
       segment.readFrom = base + end
+      segment.nextSequence = first + i + 1
       segment.unread--
+      segment.unreadBytes -= end - from
       from = end
     }
     restore('SPOOL_FAILED')
@@ -218,26 +258,59 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   // ── read ──
 
   async function load(segment: Segment): Promise<void> {
-    await reader.load(segment, (message, offset, length) => window.push(new StoredEntry(message, segment, offset, length, settled)))
-    if (segment.sealed) {
-      writeOff(segment)
-      segments.release(segment)
-    }
+    await reader.load(segment, (message, offset, length, sequence) =>
+      window.push(new StoredEntry(message, segment, offset, length, sequence, settled)),
+    )
+    if (segment.sealed) segments.release(segment)
     // An open file keeps its space after it is deleted.
     if (!segments.behind()) await closeReader()
   }
 
-  /** What is left of a segment that was read to its end was swallowed by damage. */
-  function writeOff(segment: Segment): void {
-    if (segment.readFrom < segment.bytes) return
-    depth.messages -= segment.unread
-    segment.unsettled -= segment.unread
-    segment.unread = 0
+  /** Takes records that cannot be read off the depth and onto the account. Behind the last record, all that was not read is lost. */
+  function lose(segment: Segment, ranges: readonly Range[], reason: string): void {
+    const atEnd = segment.readFrom >= segment.bytes
+    const count = atEnd ? segment.unread : Math.min(segment.unread, sizeOf(ranges))
+    const bytes = atEnd ? segment.unreadBytes : 0
+    if (atEnd) {
+      for (const offset of segment.awaited) segment.replay.delete(offset)
+      segment.awaited.clear()
+      segment.nextSequence = segment.endSequence
+    }
+    depth.messages -= count
+    depth.bytes -= bytes
+    segment.unsettled -= count
+    segment.unread -= count
+    segment.unreadBytes -= bytes
+    cursorDirty = true
+    if (count === 0) return
+    const reasons = [`${segmentName(segment.number)} ${reason}`]
+    const added = losses.add('running', { ranges, exact: true, reasons })
+    if (added < count) losses.add('running', { unnumbered: count - added, exact: true, reasons })
   }
 
-  function lost(segment: Segment, bytes: number): void {
-    depth.bytes -= bytes
-    observe.record('spool.corrupted', { bytes, detail: segment.path })
+  /** Goes on without what is left of a segment. */
+  function giveUp(segment: Segment, reason: string): void {
+    const ranges = unreadOf(segment)
+    segment.readFrom = segment.bytes
+    lose(segment, ranges, reason)
+    segments.release(segment)
+  }
+
+  /** Looks for files that somebody removes while the spool runs. */
+  async function watch(): Promise<void> {
+    try {
+      for (const segment of await segments.vanished()) {
+        observe.record('spool.corrupted', { detail: `${segment.path} is missing` })
+        giveUp(segment, 'is missing')
+      }
+      const names = await fs.list(dir)
+      if (cursorNames.every((name) => names.includes(name)) || phase === 'stopped') return
+      await cursorFiles?.forget()
+      cursorDirty = true
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') await fs.makeDir(dir).catch((error) => failed('watch', error))
+      else failed('watch', error)
+    }
   }
 
   const mayRead = () => handedOutBytes < inFlightBytes && phase !== 'stopped'
@@ -256,7 +329,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
       while (!signal.aborted && phase !== 'stopped') {
         if (mayRead() && window.first) return true
         const segment = mayRead() ? segments.behind() : undefined
-        if (segment) await load(segment).catch((error) => retryRead(error, signal))
+        if (segment) await load(segment).catch((error) => retryRead(segment, error, signal))
         else {
           await new Promise<void>((resolve) => {
             wakeReader = resolve
@@ -276,17 +349,25 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     handedOutBytes += bytes
     if (segment.replay.size > 0) segment.replay.delete(offset)
     if (segment.number > frontier.segment || (segment.number === frontier.segment && offset >= frontier.offset)) {
-      frontier = { segment: segment.number, offset: offset + bytes }
+      frontier = { segment: segment.number, offset: offset + bytes, sequence: entry.sequence + 1 }
     }
     lastReadAt = message.receivedAt
     if (maxAgeMs !== undefined && clock.now() - message.receivedAt > maxAgeMs) entry.expired = true
     return entry
   }
 
-  async function retryRead(error: unknown, signal: AbortSignal): Promise<void> {
+  /** A file that cannot be read holds up those behind it for a few tries, a file that is gone does not. Other errors pass. */
+  async function retryRead(segment: Segment, error: unknown, signal: AbortSignal): Promise<void> {
     if (phase === 'stopped') return
     failed('read', error)
     await closeReader()
+    const code = errnoOf(error)
+    segment.failedReads++
+    if (goneCodes.has(code) || (isUnreadable(error) && segment.failedReads >= maxFailedReads)) {
+      segment.vanished = code === 'ENOENT'
+      segment.unreadable = code !== 'ENOENT'
+      return giveUp(segment, segment.vanished ? 'is missing' : `cannot be read (${code})`)
+    }
     await clock.sleep(retryReadMs, signal).catch(() => undefined)
   }
 
@@ -310,14 +391,14 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   }
 
   function toCursor(): Cursor {
-    const unsettled: Record<string, number[]> = {}
-    const add = (segment: Segment, offset: number) => {
+    const unsettled: Record<string, [number, number][]> = {}
+    const add = (segment: Segment, offset: number, sequence: number) => {
       unsettled[segment.number] ??= []
-      unsettled[segment.number]!.push(offset)
+      unsettled[segment.number]!.push([offset, sequence])
     }
-    for (const { segment, offset } of inFlight) add(segment, offset)
-    for (const segment of segments.values()) for (const offset of segment.replay) add(segment, offset)
-    return { ...frontier, unsettled }
+    for (const { segment, offset, sequence } of inFlight) add(segment, offset, sequence)
+    for (const segment of segments.values()) for (const [offset, sequence] of segment.replay) add(segment, offset, sequence)
+    return { ...frontier, next: nextSequence, unsettled, ...(closed && { closed }) }
   }
 
   function saveCursor(): Promise<void> {
@@ -325,7 +406,10 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     cursorWrite ??= (async () => {
       cursorDirty = false
       try {
+        await losses.saved() // before the cursor forgets what is missing
+        const released = segments.released()
         await cursorFiles?.write(toCursor())
+        segments.delete(released)
       } catch (error) {
         cursorDirty = true
         failed('cursor', error)
@@ -337,6 +421,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
 
   const checkpoint = async () => {
     await cursorWrite
+    cursorDirty ||= !cursorFiles?.exists()
     await saveCursor()
     if (cursorDirty) throw new GatewayError('SPOOL_FAILED', 'the cursor cannot be written', { details: { dir } })
   }

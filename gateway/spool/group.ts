@@ -4,12 +4,14 @@
 //   └── group 1 ────────┘ └── group 2 ──────────┘
 //   write and sync ─────▶ write and sync ─────▶         one at a time; no timer, the disk itself sets the pace
 import type { Message } from '../message.ts'
-import { encodeRecord } from './record.ts'
+import { encodeRecord, renumberRecord } from './record.ts'
 
 /** Encoded records end to end, and whom to tell. */
 export interface Group {
   buffer: Buffer
   bytes: number
+  /** The sequence of its first record; the others follow one by one. */
+  first: number
   readonly messages: Message[]
   /** Where the record of the same index ends, from the start of the group. */
   readonly ends: number[]
@@ -27,6 +29,8 @@ export interface GroupCommit {
   append(message: Message, sizeLimit: number): Promise<void>
   /** Rejects with the error, but not before every earlier append has settled. */
   refuse(error: Error): Promise<void>
+  /** The sequence of the next record. To be called before the first append. */
+  startAt(sequence: number): void
   /** Bytes that wait for the disk. */
   pendingBytes(): number
   /** Resolves when nothing waits any more. */
@@ -38,7 +42,7 @@ const usualBytes = 512 * 1024
 /** `commit` resolves when the group is on disk. It is never called again before it has settled. */
 export function createGroupCommit(salt: number, commit: (group: Group) => Promise<void>): GroupCommit {
   let spare: Buffer = Buffer.allocUnsafe(usualBytes)
-  let filling = createGroup(Buffer.allocUnsafe(usualBytes))
+  let filling = createGroup(Buffer.allocUnsafe(usualBytes), 1)
   let writing: Group | undefined
   let running: Promise<void> | undefined
 
@@ -48,12 +52,14 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
     while (filling.messages.length > 0) {
       const group = filling
       writing = group
-      filling = createGroup(spare)
+      filling = createGroup(spare, group.first + group.messages.length)
       const failure = await commit(group).then(
         () => undefined,
         (error) => error,
       )
       writing = undefined
+      // The sequences of records that were refused are used again: a gap on the disk always means a loss.
+      if (failure) renumber(filling, group.first, salt)
       for (const { done, refusal } of group.turns) {
         if (refusal ?? failure) done.reject(refusal ?? failure)
         else done.resolve()
@@ -67,7 +73,7 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
     append(message, sizeLimit) {
       const group = filling
       if (group.bytes + sizeLimit > group.buffer.length) grow(group, sizeLimit)
-      group.bytes += encodeRecord(group.buffer, group.bytes, message, salt)
+      group.bytes += encodeRecord(group.buffer, group.bytes, message, salt, group.first + group.messages.length)
       group.messages.push(message)
       group.ends.push(group.bytes)
       running ??= run()
@@ -80,13 +86,25 @@ export function createGroupCommit(salt: number, commit: (group: Group) => Promis
       elder.turns.push(turn)
       return turn.done.promise
     },
+    startAt(sequence) {
+      filling.first = sequence
+    },
     pendingBytes: () => filling.bytes + (writing?.bytes ?? 0),
     idle: () => running ?? Promise.resolve(),
   }
 }
 
-function createGroup(buffer: Buffer): Group {
-  return { buffer, bytes: 0, messages: [], ends: [], turns: [] }
+function createGroup(buffer: Buffer, first: number): Group {
+  return { buffer, bytes: 0, first, messages: [], ends: [], turns: [] }
+}
+
+function renumber(group: Group, first: number, salt: number): void {
+  group.first = first
+  let at = 0
+  for (const [i, end] of group.ends.entries()) {
+    renumberRecord(group.buffer, at, end - at, salt, first + i)
+    at = end
+  }
 }
 
 function turnOf({ turns }: Group): Turn {

@@ -1,18 +1,28 @@
 // Reads records back from the disk, a few hundred KiB at a time, when the reader is further behind than memory goes.
 import type { Message } from '../message.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
-import { decodeRecord } from './record.ts'
+import type { Range } from './ranges.ts'
+import { decodeRecord, sequenceOf } from './record.ts'
 import { createScratch, findRecord, isSettled, readChunk, type Segment, type Visit } from './segment.ts'
 
 export interface SegmentReader {
   /** Calls back for each unsettled record of the next part and moves segment.readFrom behind it. Rejects when the disk cannot be read. */
-  load(segment: Segment, found: (message: Message, offset: number, length: number) => void): Promise<void>
+  load(segment: Segment, found: (message: Message, offset: number, length: number, sequence: number) => void): Promise<void>
   close(): Promise<void>
 }
 
-/** `onDamage` hears of damage that was not there at the start: the disk lost what it had promised to keep. */
-export function createReader(fs: SpoolFs, onDamage: (segment: Segment, bytes: number) => void): SegmentReader {
+export interface ReaderEvents {
+  /** Damage that was not there at the start: the disk lost what it had promised to keep. */
+  onDamage(segment: Segment, bytes: number): void
+  /** Records that should have been read and are not there. */
+  onLost(segment: Segment, ranges: readonly Range[]): void
+}
+
+export function createReader(fs: SpoolFs, { onDamage, onLost }: ReaderEvents): SegmentReader {
   let open: { readonly segment: Segment; readonly file: SpoolFile; readonly scratch: Buffer } | undefined
+
+  /** What is missing before the next record is on the account already. */
+  let behindKnownDamage = false
 
   const close = async () => {
     const closing = open
@@ -22,30 +32,53 @@ export function createReader(fs: SpoolFs, onDamage: (segment: Segment, bytes: nu
 
   const skip = async (file: SpoolFile, segment: Segment, from: number, to: number) => {
     const known = segment.holes.get(from)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      behindKnownDamage = true
+      return known
+    }
     const next = await findRecord(file, segment.salt, from, to)
     segment.holes.set(from, next)
     onDamage(segment, next - from)
     return next
   }
 
+  const sequenceAt = (segment: Segment, buffer: Buffer, at: number, offset: number): number => {
+    segment.awaited.delete(offset)
+    if (offset < segment.settledBelow) return segment.replay.get(offset)!
+    const { nextSequence } = segment
+    const sequence = sequenceOf(buffer, at) ?? nextSequence ?? 0
+    segment.nextSequence = sequence + 1
+    if (!behindKnownDamage && nextSequence !== undefined && sequence > nextSequence) onLost(segment, [[nextSequence, sequence]])
+    behindKnownDamage = false
+    return sequence
+  }
+
   return {
     async load(segment, found) {
       if (open?.segment !== segment) {
         await close()
+        behindKnownDamage = false
         open = { segment, file: await fs.open(segment.path, 'r'), scratch: createScratch() }
       }
       const { file, scratch } = open
       const to = segment.bytes
       const visit: Visit = (buffer, at, length, offset) => {
         if (isSettled(segment, offset)) return
-        found(decodeRecord(buffer, at, length), offset, length)
+        found(decodeRecord(buffer, at, length), offset, length, sequenceAt(segment, buffer, at, offset))
         segment.unread--
+        segment.unreadBytes -= length
       }
       const { next, bad } = await readChunk(file, segment.salt, segment.readFrom, to, visit, scratch)
       segment.readFrom = next
       if (bad) segment.readFrom = await skip(file, segment, next, to)
+      if (segment.readFrom >= segment.bytes) onLost(segment, unreadOf(segment))
     },
     close,
   }
+}
+
+/** The sequences of the records that the reader has not come across. */
+export function unreadOf({ awaited, replay, nextSequence, endSequence }: Segment): readonly Range[] {
+  const listed = [...awaited].map((offset): Range => [replay.get(offset)!, replay.get(offset)! + 1])
+  return nextSequence === undefined || nextSequence >= endSequence ? listed : [...listed, [nextSequence, endSequence]]
 }

@@ -1,16 +1,20 @@
-// What a start finds in the directory: which records are whole, which of them are unsettled, and what a crash or a bad disk left behind.
+// What a start finds in the directory: which records are whole, which of them are unsettled, which are missing, and what a crash or a bad disk left behind.
 import type { Observe } from '../observe/observe.ts'
 import type { Cursor } from './cursor.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
-import { groupStartOf, receivedAtOf } from './record.ts'
-import { findRecord, headerBytes, isSettled, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment } from './segment.ts'
+import type { PlaceLosses } from './losses.ts'
+import { groupStartOf, receivedAtOf, sequenceOf } from './record.ts'
+import { findRecord, headerBytes, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment, type Visit } from './segment.ts'
+import { createSurvey, type Survey } from './survey.ts'
 
 export interface Recovered {
   /** In order, each with something unsettled. */
   readonly segments: readonly Segment[]
-  readonly frontier: { readonly segment: number; readonly offset: number }
+  readonly frontier: { readonly segment: number; readonly offset: number; readonly sequence: number }
   /** Higher than any number used before. */
   readonly nextNumber: number
+  /** Of the next record. */
+  readonly nextSequence: number
   readonly messages: number
   readonly bytes: number
   readonly oldestAt?: number
@@ -20,83 +24,146 @@ interface Deps {
   readonly fs: SpoolFs
   readonly dir: string
   readonly observe: Observe
+  readonly losses: PlaceLosses
 }
 
 interface Found extends Deps {
   readonly cursor: Cursor | undefined | 'damaged'
 }
 
+interface Tally {
+  messages: number
+  bytes: number
+  oldestAt: number | undefined
+}
+
 export async function recover({ cursor: found, ...deps }: Found): Promise<Recovered> {
-  const { fs, dir, observe } = deps
+  const { fs, dir, observe, losses } = deps
   if (found === 'damaged')
     observe.record('spool.corrupted', { detail: 'the cursor is unreadable, so everything in the spool is delivered again' })
   const cursor = found === 'damaged' ? undefined : found
-  const { segment = 0, offset = 0 } = cursor ?? {}
+  const { segment = 0, offset = 0, unsettled = {} } = cursor ?? {}
   const names = await fs.list(dir)
   const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b)
   const used = names.flatMap((name) => segmentNumber(name.replace(/\.corrupt$/, '')) ?? [])
-  const tally = { messages: 0, bytes: 0, oldestAt: undefined as number | undefined }
+  const tally: Tally = { messages: 0, bytes: 0, oldestAt: undefined }
+  const survey = createSurvey({ cursor: found, numbers, losses })
   const segments: Segment[] = []
   const last = await lastWritten(deps, numbers)
+  for (const [number, listed] of Object.entries(unsettled)) {
+    if (!numbers.includes(Number(number))) survey.absent(Number(number), listed.map(sequenceIn))
+  }
   for (const number of numbers) {
-    const found = await recoverSegment(deps, number, number === last, cursor, tally)
+    const found = await recoverSegment(deps, number, last, cursor, survey, tally)
     if (found) segments.push(found)
   }
+  const nextSequence = survey.finish()
+  const sequence = cursor?.sequence ?? segments[0]?.nextSequence ?? nextSequence
   const nextNumber = Math.max(segment, ...used) + 1
   const { oldestAt, ...counts } = tally
-  return { segments, frontier: { segment, offset }, nextNumber, ...counts, ...(oldestAt !== undefined && { oldestAt }) }
+  const frontier = { segment, offset, sequence }
+  return { segments, frontier, nextNumber, nextSequence, ...counts, ...(oldestAt !== undefined && { oldestAt }) }
 }
+
+/** Cursors of version 0.1 list offsets alone. */
+const sequenceIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? 0 : listed[1])
+const offsetIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? listed : listed[0])
 
 /** The last segment that has been written to. The one made ready behind it has nothing but its header. */
 async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promise<number | undefined> {
   for (const number of numbers.toReversed()) {
-    const file = await fs.open(toSegment(dir, number, 0).path, 'r')
-    try {
-      if (!(await isZero(file, headerBytes, await file.size()))) return number
-    } finally {
-      await file.close()
-    }
+    const written = await readable(async () => {
+      const file = await fs.open(toSegment(dir, number, 0).path, 'r')
+      try {
+        return !(await isZero(file, headerBytes, await file.size()))
+      } finally {
+        await file.close()
+      }
+    })
+    if (written === true) return number
   }
   return undefined
+}
+
+/** What the file system says of one file that cannot be read, whatever the process does. Other files may be well. */
+const unreadableCodes = new Set(['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENOTDIR', 'ENOENT', 'ELOOP', 'ENXIO'])
+
+export function isUnreadable(error: unknown): boolean {
+  return unreadableCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+}
+
+/** Resolves with the result, or with the code of the error that keeps the file from being read. */
+async function readable<T>(read: () => Promise<T>): Promise<T | { readonly code: string }> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    return { code: (error as NodeJS.ErrnoException).code! }
+  }
 }
 
 async function recoverSegment(
   deps: Deps,
   number: number,
-  last: boolean,
+  last: number | undefined,
   cursor: Cursor | undefined,
-  tally: { messages: number; bytes: number; oldestAt: number | undefined },
+  survey: Survey,
+  tally: Tally,
 ): Promise<Segment | undefined> {
-  const { fs, dir } = deps
-  const replay = new Set(cursor?.unsettled[number])
-  const settledBelow = !cursor || number > cursor.segment ? 0 : number === cursor.segment ? cursor.offset : Number.POSITIVE_INFINITY
-  const path = toSegment(dir, number, 0).path
-  if (settledBelow === Number.POSITIVE_INFINITY && replay.size === 0) return void (await fs.remove(path))
+  const { fs, dir, observe, losses } = deps
+  const segment = toSegment(dir, number, 0)
+  segment.sealed = true
+  segment.replay = new Map(cursor?.unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
+  segment.settledBelow = !cursor || number > cursor.segment ? 0 : number === cursor.segment ? cursor.offset : Number.POSITIVE_INFINITY
+  const { path, settledBelow, replay } = segment
+  // A file that was lost and has come back may hold messages of the account.
+  if (settledBelow === Number.POSITIVE_INFINITY && replay.size === 0 && losses.isEmpty())
+    return void (await readable(() => fs.remove(path)))
 
+  const result = await readable(() => recoverFile(deps, segment, last, survey, tally))
+  if (typeof result === 'object') {
+    segment.unreadable = true
+    survey.damaged(number, `cannot be read (${result.code})`)
+    observe.record('spool.corrupted', { detail: `${path}: ${result.code}; the file is left where it is` })
+  }
+  survey.absent(
+    number,
+    [...segment.awaited].map((offset) => replay.get(offset)!),
+  )
+  for (const offset of segment.awaited) replay.delete(offset)
+  segment.awaited = new Set(replay.keys())
+  if (segment.unsettled > 0) return segment
+  if (result === 'scanned') await discard(fs, segment)
+  return undefined
+}
+
+/** `'scanned'`: the file is a segment. Rejects when it cannot be read to its end; the segment then has what was found before. */
+async function recoverFile(
+  deps: Deps,
+  segment: Segment,
+  last: number | undefined,
+  survey: Survey,
+  tally: Tally,
+): Promise<'scanned' | undefined> {
+  const { fs, losses } = deps
+  const { path, number, replay, settledBelow } = segment
+  segment.awaited = new Set(replay.keys())
   const file = await fs.open(path, 'r+')
   try {
     const size = await file.size()
     const salt = await readHeader(file)
     if (salt === undefined) {
       // A disk writes its first sector whole or not at all. Without it, the first sync never ended, and nothing in the file was acknowledged.
-      if (size <= headerBytes || (await isZero(file, 0, headerBytes))) await drop(deps, path, size)
-      else await setAside(deps, path, size)
+      const empty = size <= headerBytes || (await isZero(file, 0, headerBytes))
+      if (last !== undefined && number <= last) survey.damaged(number, empty ? 'is empty' : 'has no readable header', 1)
+      await (empty ? drop(deps, path, size) : setAside(deps, path, size))
       return undefined
     }
-    const segment = toSegment(dir, number, salt)
-    segment.sealed = true
-    segment.settledBelow = settledBelow
-    segment.replay = replay
-    const oldest = [...replay].reduce((a, b) => Math.min(a, b), settledBelow)
+    Object.assign(segment, { salt })
+    const oldest = losses.isEmpty() ? [...replay.keys()].reduce((a, b) => Math.min(a, b), settledBelow) : headerBytes
     segment.readFrom = Math.min(size, Math.max(headerBytes, oldest))
-    await scan(deps, file, segment, size, last, (receivedAt, length) => {
-      tally.messages++
-      tally.bytes += length
-      tally.oldestAt ??= receivedAt
-    })
-    if (segment.unsettled > 0) return segment
-    await discard(fs, segment)
-    return undefined
+    await scan(deps, file, segment, size, number === last, survey, tally)
+    return 'scanned'
   } finally {
     await file.close()
   }
@@ -104,37 +171,57 @@ async function recoverSegment(
 
 /** Counts what is unsettled from readFrom on, notes damage between records, and cuts off what follows the last whole one. */
 async function scan(
-  { observe }: Deps,
+  { observe, losses }: Deps,
   file: SpoolFile,
   segment: Segment,
   size: number,
   last: boolean,
-  count: (receivedAt: number, length: number) => void,
+  survey: Survey,
+  tally: Tally,
 ): Promise<void> {
-  const listed = segment.replay
-  const present = new Set<number>()
+  const { number, replay, settledBelow, awaited } = segment
+  const visit: Visit = (buffer, at, length, offset) => {
+    if (!isUnsettled(buffer, at, offset)) return
+    segment.unsettled++
+    segment.unread++
+    segment.unreadBytes += length
+    tally.messages++
+    tally.bytes += length
+    tally.oldestAt ??= receivedAtOf(buffer, at)
+  }
+  const isUnsettled = (buffer: Buffer, at: number, offset: number): boolean => {
+    const written = sequenceOf(buffer, at)
+    if (offset >= settledBelow) {
+      const sequence = survey.see(number, written)
+      segment.nextSequence ??= sequence
+      segment.endSequence = sequence + 1
+      return true
+    }
+    const sequence = replay.get(offset) ?? written
+    if (sequence !== undefined && losses.has(sequence)) {
+      survey.foundAgain(sequence)
+      replay.set(offset, sequence)
+    }
+    awaited.delete(offset)
+    return replay.has(offset)
+  }
+
   segment.bytes = segment.readFrom
   while (segment.bytes < size) {
-    const { next, bad } = await readChunk(file, segment.salt, segment.bytes, size, (buffer, at, length, offset) => {
-      if (isSettled(segment, offset)) return
-      if (listed.has(offset)) present.add(offset)
-      segment.unsettled++
-      count(receivedAtOf(buffer, at), length)
-    })
+    const { next, bad } = await readChunk(file, segment.salt, segment.bytes, size, visit)
     segment.bytes = next
     if (!bad) continue
     const found = await findRecord(file, segment.salt, next, size)
     if (found < size && !(last && (await isTorn(file, segment.salt, next, found, size)))) {
       segment.holes.set(next, found)
       observe.record('spool.corrupted', { bytes: found - next, detail: segment.path })
+      survey.damaged(number, 'is damaged', next >= settledBelow ? 1 : 0)
       segment.bytes = found
       continue
     }
-    await cutTail({ observe }, file, segment, size, last)
+    await cutTail({ observe }, file, segment, size, last, survey)
     break
   }
-  segment.replay = present
-  segment.unread = segment.unsettled
 }
 
 /**
@@ -152,12 +239,20 @@ export async function isTorn(file: SpoolFile, salt: number, from: number, found:
   return torn
 }
 
-async function cutTail({ observe }: Pick<Deps, 'observe'>, file: SpoolFile, segment: Segment, size: number, last: boolean): Promise<void> {
+async function cutTail(
+  { observe }: Pick<Deps, 'observe'>,
+  file: SpoolFile,
+  segment: Segment,
+  size: number,
+  last: boolean,
+  survey: Survey,
+): Promise<void> {
   const bytes = size - segment.bytes
   const clean = await isZero(file, segment.bytes, size)
   if (!clean && !last) {
     segment.holes.set(segment.bytes, size)
     observe.record('spool.corrupted', { bytes, detail: segment.path })
+    survey.damaged(segment.number, 'is damaged', segment.bytes >= segment.settledBelow ? 1 : 0)
     return
   }
   if (!clean) observe.record('spool.truncated', { bytes, detail: segment.path })
@@ -176,7 +271,8 @@ async function setAside({ fs, observe }: Deps, path: string, bytes: number): Pro
 }
 
 /** Removes a segment whose records are all settled; one with damage in it is kept beside, as evidence and for rescue. */
-export async function discard(fs: SpoolFs, { path, holes }: Segment): Promise<void> {
+export async function discard(fs: SpoolFs, { path, holes, vanished, unreadable }: Segment): Promise<void> {
+  if (vanished || unreadable) return
   if (holes.size > 0) await fs.rename(path, `${path}.corrupt`)
   else await fs.remove(path)
 }

@@ -30,12 +30,25 @@ export interface Segment {
   unsettled: number
   /** Of those, the ones the reader has not loaded, and the offset from which it goes on. */
   unread: number
+  unreadBytes: number
   readFrom: number
   /** No more records will come. */
   sealed: boolean
   /** After a start: records below this offset are settled, but for those in `replay`, which shrinks as they are read. */
   settledBelow: number
-  replay: Set<number>
+  /** Offset to sequence. */
+  replay: Map<number, number>
+  /** Of `replay`, the offsets that the reader has not come across yet. */
+  awaited: Set<number>
+  /** The sequence of the next record from `settledBelow` on that the reader will load. */
+  nextSequence: number | undefined
+  /** One more than the sequence of its last record. */
+  endSequence: number
+  /** Its file is gone. */
+  vanished: boolean
+  failedReads: number
+  /** Its file cannot be read. It stays where it is: a later start may read it. */
+  unreadable: boolean
   /** Where there are no records but damage: from → to. Such a file is kept for a person when its records are settled. */
   readonly holes: Map<number, number>
 }
@@ -50,8 +63,12 @@ export function segmentNumber(name: string): number | undefined {
 
 export function toSegment(dir: string, number: number, salt: number): Segment {
   const path = join(dir, segmentName(number))
-  const none = { unsettled: 0, unread: 0, sealed: false, settledBelow: 0 }
-  return { number, path, salt, bytes: headerBytes, readFrom: headerBytes, ...none, replay: new Set(), holes: new Map() }
+  const none = { unsettled: 0, unread: 0, unreadBytes: 0, sealed: false, settledBelow: 0 }
+  const unnumbered = { nextSequence: undefined, endSequence: 0, vanished: false, failedReads: 0, unreadable: false }
+  return {
+    ...{ number, path, salt, bytes: headerBytes, readFrom: headerBytes, ...none, ...unnumbered },
+    ...{ replay: new Map(), awaited: new Set(), holes: new Map() },
+  }
 }
 
 export const isSettled = (segment: Segment, offset: number): boolean => offset < segment.settledBelow && !segment.replay.has(offset)

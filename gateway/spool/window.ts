@@ -13,6 +13,7 @@ export class StoredEntry implements Entry {
   readonly segment: Segment
   readonly offset: number
   readonly bytes: number
+  readonly sequence: number
   expired = false
   /** Its neighbours in a Chain. */
   before: StoredEntry | undefined
@@ -24,12 +25,14 @@ export class StoredEntry implements Entry {
     segment: Segment,
     offset: number,
     bytes: number,
+    sequence: number,
     onSettled: (entry: StoredEntry, outcome: Outcome) => void,
   ) {
     this.message = message
     this.segment = segment
     this.offset = offset
     this.bytes = bytes
+    this.sequence = sequence
     this.#onSettled = onSettled
   }
 

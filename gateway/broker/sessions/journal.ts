@@ -164,7 +164,7 @@ function* chunks(first: Iterable<Entry>, all: Iterable<Entry>, last: Iterable<En
         used = 0
       }
       if (size > buffer.length) buffer = Buffer.allocUnsafe(size)
-      used += encodeRecord(buffer, used, record, salt)
+      used += encodeRecord(buffer, used, record, salt, 0)
     }
   }
   yield buffer.subarray(0, used)

@@ -89,7 +89,7 @@ test('numbers of deleted segments are not used again: an old cursor must not cov
   await Promise.all([1, 2, 3].map((n) => first.append(toReading(n))))
   for (const entry of await readAll(first)) entry.settle('delivered')
   await first.stop()
-  expect([...fs.files.keys()]).toEqual(['/spool/cursor'])
+  expect([...fs.files.keys()]).toEqual(['/spool/cursor', '/spool/cursor.2'])
   const second = await started({ fs })
   await second.append(toReading(4))
   const third = await started({ fs: fs.crash(() => 0.9) })
@@ -201,7 +201,7 @@ test('full: QoS 0 is refused at nine tenths, QoS 1 at the limit, and both are we
 test('a segment is deleted when its last record is settled, whatever the order', async () => {
   const fs = createMemoryFs()
   const spool = await started({ fs, segmentBytes: 1_000 })
-  for (let n = 0; n < 30; n++) await spool.append(toReading(n))
+  for (let n = 0; n < 32; n++) await spool.append(toReading(n))
   const segments = () => [...fs.files.keys()].filter((path) => path.endsWith('.seg')).length
   const before = segments()
   expect(before).toBeGreaterThan(3)
@@ -303,7 +303,7 @@ test('a cursor that cannot be written is told, costs only duplicates, and is wri
   await Promise.all([1, 2].map((n) => spool.append(toReading(n))))
   const [first] = await readAll(spool)
   first!.settle('delivered')
-  fs.fault = (call) => (call === 'rename' ? errno('EIO') : undefined)
+  fs.fault = (call, path) => (call === 'write' && path.includes('cursor') ? errno('EIO') : undefined)
   await clock.advance(250)
   expect(await observe.next('spool.failed')).toMatchObject({ code: 'EIO', detail: expect.stringContaining('cursor') })
   fs.fault = () => undefined

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFileSpool } from '../../../gateway/spool/file.ts'
+import { createLosses, type Losses } from '../../../gateway/spool/losses.ts'
 import type { Entry, Spool, SpoolDepth } from '../../../gateway/spool/spool.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
@@ -29,6 +30,7 @@ class World {
   readonly random: () => number
   fs = createMemoryFs()
   clock = createManualClock()
+  losses!: Losses
   spool: Spool
   entries: AsyncIterator<Entry>
   inFlight: Entry[] = []
@@ -50,7 +52,11 @@ class World {
 
   open(fs: MemoryFs): Spool {
     const { maxBytes, segmentBytes } = this.config
-    return createFileSpool({ dir, maxBytes, segmentBytes, clock: this.clock, observe: createSpyObserve(), fs })
+    this.losses = createLosses({ clock: this.clock, observe: createSpyObserve() })
+    return createFileSpool({
+      ...{ dir, maxBytes, segmentBytes, clock: this.clock, observe: createSpyObserve(), fs },
+      losses: this.losses.place('spool'),
+    })
   }
 
   append(sizes: readonly number[]): void {
@@ -151,6 +157,7 @@ class World {
   async survey(clean: boolean): Promise<{ numbers: number[]; depth: SpoolDepth }> {
     const spool = this.open(this.fs.copy())
     await spool.start()
+    expect(this.losses.list(), 'reported as lost').toEqual([])
     const depth = spool.depth()
     const numbers: number[] = []
     const entries = readSpool(spool, new AbortController().signal)[Symbol.asyncIterator]()
@@ -179,6 +186,7 @@ class World {
     await this.take(Number.POSITIVE_INFINITY)
     while (this.inFlight.length > 0) this.settle(0)
     expect(this.spool.depth()).toEqual({ messages: 0, bytes: 0 })
+    expect(this.losses.list(), 'reported as lost').toEqual([])
     await this.restart()
     expect(this.spool.depth().messages).toBe(0)
     if (this.cannotDelete) return

@@ -40,7 +40,7 @@ const complete: Complete<Message> = {
 
 function roundTrip(message: Message): { message: Message; length: number } {
   const buffer = Buffer.alloc(recordSizeLimit(message) + 100, 0xff)
-  const length = encodeRecord(buffer, 100, message, salt)
+  const length = encodeRecord(buffer, 100, message, salt, 1)
   expect(length).toBeLessThanOrEqual(recordSizeLimit(message))
   expect(checkRecord(buffer, 100, salt)).toBe(length)
   return { message: decodeRecord(buffer, 100, length), length }
@@ -73,7 +73,7 @@ test('any message survives, its strings and payload whatever they are', () => {
 
 test('a flipped bit anywhere is seen', () => {
   const buffer = Buffer.alloc(recordSizeLimit(complete))
-  const length = encodeRecord(buffer, 0, complete, salt)
+  const length = encodeRecord(buffer, 0, complete, salt, 1)
   for (let bit = 0; bit < length * 8; bit++) {
     const damaged = Buffer.from(buffer)
     damaged[bit >> 3]! ^= 1 << (bit & 7)
@@ -83,7 +83,7 @@ test('a flipped bit anywhere is seen', () => {
 
 test('a record cut short is short, zeros and another salt are none', () => {
   const buffer = Buffer.alloc(recordSizeLimit(complete))
-  const length = encodeRecord(buffer, 0, complete, salt)
+  const length = encodeRecord(buffer, 0, complete, salt, 1)
   for (const cut of [0, 3, 20, length - 1]) expect(checkRecord(buffer.subarray(0, cut), 0, salt)).toBe('short')
   expect(checkRecord(Buffer.alloc(100), 0, salt)).toBe('bad')
   expect(checkRecord(buffer, 0, salt + 1)).toBe('bad')
@@ -91,14 +91,14 @@ test('a record cut short is short, zeros and another salt are none', () => {
 
 test('a record knows when it came and where its write began', () => {
   const buffer = Buffer.alloc(1_000)
-  encodeRecord(buffer, 300, complete, salt)
+  encodeRecord(buffer, 300, complete, salt, 1)
   expect(receivedAtOf(buffer, 300)).toBe(complete.receivedAt)
   expect(groupStartOf(buffer, 300, 5_300)).toBe(5_000)
 })
 
 test('a decoded payload does not keep the buffer it was read from', () => {
   const buffer = Buffer.alloc(1_000)
-  const length = encodeRecord(buffer, 0, complete, salt)
+  const length = encodeRecord(buffer, 0, complete, salt, 1)
   const { payload } = decodeRecord(buffer, 0, length)
   buffer.fill(0)
   expect(payload).toEqual(complete.payload)

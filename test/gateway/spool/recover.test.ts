@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { openCursor } from '../../../gateway/spool/cursor.ts'
+import { createLosses } from '../../../gateway/spool/losses.ts'
 import { encodeRecord, recordSizeLimit } from '../../../gateway/spool/record.ts'
 import { recover } from '../../../gateway/spool/recover.ts'
 import { createSegment, headerBytes, segmentNumber } from '../../../gateway/spool/segment.ts'
+import { createManualClock } from '../../helpers/manual-clock.ts'
 import { createMemoryFs, type MemoryFs } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
@@ -19,7 +21,7 @@ async function write(fs: MemoryFs, number: number, groups: readonly (readonly nu
     let bytes = 0
     for (const n of group) {
       offsets.push(writer.segment.bytes + bytes)
-      bytes += encodeRecord(buffer, bytes, toReading(n), salt)
+      bytes += encodeRecord(buffer, bytes, toReading(n), salt, n)
     }
     await writer.append(buffer.subarray(0, bytes))
     writer.segment.bytes += bytes
@@ -30,7 +32,8 @@ async function write(fs: MemoryFs, number: number, groups: readonly (readonly nu
 
 const look = async (fs: MemoryFs) => {
   const observe = createSpyObserve()
-  const found = await recover({ fs, dir, observe, cursor: (await openCursor(fs, dir)).found })
+  const losses = createLosses({ clock: createManualClock(), observe: createSpyObserve() })
+  const found = await recover({ fs, dir, observe, losses: losses.place('spool'), cursor: (await openCursor(fs, dir)).found })
   return { ...found, events: observe.recorded.map(({ event }) => event), observe }
 }
 
@@ -131,12 +134,12 @@ test('the number of a file set aside is not used again', async () => {
 test('a payload that looks like a record cannot pose as one', async () => {
   const fs = createMemoryFs()
   const forged = Buffer.alloc(recordSizeLimit(toReading(666)))
-  const length = encodeRecord(forged, 0, toReading(666), 0)
+  const length = encodeRecord(forged, 0, toReading(666), 0, 666)
   const writer = await createSegment(fs, dir, 1, salt, 100_000)
   const buffer = Buffer.alloc(10_000)
-  const bytes = encodeRecord(buffer, 0, toReading(1, { payload: forged.subarray(0, length) }), salt)
+  const bytes = encodeRecord(buffer, 0, toReading(1, { payload: forged.subarray(0, length) }), salt, 1)
   await writer.append(buffer.subarray(0, bytes))
-  const behind = encodeRecord(buffer, 0, toReading(2), salt)
+  const behind = encodeRecord(buffer, 0, toReading(2), salt, 2)
   writer.segment.bytes += bytes
   await writer.append(buffer.subarray(0, behind))
   writer.segment.bytes += behind

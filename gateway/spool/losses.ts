@@ -1,0 +1,251 @@
+// Acknowledged messages that the disk no longer has: how many, where, since when, and whether a person has confirmed it.
+//
+// The account is kept on disk, in <dataDir>/losses and losses.2 (turns.ts draws the files). A lost message is known by its sequence, so
+// damage that is found again after a restart is counted once, and a message whose file comes back is taken off the account.
+import * as z from 'zod'
+import type { Clock } from '../../lib/clock.ts'
+import { GatewayError, textOf } from '../errors.ts'
+import type { Observe } from '../observe/observe.ts'
+import type { SpoolFs } from './fs.ts'
+import { includes, type Range, sizeOf, union, without } from './ranges.ts'
+import { openTurns, type Turns } from './turns.ts'
+
+/** `sessions`: messages that were queued for a client or retained. The ledger does not count them. */
+const kinds = ['messages', 'sessions'] as const
+export type LossKind = (typeof kinds)[number]
+
+const count = z.int().min(0)
+const itemSchema = z.strictObject({
+  kind: z.enum(kinds),
+  /** Relative to the data directory: `spool`, `overflow/telemetry.0`, `sessions`. */
+  place: z.string(),
+  /** Milliseconds since the epoch. */
+  since: z.number(),
+  ranges: z.array(z.tuple([count, count])),
+  /** Messages without a known sequence. */
+  unnumbered: count,
+  /** false: the count is a lower bound. */
+  exact: z.boolean(),
+  reasons: z.array(z.string()),
+  confirmedAt: z.number().optional(),
+})
+const schema = z.strictObject({ items: z.array(itemSchema) })
+
+type Item = z.infer<typeof itemSchema>
+
+export interface Finding {
+  readonly ranges?: readonly Range[]
+  /** Messages that are lost besides those in `ranges`. */
+  readonly unnumbered?: number
+  readonly exact: boolean
+  readonly reasons: Iterable<string>
+}
+
+/** The account of one directory. */
+export interface PlaceLosses {
+  /** No sequence is on the account. */
+  isEmpty(): boolean
+  has(sequence: number): boolean
+  /** One more than the highest sequence on the account. */
+  next(): number
+  /** Returns how many messages were not on the account before. */
+  add(when: 'start' | 'running', finding: Finding): number
+  /** Takes messages off the account: they are back on disk. */
+  found(sequences: readonly number[]): void
+  /** Resolves when the account is on disk, or could not be written; it is then tried again. */
+  saved(): Promise<void>
+}
+
+export interface Loss {
+  readonly place: string
+  readonly since: string
+  readonly count: number
+  readonly exact: boolean
+  readonly detail: string
+  readonly confirmedAt?: string
+}
+
+export interface Losses {
+  /** Reads the account and reports what nobody has confirmed. */
+  start(): Promise<void>
+  place(name: string, kind?: LossKind): PlaceLosses
+  list(): readonly Loss[]
+  /** Messages of the ledger that are lost; `before`: those of earlier runs. */
+  total(): { readonly lost: number; readonly before: number }
+  /** Marks every loss as known to a person. Resolves with the number of losses marked when that is on disk. */
+  confirm(): Promise<number>
+  stop(): Promise<void>
+}
+
+export interface LossesOptions {
+  readonly clock: Clock
+  readonly observe: Observe
+  /** Without a disk the account is kept in memory. */
+  readonly disk?: { readonly fs: SpoolFs; readonly dir: string }
+}
+
+const retryMs = 1_000
+const maxReasons = 10
+
+export function createLosses({ clock, observe, disk }: LossesOptions): Losses {
+  let items: readonly Item[] = []
+  let running = 0
+  let files: Turns<z.infer<typeof schema>> | undefined
+  let dirty = false
+  let saving: Promise<void> | undefined
+  let stopTimer = () => {}
+
+  const write = async () => {
+    if (!disk) return
+    await disk.fs.makeDir(disk.dir)
+    files ??= await openTurns(disk.fs, disk.dir, 'losses', schema)
+    while (dirty) {
+      dirty = false
+      await files.write({ items: [...items] })
+    }
+  }
+
+  const save = () => {
+    saving ??= write()
+      .catch((error) => {
+        dirty = true
+        throw error
+      })
+      .finally(() => {
+        saving = undefined
+      })
+    return saving
+  }
+
+  const saveLater = () => {
+    dirty = true
+    save().catch((error) => observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `losses: ${textOf(error)}` }))
+  }
+
+  const announce = () => {
+    const open = items.filter(isOpen)
+    const detail = `${open.map(sentenceOf).join('; ')}; restore the files and restart, or confirm with: weir losses --confirm`
+    if (open.length > 0) observe.record('gateway.degraded', { code: 'MESSAGES_LOST', detail })
+    else observe.record('gateway.recovered', { code: 'MESSAGES_LOST' })
+  }
+
+  const place = (name: string, kind: LossKind = 'messages'): PlaceLosses => {
+    const here = () => items.filter((item) => item.place === name)
+    const ranges = () => here().flatMap((item): readonly Range[] => item.ranges)
+    return {
+      isEmpty: () => ranges().length === 0,
+      has: (sequence) => includes(ranges(), sequence),
+      next: () => ranges().reduce((next, [, to]) => Math.max(next, to), 0),
+      add(when, { ranges: found = [], unnumbered = 0, exact, reasons }) {
+        const fresh = without(found, ranges())
+        const added = sizeOf(fresh) + unnumbered
+        if (added === 0 && exact) return 0
+        if (when === 'running' && kind === 'messages') running += added
+        const open = here().find(isOpen) ?? emptyItem(kind, name, clock.now())
+        const grown = grow(open, { ranges: fresh, unnumbered, exact, reasons })
+        items = [...items.filter((item) => item !== open), grown]
+        observe.record('message.lost', { place: name, count: added, detail: [...reasons].join(', ') })
+        announce()
+        saveLater()
+        return added
+      },
+      found(sequences) {
+        if (sequences.length === 0) return
+        const back = sequences.map((sequence): Range => [sequence, sequence + 1])
+        items = items
+          .map((item) => (item.place === name ? { ...item, ranges: without(item.ranges, back) as Item['ranges'] } : item))
+          .filter((item) => countOf(item) > 0 || !item.exact)
+        announce()
+        saveLater()
+      },
+      saved: () => (dirty ? save().catch(() => undefined) : Promise.resolve()),
+    }
+  }
+
+  return {
+    async start() {
+      if (!disk) return
+      const names = await disk.fs.list(disk.dir).catch(() => [])
+      if (names.some((name) => name.startsWith('losses'))) files = await openTurns(disk.fs, disk.dir, 'losses', schema)
+      if (files?.found === 'damaged') observe.record('spool.corrupted', { detail: 'the account of lost messages is unreadable' })
+      else items = files?.found?.items ?? []
+      if (items.some(isOpen)) announce()
+      stopTimer = clock.every(retryMs, () => {
+        if (dirty) saveLater()
+      })
+    },
+    place,
+    list: () => items.map(toLoss),
+    total() {
+      const lost = items.filter(({ kind }) => kind === 'messages').reduce((sum, item) => sum + countOf(item), 0)
+      return { lost, before: lost - running }
+    },
+    async confirm() {
+      const before = items
+      const confirmed = before.filter(isOpen).length
+      if (confirmed === 0) return 0
+      const confirmedAt = clock.now()
+      items = merged(before.map((item) => (isOpen(item) ? { ...item, confirmedAt } : item)))
+      dirty = true
+      try {
+        await save()
+      } catch (cause) {
+        items = before
+        throw new GatewayError('SPOOL_FAILED', `the confirmation cannot be written: ${textOf(cause)}`, { cause })
+      }
+      announce()
+      return confirmed
+    },
+    async stop() {
+      stopTimer()
+      await saving?.catch(() => undefined)
+      if (dirty) await save().catch(() => undefined)
+      await files?.close().catch(() => undefined)
+    },
+  }
+}
+
+const isOpen = ({ confirmedAt }: Item) => confirmedAt === undefined
+
+const countOf = ({ ranges, unnumbered }: Item) => sizeOf(ranges) + unnumbered
+
+const emptyItem = (kind: LossKind, place: string, since: number): Item => ({
+  ...{ kind, place, since, ranges: [], unnumbered: 0, exact: true, reasons: [] },
+})
+
+function grow(item: Item, { ranges = [], unnumbered = 0, exact, reasons }: Finding): Item {
+  return {
+    ...item,
+    ranges: union([...item.ranges, ...ranges]) as Item['ranges'],
+    unnumbered: item.unnumbered + unnumbered,
+    exact: item.exact && exact,
+    reasons: [...new Set([...item.reasons, ...reasons])].slice(0, maxReasons),
+  }
+}
+
+/** One confirmed item a place, so that the account does not grow with every loss. */
+function merged(items: readonly Item[]): Item[] {
+  const byPlace = new Map<string, Item>()
+  for (const item of items) {
+    const before = byPlace.get(item.place)
+    byPlace.set(item.place, before ? { ...grow(before, item), since: Math.min(before.since, item.since) } : item)
+  }
+  return [...byPlace.values()]
+}
+
+function toLoss(item: Item): Loss {
+  return {
+    ...{ place: item.place, since: new Date(item.since).toISOString(), count: countOf(item), exact: item.exact },
+    detail: sentenceOf(item),
+    ...(item.confirmedAt === undefined ? {} : { confirmedAt: new Date(item.confirmedAt).toISOString() }),
+  }
+}
+
+function sentenceOf(item: Item): string {
+  const lost = countOf(item)
+  const number = lost.toLocaleString('en-US')
+  const noun = item.kind === 'messages' ? 'acknowledged message' : 'queued or retained message'
+  const amount = item.exact ? number : lost === 0 ? 'an unknown number of' : `at least ${number}`
+  const what = `${amount} ${noun}${lost === 1 ? ' was' : 's were'} lost`
+  return `${what} in ${item.place}, found at ${new Date(item.since).toISOString()}: ${item.reasons.join(', ')}`
+}
