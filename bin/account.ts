@@ -17,7 +17,7 @@ export interface Account {
   readonly waiting: Readonly<Record<string, number>>
   /** Of these, how many messages to expect is not known beforehand. */
   readonly filtered: readonly string[]
-  /** Acknowledged to a device and never taken into the books, or delivered to a queue and neither consumed nor waiting there. */
+  /** Acknowledged and never taken into the books, found missing from the disk, or delivered to a queue and neither consumed nor waiting there. */
   readonly lost: number
 }
 
@@ -55,7 +55,10 @@ export async function account(
     queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
     waiting: Object.fromEntries(waiting),
     filtered: stats.flatMap(({ queue }) => (uncounted.has(queue) ? [queue] : [])),
-    lost: Math.max(0, acked - ledger.accepted) + Math.max(0, delivered - consumed - held.reduce((sum, { count }) => sum + count, 0)),
+    lost:
+      Math.max(0, acked - ledger.accepted) +
+      metrics.total('message.lost') +
+      Math.max(0, delivered - consumed - held.reduce((sum, { count }) => sum + count, 0)),
   }
 }
 
@@ -108,7 +111,7 @@ const number = (value: number) => value.toLocaleString('en-US')
 
 export function accountText(account: Account, colour: boolean): string {
   const { ledger, fleet, delivered, consumed, buried, queues, waiting, filtered, lost } = account
-  const { accepted, split, delivered: done, unmatched, dead, queued, balanced } = ledger
+  const { accepted, split, delivered: done, unmatched, dead, queued, lost: missing, balanced } = ledger
   const verdict = isWell(account)
   const paint = (text: string) => (colour ? `\u001b[${verdict ? 32 : 31}m${text}\u001b[0m` : text)
   const refused = Object.entries({ ...ledger.refused, ...ledger.shed }).map(([code, count]) => `${number(count)} ${code}`)
@@ -122,7 +125,7 @@ export function accountText(account: Account, colour: boolean): string {
     '',
     'Ledger',
     `  devices   ${number(fleet.sent)} sent · ${number(fleet.acked)} acknowledged · ${number(fleet.failed)} failed · ${number(fleet.dropped)} dropped`,
-    `  gateway   accepted ${number(accepted)}${split > 0 ? ` + split ${number(split)}` : ''} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)}`,
+    `  gateway   accepted ${number(accepted)} + split ${number(split)} = delivered ${number(done)} + unmatched ${number(unmatched)} + dead ${number(dead)} + queued ${number(queued)} + lost ${number(missing)}`,
     ...(refused.length > 0 ? [`  refused   ${refused.join(' · ')}`] : []),
     `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)})${left} · ${number(buried)} dead letters`,
     ...(filtered.length > 0 ? [`            and what filters let through: ${handled(true)}`] : []),

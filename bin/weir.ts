@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, Row>> = {
     load: async () => (await import('../gateway/cli/backlog.ts')).backlogCommand(),
   },
   tenants: { summary: 'dwell time and share per tenant', load: async () => (await import('../gateway/cli/tenants.ts')).tenantsCommand() },
+  losses: {
+    summary: 'acknowledged messages that the disk lost: listed, confirmed',
+    load: async () => (await import('../gateway/cli/losses.ts')).lossesCommand(),
+  },
   dlq: { summary: 'dead letters: by cause, shown, replayed', load: async () => (await import('../gateway/cli/dlq.ts')).dlqCommand() },
   fairness: {
     summary: 'one noisy tenant: dwell times with fairness off and on',

@@ -36,7 +36,10 @@ const measurement = z.strictObject({
     .describe('calls to SQS and SNS; requests are 64 KB steps'),
   billed: z.array(z.strictObject({ path: z.enum(pathNames as [string, ...string[]]), usage: units })).describe('priced items of the run'),
   fleet: z.strictObject({ devices: amount, sent: amount, acked: amount, failed: amount, dropped: amount }),
-  ledger: z.strictObject({ accepted: amount, delivered: amount, unmatched: amount, dead: amount, queued: amount, balanced: z.boolean() }),
+  ledger: z.strictObject({
+    ...{ accepted: amount, delivered: amount, unmatched: amount, dead: amount, queued: amount, balanced: z.boolean() },
+    ...{ split: amount.default(0), lost: amount.default(0) },
+  }),
   problems: z.array(z.string()),
 })
 

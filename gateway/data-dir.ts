@@ -14,6 +14,7 @@ import { laneShare, mostHeld } from './pipeline.ts'
 import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
+import { createLosses, type Losses } from './spool/losses.ts'
 import type { Spool } from './spool/spool.ts'
 
 /*
@@ -21,24 +22,30 @@ import type { Spool } from './spool/spool.ts'
             ├─ overflow/<lane>/   the same, for one target that is away
             ├─ sessions/          retained messages, subscriptions, what waits for a device
             ├─ local/             queues of the embedded SQS, if they persist
+            ├─ losses, losses.2   acknowledged messages that the disk lost, and whether a person has confirmed it
             ├─ client-id          of a gateway at somebody else's broker
             └─ weir.log           of `weir up`
 */
 export interface DataDirDeps {
   readonly observe: Observe
   readonly clock: Clock
+  readonly losses: Losses
 }
 
 /** Lanes come and go: small segments give their space back soon. */
 const laneSegmentBytes = 16 * 1024 ** 2
 
-export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock }: DataDirDeps): Spool {
+export function openLosses({ dataDir }: GatewayConfig, { observe, clock }: Omit<DataDirDeps, 'losses'>): Losses {
+  return createLosses({ observe, clock, disk: { fs: nodeFs, dir: dataDir } })
+}
+
+export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, losses }: DataDirDeps): Spool {
   if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
-  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe })
+  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe, losses: losses.place('spool') })
 }
 
 /** Without a spool on disk there is nowhere to make way to: the devices wait. */
-export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { observe, clock }: DataDirDeps): Lanes | undefined {
+export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { observe, clock, losses }: DataDirDeps): Lanes | undefined {
   if (spool.kind === 'direct') return undefined
   const { maxBytes, maxAgeMs } = spool
   const dir = join(dataDir, 'overflow')
@@ -60,6 +67,7 @@ export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { obse
         maxAgeMs,
         clock,
         observe: quiet,
+        losses: losses.place(`overflow/${name}`),
       }),
     names: async () => (await readdir(dir).catch(noneYet)).filter((name) => /^\w+\.\d+$/.test(name)),
     maxHeld: mostHeld(delivery.maxInFlight),

@@ -19,7 +19,7 @@ import type { Handler } from './consume/queue.ts'
 import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { openOverflow, openSessions, openSpool } from './data-dir.ts'
+import { openLosses, openOverflow, openSessions, openSpool } from './data-dir.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
@@ -123,16 +123,21 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   })
   stops.unshift(() => rules.stop())
 
-  const spool = openSpool(config, { observe, clock })
+  const losses = openLosses(config, { observe, clock })
+  await losses.start()
+  stops.unshift(() => losses.stop())
+  const dataDir = { observe, clock, losses }
+
+  const spool = openSpool(config, dataDir)
   await spool.start()
   stops.unshift(() => spool.stop())
 
-  const overflow = openOverflow(config, { observe, clock })
+  const overflow = openOverflow(config, dataDir)
   const beside = overflow ? { overflow } : {}
   if (overflow) stops.unshift(() => overflow.stop())
   const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, maxHeld, ...beside })
   const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
-  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
+  const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending(), ...losses.total() }))
   await pipeline.start()
   stops.unshift(() => pipeline.stop(0))
 
@@ -168,7 +173,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     return commands.isWaiting() ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
-    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: openSessions(config, access.limits, { observe, clock }) },
+    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: openSessions(config, access.limits, dataDir) },
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,
   })
@@ -190,7 +195,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
-    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow },
+    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow, losses: losses.list },
+    confirmLosses: losses.confirm,
     river: {
       ...{ metrics: observe.metrics, queues, clock, monthlyDollars: options.monthlyDollars },
       parts: { ledger, rules: rulesNow, tenants: busiestTenants, consumers: consumersNow },

@@ -38,8 +38,9 @@ export function describeBatches({ transports }: Run): string {
   return `in the run Weir sent ${per('SendMessageBatch')} a call, its consumer received ${per('ReceiveMessage')} and deleted ${per('DeleteMessageBatch')}`
 }
 
-export function isBalanced({ balanced, accepted, delivered, unmatched, dead, queued }: Measurement['ledger'], messages: number): boolean {
-  return balanced && accepted === messages && accepted === delivered + unmatched + dead + queued
+export function isBalanced(ledger: Measurement['ledger'], messages: number): boolean {
+  const { balanced, accepted, split, delivered, unmatched, dead, queued, lost } = ledger
+  return balanced && accepted === messages && accepted + split === delivered + unmatched + dead + queued + lost
 }
 
 function bytesTable({ transports }: Run): Table {

@@ -112,10 +112,10 @@ async function measureTransport(parts: Parts): Promise<Measurement> {
   await drained(stage, clock)
   const after = stage.gateway.ledger()
   const { sent, acked, failed, dropped } = report!
-  const since = (of: 'accepted' | 'delivered' | 'unmatched' | 'dead') => after[of] - before[of]
+  const since = (of: 'accepted' | 'split' | 'delivered' | 'unmatched' | 'dead' | 'lost') => after[of] - before[of]
   const ledger = {
     ...{ accepted: since('accepted'), delivered: since('delivered'), unmatched: since('unmatched'), dead: since('dead') },
-    ...{ queued: after.queued, balanced: after.balanced },
+    ...{ split: since('split'), lost: since('lost'), queued: after.queued, balanced: after.balanced },
   }
   if (failed > 0 || sent === 0) throw new CostError(`${name}: ${failed} of ${sent} readings were not accepted, so nothing was measured`, 1)
   return toMeasurement(name, found as Record<'open' | 'talk', Found> & { idle?: Found }, {

@@ -57,8 +57,8 @@ export async function queueNames(aws: Pick<Aws, 'sqs'>): Promise<readonly string
 }
 
 /** The JSON a running gateway answers with. */
-export async function askAdmin(admin: string, path: string): Promise<unknown> {
-  const response = await fetch(`${admin}${path}`, { signal: AbortSignal.timeout(5_000) }).catch((cause) => {
+export async function askAdmin(admin: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
+  const response = await fetch(`${admin}${path}`, { method, signal: AbortSignal.timeout(5_000) }).catch((cause) => {
     throw noGateway(admin, cause)
   })
   if (!response.ok) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}${path} answered ${response.status}`)

@@ -189,17 +189,20 @@ function heads(river) {
   at('dead').textContent = count(ledger.dead + buried)
   at('dead').className = ledger.dead + buried > 0 ? 'bad' : ''
   at('dollars').textContent = monthlyDollars === undefined ? '–' : usd.format(monthlyDollars)
-  const { status, reasons } = health
+  const { status, reasons, details = {} } = health
   at('health').textContent = status === 'ok' ? 'flowing' : `degraded: ${reasons.join(', ')}`
   at('health').className = `pill ${status === 'ok' ? 'good' : 'bad'}`
+  at('health').title = Object.values(details).join('\n')
 }
 
 function ledgerLine({ ledger }) {
-  const { accepted, delivered, unmatched, dead, queued, refused, balanced } = ledger
+  const { accepted, split, delivered, unmatched, dead, queued, lost, refused, balanced } = ledger
   const number = (n) => element('b', '', count(n))
   at('ledger').replaceChildren(
     number(accepted),
-    ' accepted = ',
+    ' accepted + ',
+    number(split),
+    ' split = ',
     number(delivered),
     ' delivered + ',
     number(unmatched),
@@ -207,7 +210,9 @@ function ledgerLine({ ledger }) {
     number(dead),
     ' dead + ',
     number(queued),
-    ' queued',
+    ' queued + ',
+    number(lost),
+    ' lost',
   )
   const codes = Object.entries(refused).map(([code, n]) => `${count(n)} ${code}`)
   at('ledger').append(element('small', '', codes.length > 0 ? `refused: ${codes.join(', ')}` : 'nothing was refused'))

@@ -12,6 +12,8 @@ export interface AdminSources {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** `GET /api/<name>`: whatever the function gives, as JSON. */
   readonly api: Readonly<Record<string, () => unknown>>
+  /** Marks lost messages as known to a person. Resolves with the number of losses. */
+  readonly confirmLosses: () => Promise<number>
   readonly river: Omit<RiverSources, 'health' | 'events' | 'readers'>
   /** Routes that other rooms bring. */
   readonly plugins?: readonly FastifyPluginAsync[]
@@ -19,7 +21,8 @@ export interface AdminSources {
   readonly events: (listener: (event: string, fields: object) => void) => () => void
 }
 
-export function createAdmin({ server, ready, health, metrics, api, events, river, plugins = [] }: AdminSources): FastifyInstance {
+export function createAdmin(sources: AdminSources): FastifyInstance {
+  const { server, ready, health, metrics, api, confirmLosses, events, river, plugins = [] } = sources
   server.get('/healthz', () => health())
   server.get('/readyz', (_request, reply) => reply.code(ready() ? 200 : 503).send({ ready: ready() }))
   server.get('/metrics', async (_request, reply) => {
@@ -27,6 +30,7 @@ export function createAdmin({ server, ready, health, metrics, api, events, river
     return reply.type(contentType).send(text)
   })
   for (const [name, source] of Object.entries(api)) server.get(`/api/${name}`, async () => source())
+  server.post('/api/losses/confirm', async () => ({ confirmed: await confirmLosses() }))
 
   const readers = createReaders()
   server.get('/api/events', (request, reply) => {

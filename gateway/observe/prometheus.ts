@@ -30,6 +30,14 @@ export function createRegistry(metrics: Metrics, ledger: () => Ledger): Registry
     },
   })
   new Gauge({
+    name: 'weir_messages_lost',
+    help: 'acknowledged messages that are missing from the disk, those of earlier runs included',
+    registers: [registry],
+    collect() {
+      this.set(ledger().lost)
+    },
+  })
+  new Gauge({
     name: 'weir_ledger_balanced',
     help: '1 while the ledger balances',
     registers: [registry],

@@ -5,7 +5,7 @@ import type { FleetReport } from '../../device-sim/fleet.ts'
 import type { GatewayConfig, Resources } from '../../gateway/config.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
 
-const ledger = { accepted: 3, recovered: 0, delivered: 3, unmatched: 0, dead: 0, queued: 0, split: 0, pending: 0, balanced: true }
+const ledger = { accepted: 3, recovered: 0, delivered: 3, unmatched: 0, dead: 0, queued: 0, lost: 0, split: 0, pending: 0, balanced: true }
 const resources = { queues: { telemetry: {}, replies: {}, letters: {}, aside: {} }, topics: {} } as unknown as Resources
 const consumers = [
   { queue: 'telemetry', sideline: { queue: 'aside' }, deadLetterQueue: 'letters' },
@@ -16,7 +16,7 @@ const fleet = { devices: 1, sent: 3, acked: 3, failed: 0, dropped: 0, seed: 1 } 
 const gatewayWith = (handled: number, waiting: Readonly<Record<string, number>>) =>
   ({
     ledger: () => ({ ...ledger, refused: {}, shed: {} }),
-    observe: { metrics: { total: (_: string, where: { action: string }) => (where.action === 'sqs' ? 3 : 0) } },
+    observe: { metrics: { total: (_: string, where?: { action: string }) => (where?.action === 'sqs' ? 3 : 0) } },
     consumers: [{ queue: 'telemetry', stats: () => ({ handled, buried: 0 }) }],
     queues: async () => Object.keys(resources.queues).map((queue) => ({ queue, waiting: waiting[queue] ?? 0, inFlight: 0 })),
   }) as unknown as Gateway

@@ -208,6 +208,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
   LOCAL_FAILED: { because: inProcess, test: 'test/gateway/local/local.test.ts' },
   BROKER_UNREACHABLE: { because: inProcess, test: 'test/contract/remote-broker.ts' },
   BROKER_REFUSED: { because: inProcess, test: 'test/gateway/broker/upstream.test.ts' },
+  MESSAGES_LOST: { because: 'it takes a disk that loses files; health says it', test: 'test/e2e/losses.test.ts' },
   SPOOL_LOCKED: { because: inProcess, test: 'test/gateway/spool/lock.test.ts' },
   DATA_DIR_UNUSABLE: { because: inProcess, test: 'test/gateway/spool/file.test.ts' },
   HANDLER_INVALID: { because: inProcess, test: 'test/gateway/consume/handlers/index.test.ts' },

@@ -8,7 +8,7 @@ test('weir up: the fleet flows to its consumers, the ledger balances, nothing is
   expect(stdout).toMatch(/MQTT {2,}mqtt:\/\/127\.0\.0\.1:\d+/)
   expect(stdout).toMatch(/in\/s +routed\/s +queued +consumed\/s +alerts +dead +ack p99/)
   expect(stdout).toMatch(/^ALERT {2}warm_freezer/m)
-  expect(stdout).toMatch(/accepted [\d,]+ = delivered [\d,]+ \+ unmatched 0 \+ dead 0 \+ queued 0/)
+  expect(stdout).toMatch(/accepted [\d,]+ \+ split 0 = delivered [\d,]+ \+ unmatched 0 \+ dead 0 \+ queued 0 \+ lost 0/)
   expect(stdout).toMatch(/^0 lost$/m)
 })
 

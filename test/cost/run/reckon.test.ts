@@ -59,7 +59,7 @@ const account: Account = {
   },
   fired: { rules: 20, actions: 22, toSqs: 20 },
   fleet: { devices, sent: 20, acked: 20, failed: 0, dropped: 0 },
-  ledger: { accepted: 20, delivered: 20, unmatched: 0, dead: 0, queued: 0, balanced: true },
+  ledger: { accepted: 20, delivered: 20, unmatched: 0, dead: 0, queued: 0, split: 0, lost: 0, balanced: true },
   problems: [],
 }
 

@@ -80,6 +80,7 @@ test('the ledger balances while every accepted message is somewhere, and says so
     dead: 1,
     queued: 1,
     split: 0,
+    lost: 0,
     pending: 0,
     refused: { SPOOL_FULL: 1 },
     shed: { SPOOL_FULL: 4 },
@@ -95,6 +96,18 @@ test('the ledger balances while every accepted message is somewhere, and says so
   queued = 1
   observe.record('message.settled', { outcome: 'moved' })
   expect(ledger()).toMatchObject({ accepted: 5, split: 0, balanced: true })
+})
+
+test('a lost message is on the ledger: those lost before this run count as accepted, too', () => {
+  const observe = createObserve()
+  let held = { queued: 2, pending: 0, lost: 3, before: 3 }
+  const ledger = createLedger(observe.metrics, () => held)
+  observe.record('message.accepted', { transport: 'mqtt', count: 2 })
+  expect(ledger()).toMatchObject({ accepted: 5, queued: 2, lost: 3, balanced: true })
+  held = { queued: 1, pending: 0, lost: 4, before: 3 }
+  expect(ledger()).toMatchObject({ accepted: 5, queued: 1, lost: 4, balanced: true })
+  held = { queued: 1, pending: 0, lost: 3, before: 3 }
+  expect(ledger().balanced).toBe(false)
 })
 
 test('health lists what is away until it is back', () => {

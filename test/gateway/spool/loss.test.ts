@@ -95,7 +95,7 @@ const damages: readonly (readonly [name: string, damage: Damage, reason: RegExp]
   ['the last segment is missing', (fs, segments) => fs.remove(segments.at(-1)!), /messages \d+ to 60 are missing|is missing/],
   ['the last segment is cut', (fs, segments) => truncate(fs, segments.at(-1)!, 200), /messages \d+ to 60 are missing|damaged/],
   ['the last segment is empty', (fs, segments) => truncate(fs, segments.at(-1)!, 0), /messages \d+ to 60 are missing|empty/],
-  ['every segment is missing', (fs, segments) => Promise.all(segments.map((path) => fs.remove(path))), /000001\.seg is missing/],
+  ['every segment is missing', (fs, segments) => Promise.all(segments.map((path) => fs.remove(path))), /messages 1 to 60 are missing/],
 ]
 
 test.each(damages)('%s: the loss is counted exactly, once, and survives restarts', async (_, damage, reason) => {
