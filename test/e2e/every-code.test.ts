@@ -68,7 +68,7 @@ async function readers({ ports }: Gateway): Promise<string> {
 async function webSocket(
   { ports }: Gateway,
   topic: string,
-  { count, qos }: { readonly count: number; readonly qos: 0 | 1 },
+  { count, qos, payload = {} }: { readonly count: number; readonly qos: 0 | 1; readonly payload?: unknown },
 ): Promise<string> {
   const socket = new WebSocket(`ws://127.0.0.1:${ports.websocket}`)
   await once(socket, 'open')
@@ -78,7 +78,7 @@ async function webSocket(
       if (statusCode !== 200) resolve(`${statusCode} ${JSON.stringify(rest)}`)
     }),
   )
-  for (let id = 0; id < count; id++) socket.send(JSON.stringify({ action: 'publish', topic, payload: {}, qos, id }))
+  for (let id = 0; id < count; id++) socket.send(JSON.stringify({ action: 'publish', topic, payload, qos, id }))
   return refused.finally(() => socket.close())
 }
 
@@ -134,7 +134,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
     return all.find((text) => !text.includes('undefined')) ?? all[0]!
   },
   RATE_EXCEEDED: ({ plain }) => webSocket(plain, 'a/b', { count: 300, qos: 0 }),
-  TENANT_RATE_EXCEEDED: ({ plain }) => webSocket(plain, 'dt/coldchain/noisy/s', { count: 20, qos: 0 }),
+  TENANT_RATE_EXCEEDED: ({ plain }) => webSocket(plain, 'dt/coldchain/noisy/s', { count: 20, qos: 0, payload: 'x'.repeat(2_000) }),
   IN_FLIGHT_EXCEEDED: ({ plain }) => webSocket(plain, 'a/b', { count: 20, qos: 1 }),
   SUBSCRIPTIONS_EXCEEDED: (all) =>
     mqttPackets(all, 'SUBSCRIPTIONS_EXCEEDED', [
@@ -246,7 +246,7 @@ test('what clients see of each code', { timeout: 60_000 }, async () => {
   const nothing = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'iot:Connect', Resource: '*' }] }
   writeFileSync(things, JSON.stringify({ things: [], policies: { nothing }, tokens: [login] }))
   const [plain, closed, full, direct] = await Promise.all([
-    configured({ access: { limits: { tenantPublishesPerSecond: 5, inFlightInbound: 2 } } }),
+    configured({ access: { limits: { tenantBytesPerSecond: 20_000, inFlightInbound: 2 } } }),
     configured({ access: { anonymous: 'off', things } }),
     configured({ spool: { kind: 'file', maxBytes: 65_536 } }, ...away),
     configured({ spool: { kind: 'direct', ackTimeoutMs: 300 } }, ...away),
