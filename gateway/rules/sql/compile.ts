@@ -10,6 +10,7 @@ import { externalNames, type Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { compileSelect } from './select.ts'
 import { assign, equals, isArray, isNumeric, isObject, type Members, member, type Value } from './value.ts'
+import { spend } from './work.ts'
 
 /** `row` is what names are looked up in: the payload, or the element of a nested query. */
 export type Evaluate = (scope: Scope, row: Value) => Value
@@ -117,9 +118,17 @@ function compileName({ name }: Name, { nested }: CompileContext): Evaluate {
   return (_scope, row) => (typeof row === 'object' && row !== null ? (row as Members)[name] : undefined)
 }
 
-function compileVariable({ name, pos }: Variable, { sql, variables }: CompileContext): Evaluate {
+function compileVariable({ name, pos }: Variable, { sql, variables, nested }: CompileContext): Evaluate {
   const known = [...variables.keys()].map((key) => `@${key}`)
-  return variables.get(name) ?? refuse(sql, pos, `@${name} is not set before it is used.${hint(`@${name}`, known)}`.replace(/\.$/, ''))
+  const evaluate =
+    variables.get(name) ?? refuse(sql, pos, `@${name} is not set before it is used.${hint(`@${name}`, known)}`.replace(/\.$/, ''))
+  if (nested === undefined) return evaluate
+  // A long text that every row reads again is work in proportion to both.
+  return (scope, row) => {
+    const value = evaluate(scope, row)
+    if (typeof value === 'string') spend(value.length / charactersOfStep)
+    return value
+  }
 }
 
 function minus(value: Value, mode: NumberMode): Value {
@@ -163,6 +172,10 @@ function isConstant(node: Expression): boolean {
   return node.kind === 'literal' || (node.kind === 'unary' && isConstant(node.operand))
 }
 
+const stepsOfRow = 10
+/** A string is read by most functions from end to end. */
+const charactersOfStep = 16
+
 /** Rows of an array, or the one object that an object gives; outer names are not visible inside (U-22, U-24). */
 function compileQuery(node: Query, context: CompileContext): Evaluate {
   since2016('a nested SELECT', node, context)
@@ -176,6 +189,7 @@ function compileQuery(node: Query, context: CompileContext): Evaluate {
     if (!isArray(from)) return undefined
     const rows: Value[] = []
     for (const element of from) {
+      spend(stepsOfRow)
       const value = holds(scope, element) ? project(scope, element) : undefined
       if (value !== undefined) rows.push(value)
     }
@@ -232,7 +246,7 @@ function invoke(node: Call, found: SqlFunction, context: CompileContext): Evalua
   const { sql, version, mode, nested } = context
   const starred = node.args.find(({ kind }) => kind === 'star')
   if (starred && !found.star) refuse(sql, starred.pos, `${node.name} does not take *; name a key of the payload`)
-  const site: Site = { sql, pos: node.pos, version, mode, raw: node.args[0]?.kind === 'star' && nested === undefined }
+  const site: Site = { sql, pos: node.pos, version, mode, args: node.args, raw: node.args[0]?.kind === 'star' && nested === undefined }
   const args = node.args.map((arg) => compileExpression(arg, context))
   if (found.lazy) {
     const { lazy } = found

@@ -2,12 +2,14 @@
 import { type Choice, contradictions, gaps } from './choices.ts'
 import { castExamples, castTypes } from './functions/cast.ts'
 import { families } from './functions/index.ts'
-import { maxPatternLength } from './functions/regex.ts'
+import { maxPatternLength, maxPatternSize, maxSuppliedLength, maxSuppliedSize, maxSuppliedSteps } from './functions/pattern.ts'
 import type { FunctionTable, SqlFunction } from './functions/table.ts'
 import { maxDepth } from './json.ts'
 import { maxNesting, maxOperands, maxStatementLength } from './parse.ts'
 import { externalFunctions } from './resolvers.ts'
+import { maxOutputLength } from './statement.ts'
 import { maxTextLength } from './value.ts'
+import { maxWork } from './work.ts'
 
 const titles: Readonly<Record<keyof typeof families, string>> = {
   math: 'Numbers',
@@ -100,8 +102,9 @@ function cast(): string {
 
 const regex = `## Regular expressions
 
-The engine is RE2 (re2js). Its time grows with the length of the text and never with the cleverness of the pattern, so no pattern can stall the gateway. It has
-Java's classes, groups (named too), lazy quantifiers, \`(?i)\` and its like, \`\\Q…\\E\`, \`\\p{…}\` and \`$1\` in replacements. It does not have backreferences (\`\\1\`),
+The engine is RE2 (re2js). Its time is at most the size of the pattern times the length of the text, and both are bounded, so no pattern stalls the gateway. The
+size of a pattern is the number of its parts with repeats written out: \`[a-z]{500}\` has 500. A pattern in the statement may be large, and is refused when the rule
+is loaded if it is too large. A pattern that comes from the payload must be small; else the result is Undefined. The limits are below. The engine has Java's classes, groups (named too), lazy quantifiers, \`(?i)\` and its like, \`\\Q…\\E\`, \`\\p{…}\` and \`$1\` in replacements. It does not have backreferences (\`\\1\`),
 lookahead and lookbehind (\`(?=\`, \`(?<!\`), atomic groups (\`(?>\`) and possessive quantifiers (\`a*+\`). A constant pattern with one of them is refused when the rule
 is loaded; a pattern that only the message knows is not valid then, and the result is Undefined. A repeat goes up to 1000.`
 
@@ -115,10 +118,17 @@ function limits(): string {
 | operators in a row | ${maxOperands} |
 | nesting of a payload; deeper counts as not JSON | ${maxDepth} |
 | text that a function or \`+\` makes; longer is Undefined | ${maxTextLength} characters |
-| regular expression; longer is not valid | ${maxPatternLength} characters |
+| regular expression in a statement; larger is refused | ${maxPatternLength} characters, ${maxPatternSize} parts |
+| regular expression from the payload; larger is Undefined | ${maxSuppliedLength} characters, ${maxSuppliedSize} parts |
+| the same, size × text; larger is Undefined | ${maxSuppliedSteps} |
+| steps of one evaluation; more make the rule fail for that message | ${maxWork} |
+| output; longer makes the rule fail for that message | ${maxOutputLength} characters, or twice the payload |
 | SET | 10 variables, names of 64 characters, 128 KiB of JSON each; larger is Undefined |
 | transform | 128 KiB; larger is Undefined |
-| Decimal | 1E-999 … 9.99E999; beyond is Undefined |`
+| Decimal | 1E-999 … 9.99E999; beyond is Undefined |
+
+A step is one part of a pattern on one character, one element that IN compares, or a tenth of a row of a nested query. A part of a pattern that comes from the
+payload counts 12 times. So a payload cannot make a rule take more than about half a second. A rule that fails for a message runs its error action.`
 }
 
 function choices(): string {

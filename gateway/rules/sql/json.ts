@@ -1,19 +1,18 @@
 // JSON text to values: native JSON.parse, and number by number only where the text has one that a double would change.
 import { isDigit } from './decimal.ts'
-import { fitsDouble, folding, type NumberMode, numberOf } from './number.ts'
+import { parseExactly } from './exact-json.ts'
+import { folding, type NumberMode } from './number.ts'
 import type { Value } from './value.ts'
 
 /** How deep arrays and objects of a payload may nest; deeper ones count as not JSON (U-37). */
 export const maxDepth = 1_000
-
-const numbersAndStrings = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/gs
 
 /** Undefined when the text is not JSON. The last of several equal keys wins (U-36). */
 export function parseJson(text: string, mode: NumberMode = folding): Value {
   if (text.length > 2 * maxDepth && tooDeep(text)) return undefined
   try {
     const value = JSON.parse(text) as Value
-    const exact = mode.wholeDecimals ? /\d[.eE]/.test(text) || hasLongNumber(text) : hasLongNumber(text) && !survives(text)
+    const exact = hasLongNumber(text) || (mode.wholeDecimals && /\d[.eE]/.test(text))
     return exact ? parseExactly(text, mode) : value
   } catch {
     return undefined
@@ -63,20 +62,6 @@ function isLongExponent(text: string, digit: number): boolean {
     if (isDigit(text.charCodeAt(pos)) && isDigit(text.charCodeAt(pos + 1)) && isDigit(text.charCodeAt(pos + 2))) return true
   }
   return false
-}
-
-/** Only for text that is known to be JSON. */
-function survives(text: string): boolean {
-  for (const [token] of text.matchAll(numbersAndStrings)) {
-    if (token[0] !== '"' && token.length > 4 && !fitsDouble(token)) return false
-  }
-  return true
-}
-
-function parseExactly(text: string, mode: NumberMode): Value {
-  const revive = (_key: string, value: unknown, context?: { readonly source?: string }) =>
-    typeof value === 'number' ? numberOf(context!.source!, mode) : value
-  return JSON.parse(text, revive) as Value
 }
 
 const dot = 0x2e

@@ -2,6 +2,7 @@
 // the decimal its shortest text shows (0.1 is exactly 0.1), and only a number that no double shows becomes an Exact. So every value has one
 // form: two doubles are equal, or ordered, exactly as their decimals are.
 import { Decimal as Library } from 'decimal.js'
+import { bigDecimalText, isWholeText, maxSignificant as maxIntDigits, shortened, shows } from './digits.ts'
 
 const Decimal = Library.clone({ precision: 34, rounding: Library.ROUND_HALF_UP, modulo: Library.ROUND_DOWN, maxE: 999, minE: -1032 })
 type Decimal = InstanceType<typeof Decimal>
@@ -15,12 +16,20 @@ declare global {
 
 /** A number no double shows, or (2015-10-08 only) a whole Decimal, which is not an Int there. */
 export class Exact {
-  readonly decimal: Decimal
   readonly int: boolean
+  /** As BigDecimal writes it, without the `.0` of a whole Decimal. Most are only passed on, so the library is asked when it must be. */
+  readonly known: string | undefined
+  private made: Decimal | undefined
 
-  constructor(decimal: Decimal, int: boolean) {
-    this.decimal = decimal
+  constructor(value: Decimal | string, int: boolean) {
     this.int = int
+    this.known = typeof value === 'string' ? value : undefined
+    this.made = typeof value === 'string' ? undefined : value
+  }
+
+  get decimal(): Decimal {
+    this.made ??= new Decimal(this.known!)
+    return this.made
   }
 
   toJSON(): unknown {
@@ -37,14 +46,17 @@ export interface NumberMode {
 export const folding: NumberMode = { wholeDecimals: false }
 export const keeping: NumberMode = { wholeDecimals: true }
 
-const maxIntDigits = 34
 const numericText = /^-?\d+(?:\.\d+)?(?:[eE]-?\d+)?$/
 
 /** Any JSON number text or SQL number. Undefined beyond 9.99…E999, the end of Decimal. */
 export function numberOf(text: string, mode: NumberMode = folding): Numeric | undefined {
-  if (text.length <= 15 && !mode.wholeDecimals && !/[eE]/.test(text)) return Number(text) + 0
-  const decimal = new Decimal(text).toSignificantDigits(34)
-  return settle(decimal, mode.wholeDecimals && /[.eE]/.test(text) ? mode : folding)
+  const double = Number(text)
+  const isDecimal = mode.wholeDecimals && /[.eE]/.test(text)
+  const shown = shows(double, text)
+  if (shown && !(isDecimal && Number.isInteger(double))) return double + 0
+  const known = bigDecimalText(double, text)
+  if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxIntDigits), isDecimal ? mode : folding)
+  return new Exact(known, !isDecimal && isWholeText(known))
 }
 
 /** The standard conversion of a String to a Decimal: a narrower pattern than any host parser's [AWS iot-sql-data-types, to decimal]. */
@@ -54,11 +66,6 @@ export function parseNumeric(text: string, mode: NumberMode = folding): Numeric 
 
 export function isInt(value: Numeric): boolean {
   return typeof value === 'number' ? Number.isInteger(value) : value.int
-}
-
-/** Does a double show this JSON number without loss? */
-export function fitsDouble(text: string): boolean {
-  return typeof numberOf(text) === 'number'
 }
 
 export function toDouble(value: Numeric): number {
@@ -80,6 +87,9 @@ export function compareNumbers(a: Numeric, b: Numeric): number {
 export function numberText(value: Numeric): string {
   if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e21) return String(value)
   if (typeof value === 'number' && Math.abs(value) >= 1e-6 && Math.abs(value) < 1e21) return String(value)
+  if (typeof value !== 'number' && value.known !== undefined) {
+    return !value.int && isWholeText(value.known) ? `${value.known}.0` : value.known
+  }
   const decimal = decimalOf(value)
   if (decimal.isInteger() && decimal.e < maxIntDigits)
     return typeof value === 'number' || value.int ? decimal.toFixed() : `${decimal.toFixed()}.0`

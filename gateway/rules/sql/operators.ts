@@ -2,6 +2,7 @@
 import type { BinaryOperator } from './ast.ts'
 import { type ArithmeticOperator, arithmetic, compareNumbers, isInt, type NumberMode } from './number.ts'
 import { bounded, equals, isArray, isNumeric, toBoolean, toNumber, toText, type Value } from './value.ts'
+import { spend } from './work.ts'
 
 export type Operator = (left: Value, right: Value, mode: NumberMode) => Value
 
@@ -63,5 +64,6 @@ function plus(left: Value, right: Value, mode: NumberMode): Value {
 
 function contains(left: Value, right: Value): Value {
   if (left === undefined || !isArray(right)) return undefined
+  spend(right.length)
   return right.some((item) => equals(left, item) === true)
 }

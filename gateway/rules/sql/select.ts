@@ -4,6 +4,7 @@ import { type CompileContext, compileExpression, type Evaluate } from './compile
 import { refuse } from './errors.ts'
 import type { Scope } from './scope.ts'
 import { assign, isObject, type Value } from './value.ts'
+import { spend } from './work.ts'
 
 export interface OutputItem {
   /** Undefined for a bare `*`, which brings its own keys. */
@@ -38,6 +39,9 @@ export function compileSelect({ value, items: list, where }: Select, context: Co
   }
 }
 
+const charactersToCount = 128 * 1024
+const charactersOfStep = 8
+
 /** Most statements give one flat object of distinct keys: its text is put together without the object. */
 function compileFlat(items: readonly OutputItem[]): CompiledSelect['print'] | undefined {
   const keys = items.map(({ path }) => (path?.length === 1 ? path[0] : undefined))
@@ -47,6 +51,8 @@ function compileFlat(items: readonly OutputItem[]): CompiledSelect['print'] | un
     let text = ''
     for (const { prefix, evaluate } of fields) {
       const value = evaluate(scope, row)
+      // A text is at most 1 MiB, so many of them stop here before they are put together.
+      if (text.length > charactersToCount) spend(text.length / charactersOfStep)
       if (value !== undefined)
         text += (text === '' ? '{' : ',') + prefix + (typeof value === 'number' ? String(value) : JSON.stringify(value))
     }

@@ -1,6 +1,6 @@
 // A statement ready to run: compiled once when its rule is loaded, then evaluated on every message its filter matches.
 import { GatewayError } from '../../errors.ts'
-import { type Body, bytesOf, JsonText } from '../../message.ts'
+import { type Body, bytesOf, JsonText, lengthOf } from '../../message.ts'
 import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
@@ -12,6 +12,7 @@ import type { Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { compileSelect, type OutputItem } from './select.ts'
 import type { Value } from './value.ts'
+import { beginWork } from './work.ts'
 
 export interface StatementOptions {
   /** 2016-03-23 when absent. A rule file without `awsIotSqlVersion` means 2015-10-08, and says so here. */
@@ -131,23 +132,41 @@ interface Run {
 const nothing = new Uint8Array(0)
 
 function evaluate(run: Run, scope: Scope): Body | undefined {
+  beginWork()
   const payload = run.payloadOf(scope)
   if (run.where !== undefined && run.where(scope, payload) !== true) return undefined
   return bodyOf(run, scope, run.print(scope, payload))
 }
 
 function evaluateLean(lean: Lean, run: Run, scope: Scope): Body | undefined {
+  beginWork()
   const body = lean(scope)
+  if (body) checkLength(lengthOf(body), scope)
   return body === undefined ? evaluate(run, scope) : (body ?? undefined)
 }
 
+/** SQS and SNS take 1 MiB. A rule that passes on a larger payload may do so. */
+export const maxOutputLength = 1024 * 1024
+
+function checkLength(length: number, { message }: Scope): void {
+  if (length <= maxOutputLength || length <= 2 * message.payload.length) return
+  throw new GatewayError(
+    'RULE_FAILED',
+    `the output is too long: ${length} characters; a rule may make ${maxOutputLength}, or twice the payload`,
+  )
+}
+
 function bodyOf({ items, value, payloadOf }: Run, scope: Scope, text: string | undefined): Body {
-  if (text !== undefined) return JsonText.of(text)
+  if (text !== undefined) {
+    checkLength(text.length, scope)
+    return JsonText.of(text)
+  }
   const passesAll = items.length === 1 && (items[0]!.path === undefined || value) && items[0]!.star
   return passesAll && payloadOf(scope) === undefined ? scope.message.payload : nothing
 }
 
 function inspect(run: Run, scope: Scope): Inspection {
+  beginWork()
   const payload = run.payloadOf(scope)
   if (run.where !== undefined && run.where(scope, payload) !== true) return { matched: false, raw: false, undefinedKeys: [], values: {} }
   const values: Record<string, Value> = {}

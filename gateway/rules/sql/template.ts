@@ -9,6 +9,7 @@ import type { Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { createContext, payloadReader, type Statement } from './statement.ts'
 import { toText } from './value.ts'
+import { beginWork } from './work.ts'
 
 export interface TemplateOptions {
   readonly version?: SqlVersion
@@ -27,7 +28,10 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
   const payloadOf = payloadReader(version)
   const literal = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined
   if (literal !== undefined) return () => literal
-  const fill = (scope: Scope) => parts.map((part) => (typeof part === 'string' ? part : textFor(part, scope))).join('')
+  const fill = (scope: Scope) => {
+    beginWork()
+    return parts.map((part) => (typeof part === 'string' ? part : textFor(part, scope))).join('')
+  }
   return parts.every((part) => typeof part === 'string' || part.isFixed) ? perTopic(fill) : fill
 
   function textFor(part: Part, scope: Scope): string {

@@ -1,11 +1,12 @@
 // The values of the language and AWS's standard conversions between them [AWS iot-sql-data-types]. Undefined is JavaScript's, Null is null.
 import { compareNumbers, Exact, isInt, type NumberMode, type Numeric, numberText, parseNumeric, roundTo, toDouble } from './number.ts'
+import { spend } from './work.ts'
 
 export type Value = undefined | null | boolean | number | string | Exact | readonly Value[] | { readonly [key: string]: Value }
 export type Members = { readonly [key: string]: Value }
 
 /** Text that grows beyond this is Undefined rather than the end of the process (U-37). */
-export const maxTextLength = 4 * 1024 * 1024
+export const maxTextLength = 1024 * 1024
 
 export function isNumeric(value: Value): value is Numeric {
   return typeof value === 'number' || value instanceof Exact
@@ -53,11 +54,21 @@ export function toText(value: Value): string | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || value instanceof Exact) return numberText(value)
   if (typeof value === 'boolean') return value ? 'true' : 'false'
-  return value === undefined || value === null ? undefined : JSON.stringify(value)
+  if (value === undefined || value === null) return undefined
+  const text = JSON.stringify(value)
+  spend(text.length / charactersOfStep)
+  return text
 }
+
+/** Of the JSON of an array or object. */
+const charactersOfStep = 2
+
+/** Of text that a function makes. */
+const charactersOfMadeStep = 4
 
 /** The text, or Undefined when it is longer than the bound. */
 export function bounded(text: string): string | undefined {
+  spend(text.length / charactersOfMadeStep)
   return text.length > maxTextLength ? undefined : text
 }
 
@@ -67,11 +78,14 @@ export function equals(left: Value, right: Value): boolean | undefined {
   return same(left, right)
 }
 
+const stepsOfObject = 10
+
 function same(left: Value, right: Value): boolean {
   if (left === right) return true
   if (left instanceof Exact || right instanceof Exact) {
     return isNumeric(left) && isNumeric(right) && compareNumbers(left, right) === 0
   }
+  if (typeof left === 'object' && left !== null) spend(isArray(left) ? left.length : stepsOfObject)
   if (isArray(left)) return isArray(right) && left.length === right.length && left.every((item, i) => same(item, right[i]))
   if (!isObject(left) || !isObject(right)) return false
   const keys = definedKeys(left)

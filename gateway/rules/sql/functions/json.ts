@@ -1,5 +1,6 @@
 // Arrays and objects, and the tests for what is not there [AWS iot-sql-functions].
 import { assign, isArray, isObject, member, toIndex, type Value } from '../value.ts'
+import { TooMuchWork } from '../work.ts'
 import type { FunctionTable } from './table.ts'
 import { slice } from './text.ts'
 
@@ -93,7 +94,8 @@ function merge(...objects: readonly { readonly [key: string]: Value }[]): Value 
 function attempt(expression: () => Value): Value {
   try {
     return expression()
-  } catch {
+  } catch (error) {
+    if (error instanceof TooMuchWork) throw error
     return undefined
   }
 }

@@ -1,13 +1,9 @@
-// Regular expressions in linear time: RE2 takes no pattern whose match could stall the gateway (U-32).
-import { RE2JS } from 're2js'
+// The functions of regular expressions, by RE2 (U-32). What a pattern may cost is in pattern.ts.
 import type { Expression } from '../ast.ts'
-import { bounded, maxTextLength, toText } from '../value.ts'
-import type { FunctionTable } from './table.ts'
-
-/** Patterns beyond this are not valid (U-37). */
-export const maxPatternLength = 4_096
-const maxCachedPatterns = 500
-const cache = new Map<string, RE2JS | undefined>()
+import { maxTextLength, toText, type Value } from '../value.ts'
+import { TooMuchWork } from '../work.ts'
+import { maxPatternLength, maxPatternSize, ofPayload, ofStatement, type Pattern, sizeOf } from './pattern.ts'
+import type { FunctionTable, Site } from './table.ts'
 
 export const regex = {
   regexp_matches: {
@@ -20,10 +16,9 @@ export const regex = {
       ["regexp_matches('abc', '[a')", 'undefined'],
     ],
     check: checkPattern,
-    call: ([value, pattern]) => {
+    call: ([value, pattern], _scope, site) => {
       const text = toText(value)
-      const compiled = compilePattern(toText(pattern))
-      return text === undefined || compiled === undefined ? undefined : compiled.matcher(text).find()
+      return text === undefined ? undefined : patternOf(pattern, site)?.test(text)
     },
   },
   regexp_replace: {
@@ -36,9 +31,9 @@ export const regex = {
       ["regexp_replace('abcd', 'b', '$1')", 'undefined'],
     ],
     check: checkPattern,
-    call: ([value, pattern, replacement]) => {
+    call: ([value, pattern, replacement], _scope, site) => {
       const text = toText(value)
-      const compiled = compilePattern(toText(pattern))
+      const compiled = patternOf(pattern, site)
       const by = toText(replacement)
       return text === undefined || compiled === undefined || by === undefined ? undefined : replaceAll(compiled, text, by)
     },
@@ -52,38 +47,31 @@ export const regex = {
       ["regexp_substr('abc', 'z')", 'undefined'],
     ],
     check: checkPattern,
-    call: ([value, pattern]) => {
+    call: ([value, pattern], _scope, site) => {
       const text = toText(value)
-      const matcher = text === undefined ? undefined : compilePattern(toText(pattern))?.matcher(text)
-      return matcher?.find() ? (matcher.group() ?? undefined) : undefined
+      return text === undefined ? undefined : patternOf(pattern, site)?.first(text)
     },
   },
 } as const satisfies FunctionTable
 
-/** Undefined when the pattern is not valid. Compiled patterns are kept, as many as a gateway's rules could have. */
-function compilePattern(pattern: string | undefined): RE2JS | undefined {
-  if (pattern === undefined || pattern.length > maxPatternLength) return undefined
-  if (cache.has(pattern)) return cache.get(pattern)
-  if (cache.size >= maxCachedPatterns) cache.clear()
-  const compiled = tryCompile(pattern)
-  cache.set(pattern, compiled)
-  return compiled
-}
+/** Of the calls whose pattern is in the statement, compiled once. */
+const constants = new WeakMap<Site, { readonly pattern: Pattern | undefined }>()
 
-function tryCompile(pattern: string): RE2JS | undefined {
-  try {
-    return RE2JS.compile(pattern)
-  } catch {
-    return undefined
-  }
+function patternOf(value: Value, site: Site): Pattern | undefined {
+  const source = toText(value)
+  if (source === undefined) return undefined
+  if (site.args[1]?.kind !== 'literal') return ofPayload(source)
+  const known = constants.get(site) ?? { pattern: ofStatement(source) }
+  constants.set(site, known)
+  return known.pattern
 }
 
 /** A replacement that names a group the pattern does not have is not valid. */
-function replaceAll(pattern: RE2JS, text: string, by: string): string | undefined {
-  if (by.length * (text.length + 1) > 64 * maxTextLength) return undefined
+function replaceAll(pattern: Pattern, text: string, by: string): string | undefined {
   try {
-    return bounded(pattern.matcher(text).replaceAll(by, true))
-  } catch {
+    return pattern.replace(text, by, maxTextLength)
+  } catch (error) {
+    if (error instanceof TooMuchWork) throw error
     return undefined
   }
 }
@@ -95,10 +83,13 @@ const beyondRe2: readonly (readonly [RegExp, string])[] = [
   [/[*+?}]\+/, 'possessive quantifiers'],
 ]
 
-/** A constant pattern that Java would take and RE2 cannot is refused when the rule is loaded, never silently Undefined. */
+/** A constant pattern that Java would take and RE2 cannot, or that is too large, is refused when the rule is loaded. */
 function checkPattern(args: readonly Expression[]): string | undefined {
   const pattern = args[1]?.kind === 'literal' ? args[1].value : undefined
-  if (typeof pattern !== 'string' || compilePattern(pattern) !== undefined) return undefined
+  if (typeof pattern !== 'string') return undefined
+  if (pattern.length > maxPatternLength) return `the regular expression has more than ${maxPatternLength} characters`
+  if (sizeOf(pattern) > maxPatternSize) return `the regular expression is too large: its repeats make more than ${maxPatternSize} parts`
+  if (ofStatement(pattern) !== undefined) return undefined
   const found = beyondRe2.find(([sign]) => sign.test(pattern))
   return found && `the regular expression has ${found[1]}, which a linear-time engine does not offer`
 }

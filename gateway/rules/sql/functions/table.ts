@@ -10,6 +10,8 @@ export interface Site {
   readonly pos: number
   readonly version: SqlVersion
   readonly mode: NumberMode
+  /** As they are written. */
+  readonly args: readonly Expression[]
   /** The first argument is `*` of the outer statement: the bytes of the message themselves. */
   readonly raw: boolean
 }

@@ -162,13 +162,20 @@ function concat(args: readonly Value[]): Value {
     if (known === undefined || joined.length + known.length > maxTextLength) return undefined
     joined += known
   }
-  return joined
+  return bounded(joined)
 }
 
 function replaceAll(source: string, from: string, to: string): Value {
-  const growth = from.length === 0 ? source.length + 1 : Math.ceil(source.length / from.length)
-  if (growth * to.length > 16 * maxTextLength) return undefined
-  return bounded(source.replaceAll(from, () => to))
+  const length = source.length + countOf(source, from) * (to.length - from.length)
+  return length > maxTextLength ? undefined : bounded(source.replaceAll(from, () => to))
+}
+
+/** How often `replaceAll` replaces; an empty text is between all characters. */
+function countOf(source: string, wanted: string): number {
+  if (wanted.length === 0) return source.length + 1
+  let count = 0
+  for (let at = source.indexOf(wanted); at !== -1; at = source.indexOf(wanted, at + wanted.length)) count++
+  return count
 }
 
 const surrogate = /[\ud800-\udfff]/

@@ -1,4 +1,5 @@
 // Time zones: the offset at an instant, the instant of a local time, and the English names. The rules of the zones are the platform's.
+import { spend } from '../work.ts'
 
 export interface Zone {
   readonly id: string
@@ -12,12 +13,15 @@ export interface Zone {
 export const maxInstant = 8.64e15
 
 const maxCachedZones = 100
+/** To make a formatter of the platform takes up to a millisecond. */
+const stepsOfFormat = 30_000
 const cache = new Map<string, Zone>()
 
 /** `Europe/Paris`, `UTC`, `Z`, `+01:00`, `UTC+01:00`. Undefined for anything else. */
 export function findZone(id: string): Zone | undefined {
   const known = cache.get(id)
   if (known !== undefined) return known
+  spend(stepsOfFormat)
   const zone = fixedZone(id) ?? namedZone(id)
   if (zone === undefined) return undefined
   if (cache.size >= maxCachedZones) cache.clear()
@@ -97,6 +101,7 @@ const locales = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ', 'en-CA']
 function nameOf(id: string, ms: number, long: boolean): string {
   let name = id
   for (const locale of long ? ['en-US'] : locales) {
+    spend(stepsOfFormat)
     const format = new Intl.DateTimeFormat(locale, { timeZone: id, timeZoneName: long ? 'long' : 'short' })
     name = format.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? id
     if (!/^(GMT|UTC)[+-]/.test(name)) return name
