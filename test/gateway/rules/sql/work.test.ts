@@ -4,12 +4,13 @@ import type { GatewayError } from '../../../../gateway/errors.ts'
 import { bytesOf } from '../../../../gateway/message.ts'
 import { maxPatternSize, maxSuppliedSize, sizeOf } from '../../../../gateway/rules/sql/functions/pattern.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
-import { compileStatement, maxOutputLength } from '../../../../gateway/rules/sql/statement.ts'
+import { compileStatement, maxOutputLength, type Statement } from '../../../../gateway/rules/sql/statement.ts'
 import { createMessage } from '../../../helpers/message.ts'
 
-function evaluate(sql: string, payload: unknown): unknown {
+function evaluate(sql: string | Statement, payload: unknown): unknown {
   const message = createMessage(payload as object)
-  const body = compileStatement(sql).evaluate(createScope(message, { accountId: '000000000000' }))
+  const statement = typeof sql === 'string' ? compileStatement(sql) : sql
+  const body = statement.evaluate(createScope(message, { accountId: '000000000000' }))
   return body && JSON.parse(bytesOf(body).toString())
 }
 
@@ -139,8 +140,8 @@ test.each([
 })
 
 test('one evaluation does not use up the steps of the next', () => {
-  const sql = "SELECT regexp_matches(x, '[a-z]{500}') AS r FROM '#'"
-  for (let i = 0; i < 50; i++) expect(evaluate(sql, { x: 'a'.repeat(1_000) })).toEqual({ r: true })
+  const statement = compileStatement("SELECT regexp_matches(x, '^[a-z]{50}') AS r FROM '#'")
+  for (let i = 0; i < 50; i++) expect(evaluate(statement, { x: 'a'.repeat(5_000) })).toEqual({ r: true })
 })
 
 test('a text that would be longer than 1 MiB is Undefined', () => {
