@@ -2,6 +2,7 @@
 import { CostError } from '../cost/errors.ts'
 import { FleetError } from '../device-sim/errors.ts'
 import { GatewayError } from '../gateway/errors.ts'
+import { Interrupted } from '../lib/stop-signal.ts'
 
 /** Failures that come from what was typed or configured. */
 const usage: ReadonlySet<string> = new Set([
@@ -15,7 +16,8 @@ const usage: ReadonlySet<string> = new Set([
   'HANDLER_INVALID',
 ])
 
-export function describeFailure(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
+export function describeFailure(error: unknown): { readonly text: string; readonly code: number } {
+  if (error instanceof Interrupted) return { text: `weir: ${error.message}`, code: error.exitCode }
   if (error instanceof GatewayError) return { text: `weir: ${error.message}`, code: usage.has(error.code) ? 2 : 1 }
   if (error instanceof FleetError || error instanceof CostError) return { text: `weir: ${error.message}`, code: error.exitCode }
   return { text: `weir: unexpected error: ${error instanceof Error ? error.stack : String(error)}`, code: 1 }

@@ -41,7 +41,7 @@ export async function openTemplate(file: string, { given, scenario, strict }: Op
   }
 }
 
-/** Short polls: with the embedded SQS, an abandoned long one would hide a message for its visibility timeout. */
+/** A short wait, because a stop lets the receive under way end by itself. */
 export const idleConsumer = (queue: string) => ({ queue, handler: { kind: 'log' as const }, wait: '1s' })
 
 /** Without credentials a device on this machine may do anything; with a certificate, what the template's policies say. */

@@ -1,16 +1,17 @@
 // `weir up`: embedded queues, gateway, a demo fleet and its consumers in one terminal, and an account of every message at the end.
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { FleetError } from '../device-sim/errors.ts'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
 import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
 import { toCount, toMs } from '../gateway/cli/arguments.ts'
 import { addGatewayFlags, type GatewayFlags, withFlags } from '../gateway/cli/flags.ts'
 import { createFileLog } from '../gateway/cli/log.ts'
-import { signalled } from '../gateway/cli/signals.ts'
 import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
+import { abortable, withStopSignal } from '../lib/stop-signal.ts'
 import { type Account, account, accountText, isSettled, isWell, type Layout, unreadQueues } from './account.ts'
 import { createMonthlyDollars } from './monthly.ts'
 import { alertLine, createLiveLines, createRefusals, welcome } from './screen.ts'
@@ -57,18 +58,19 @@ export function upCommand(): Command {
     .option('--strict', 'end with an error where the template holds what cannot be run here')
     .option('--scenario <file>', "the fleet of a scenario file instead of the demo's freezers")
     .option('--json', 'print the account as one JSON document on stdout; everything else goes to stderr')
-  return addGatewayFlags(command).addHelpText('after', examples).action(run)
+  return addGatewayFlags(command)
+    .addHelpText('after', examples)
+    .action((flags: Flags) => withStopSignal((signal) => run(flags, signal)))
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   const out = flags.json ? process.stderr : process.stdout
-  const stop = new AbortController()
-  const stopped = signalled().then(() => stop.abort())
-
   const scenario = await fleetScenario(flags)
   const given = parseConfig(withFlags({}, flags), 'flags')
   const template =
-    flags.template === undefined ? undefined : await openTemplate(flags.template, { given, scenario, strict: flags.strict === true })
+    flags.template === undefined
+      ? undefined
+      : await abortable(openTemplate(flags.template, { given, scenario, strict: flags.strict === true }), signal)
   if (template) out.write(template.text)
   const config = parseConfig(withFlags(template?.config ?? demoConfig(), flags), 'flags')
   const logFile = join(config.dataDir, 'weir.log')
@@ -82,7 +84,7 @@ async function run(flags: Flags): Promise<void> {
     if (alerts.shown++ < alertsShownPerSecond) out.write(`${alertLine(body, colour)}\n`)
   }
   const handlers = Object.fromEntries(config.consumers.map(({ queue }) => [queue, alerted.has(queue) ? onAlert : async () => {}]))
-  const gateway = await startGateway({ config, log, handlers, monthlyDollars: createMonthlyDollars() })
+  const gateway = await startGateway({ config, log, handlers, monthlyDollars: createMonthlyDollars(), signal })
 
   out.write(
     welcome({
@@ -94,7 +96,7 @@ async function run(flags: Flags): Promise<void> {
     }),
   )
   const layout = { resources, unread: await unreadQueues(gateway, resources, config.consumers) }
-  const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, stop.signal)
+  const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, signal)
   const lines = createLiveLines(out)
   const refusals = createRefusals(out, colour)
   const stopLines = clock.every(1_000, () => {
@@ -102,9 +104,15 @@ async function run(flags: Flags): Promise<void> {
     lines.write({ gateway, fleet: fleet(), alerts: alerts.count })
     refusals.tell(gateway.observe.metrics)
   })
-  const report = await Promise.race([fleetReport, stopped.then(() => fleetReport)])
-  stopLines()
-  refusals.tell(gateway.observe.metrics)
+  const report = await fleetReport
+    .catch(async (error: Error) => {
+      await gateway.stop()
+      throw new FleetError(`the fleet did not start: ${error.message}; the gateway's side of it is in ${logFile}`, 1, { cause: error })
+    })
+    .finally(() => {
+      stopLines()
+      refusals.tell(gateway.observe.metrics)
+    })
 
   out.write('\nstopping: waiting for what is on its way …\n')
   const result = await settle(gateway, report, layout)
@@ -147,13 +155,22 @@ function demoText({ devices, seed }: Flags): string {
 
 function startFleet(scenario: Scenario, gateway: Gateway, certs: string | undefined, signal: AbortSignal) {
   let latest: FleetProgress | undefined
-  const { mqtt, mqtts } = gateway.ports
-  const door =
-    certs === undefined
-      ? ({ protocol: 'mqtt', target: `mqtt://127.0.0.1:${mqtt}` } as const)
-      : ({ protocol: 'mqtts', target: `mqtts://127.0.0.1:${mqtts}`, certs } as const)
-  const fleetReport = runFleet({ ...scenario, ...door }, { signal, onProgress: (progress) => (latest = progress) })
-  return { fleet: () => latest, fleetReport }
+  const start = async () => {
+    const listener = listenerFor(gateway, certs)
+    return runFleet({ ...scenario, ...listener }, { signal, onProgress: (progress) => (latest = progress) })
+  }
+  return { fleet: () => latest, fleetReport: start() }
+}
+
+/** Where the fleet connects: with certificates over TLS, otherwise in plain text. */
+function listenerFor({ ports: { mqtt, mqtts } }: Gateway, certs: string | undefined) {
+  const off = (flag: string) => new FleetError(`its listener is off; leave out ${flag} off`)
+  if (certs === undefined) {
+    if (mqtt === undefined) throw off('--mqtt-port')
+    return { protocol: 'mqtt', target: `mqtt://127.0.0.1:${mqtt}` } as const
+  }
+  if (mqtts === undefined) throw off('--mqtts-port')
+  return { protocol: 'mqtts', target: `mqtts://127.0.0.1:${mqtts}`, certs } as const
 }
 
 /** Waits until every delivered message was consumed or is where nobody takes it from, for as long as that can reasonably take. */

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
+import { Interrupted, requestStop } from '../lib/stop-signal.ts'
 import { limitHeap, loosenHeapWhenBusy } from './heap.ts'
 
 interface Row {
@@ -123,11 +124,15 @@ function quietExit(command: Command): Command {
   return command
 }
 
-// A reader such as `head` may have seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exit.done)
-  throw error
-})
+/** How long a socket or a timer that a command left open may keep the process alive after the command has ended. */
+const lingerMs = 2_000
+
+// A reader such as `head` may have seen enough. What runs until it is stopped is stopped then, so that it loses nothing.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    if (!requestStop()) process.exit(process.exitCode ?? exit.done)
+  })
 
 try {
   await main(process.argv.slice(2))
@@ -140,4 +145,7 @@ try {
     process.stderr.write(`${text}\n`)
     process.exitCode = code
   }
+  // Its work goes on in this process, and nobody waits for it.
+  if (error instanceof Interrupted) process.exit()
 }
+systemClock.every(lingerMs, () => process.exit())

@@ -2,13 +2,17 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
+import { aborted } from '../lib/stop-signal.ts'
 import type { Driver, Session } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
 import { createLatencies, recordMs } from './stats.ts'
 import { within } from './within.ts'
 
 export interface Connections {
-  /** Connects every device; resolves when each has tried once. Rejects with a FleetError when the first one cannot be connected. */
+  /**
+   * Connects every device; resolves when each has tried once, or when the signal aborts. Rejects with a FleetError when the first
+   * device cannot be connected.
+   */
   open(signal: AbortSignal): Promise<void>
   close(): Promise<void>
   /** Ends a device's connection; it comes back after `awayMs` exactly, or after a backoff. */
@@ -45,9 +49,9 @@ export function createConnections(
   const ended = new AbortController()
   const counts = { connected: 0, ever: 0, reconnects: 0 }
 
-  const attempt = async (number: number) => {
+  const attempt = async (number: number, stop = ended.signal) => {
     const began = clock.monotonic()
-    const session = await driver.connect(clientIds[number]!, clock.deadline(connectTimeoutMs, ended.signal))
+    const session = await driver.connect(clientIds[number]!, clock.deadline(connectTimeoutMs, stop))
     if (ended.signal.aborted) return session.close()
     recordMs(connectMs, clock.monotonic() - began)
     sessions[number] = session
@@ -78,16 +82,18 @@ export function createConnections(
 
   return {
     async open(signal) {
-      await attempt(0).catch((error: Error) => {
+      const stop = AbortSignal.any([ended.signal, signal])
+      await Promise.race([attempt(0, stop), aborted(signal)]).catch((error: Error) => {
+        if (signal.aborted) return
         throw new FleetError(explain(error, target, clientIds[0]!), 1, { cause: error })
       })
       let next = 1
       const worker = async () => {
         for (let number = next++; number < clientIds.length && !signal.aborted; number = next++) {
-          await attempt(number).catch(() => void again(number))
+          await attempt(number, stop).catch(() => void again(number))
         }
       }
-      await Promise.all(Array.from({ length: attemptsAtOnce }, worker))
+      await Promise.race([Promise.all(Array.from({ length: attemptsAtOnce }, worker)), aborted(signal)])
     },
     async close() {
       ended.abort()
@@ -122,7 +128,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name could not be looked up',
   EHOSTUNREACH: 'there is no route to it',
   ENETUNREACH: 'there is no route to it',
-  ECONNRESET: 'it hung up at once',
+  ECONNRESET: 'it closed the connection at once',
 }
 
 function explain(error: Error, target: URL, clientId: string): string {

@@ -71,7 +71,7 @@ function followerFor(
   certificates: Certificates,
 ): Follower | undefined {
   if (verify === undefined) return undefined
-  if (verify === 'queue') throw new FleetError('verify is "queue", and nobody said how to read one', 2)
+  if (verify === 'queue') throw new FleetError('verify: "queue" needs a reader of the queue; run `weir fleet`, or write "subscriber"', 2)
   const where = new URL(verifyAt ?? (/^(mqtts?|wss?):$/.test(target.protocol) ? target : drivers.mqtt.target))
   return createSubscriber({ target: where, filters: filtersOf(populations), as, ...certificates })
 }

@@ -1,6 +1,7 @@
 // The open-loop runner: starts every reading when the plan says, whatever became of the one before, and counts what could not start.
 import type { Clock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
+import { aborted } from '../lib/stop-signal.ts'
 import { agendaOf, agendaOfEach, agendaOfOnce, followAgendas } from './agenda.ts'
 import { answerCommands } from './commands.ts'
 import { createConnections } from './connections.ts'
@@ -131,7 +132,8 @@ export async function run({ source, driver, target, follower, limits, clock, sig
   }
 
   try {
-    await follower?.start((body) => verifier!.arrived(body, clock.monotonic()))
+    const following = follower?.start((body) => verifier!.arrived(body, clock.monotonic()))
+    if (following) await Promise.race([following, aborted(signal)])
     await connections.open(signal)
     connectedAfterMs = elapsedMs()
     await followPlan()

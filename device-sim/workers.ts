@@ -28,6 +28,7 @@ export async function runInWorkers(scenario: Scenario, { signal, onProgress, ...
   const threads = Array.from({ length: count }, (_, worker) => createThread({ scenario, slice: { worker, workers: count } }))
   const stop = () => threads.forEach((thread) => void thread.stop())
   signal?.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted) stop()
   const outcomes = threads.map((thread, worker) =>
     thread.run((progress) => {
       latest.set(worker, progress)

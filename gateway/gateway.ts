@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { systemClock } from '../lib/clock.ts'
 import { systemRandom } from '../lib/random.ts'
+import { abortable } from '../lib/stop-signal.ts'
 import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
@@ -56,6 +57,8 @@ export interface GatewayOptions {
   readonly handlers?: Readonly<Record<string, Handler>>
   /** For the dashboard: dollars of a month at these rates. */
   readonly monthlyDollars?: (rates: Rates) => number
+  /** Aborts the start. It has no effect on a gateway that is ready: call `stop` then. */
+  readonly signal?: AbortSignal
 }
 
 export interface Gateway {
@@ -77,7 +80,10 @@ const clock = systemClock
 /** Of one queue, on the page. */
 const mostTenantsShown = 100
 
-/** Resolves when every door is open. Rejects with a GatewayError a person can read, and leaves nothing running. */
+/**
+ * Resolves when every listener is open. Rejects with a GatewayError a person can read, or with the reason of the signal, and
+ * leaves nothing running.
+ */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stops: Stops = []
   const stopAll = async () => {
@@ -92,7 +98,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
-  const { config, directory = process.cwd(), log, handlers = {} } = options
+  const { config, directory = process.cwd(), log, handlers = {}, signal = new AbortController().signal } = options
+  /** For the steps that wait for something outside this process. */
+  const unlessAborted = <T>(work: Promise<T>) => abortable(work, signal)
   const observe = createObserve(log && startingWith('gateway.ready', log))
   const health = createHealth(observe)
   const random = systemRandom()
@@ -105,11 +113,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const resources = resourcesOf(config)
   await readRules(rulesDir) // what is wrong with them is told before anything starts
 
-  const { aws, port: localPort, stop: leaveAws } = await reachAws(reachOf(config, observe))
+  const { aws, port: localPort, stop: leaveAws } = await reachAws(reachOf(config, observe, signal))
   stops.unshift(leaveAws)
   stops.unshift(() => stopping.abort(new Error('the gateway has stopped')))
   if (config.aws.endpoint !== 'aws')
-    await prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
+    await unlessAborted(prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal }))
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
   const maxHeld = mostHeld(config.delivery.maxInFlight)
@@ -131,6 +139,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const spool = openSpool(config, dataDir)
   await spool.start()
   stops.unshift(() => spool.stop())
+  signal.throwIfAborted()
 
   const overflow = openOverflow(config, dataDir)
   const beside = overflow ? { overflow } : {}
@@ -145,7 +154,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const isKnownTenant = (tenant: string) => registry.current().tenants.has(tenant)
   const consumers: Consumer[] = []
   for (const consumer of config.consumers) {
-    const built = await buildConsumer(consumer, { ...deps, directory, handler: handlers[consumer.queue], isKnownTenant })
+    const own = { ...deps, directory, handler: handlers[consumer.queue], isKnownTenant }
+    const built = await unlessAborted(buildConsumer(consumer, own))
     built.start()
     consumers.push(built)
     stops.unshift(() => built.stop())
@@ -177,8 +187,9 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,
   })
-  await broker.start()
+  await broker.start(signal)
   stops.unshift(() => broker.stop())
+  signal.throwIfAborted()
 
   const rulesNow = () =>
     rules.current().rules.map(({ name, filter }) => ({ name, filter, matches: observe.metrics.total('rule.matched', { rule: name }) }))
@@ -260,11 +271,11 @@ function templateOf(statement: Statement): ActionDeps['template'] {
   }
 }
 
-function reachOf(config: GatewayConfig, observe: Observe): ReachOptions {
+function reachOf(config: GatewayConfig, observe: Observe, signal: AbortSignal): ReachOptions {
   const { endpoint, region, accountId } = config.aws
   const { port, persist } = config.local
   const dataDir = persist ? { dataDir: join(config.dataDir, 'local') } : {}
-  return { endpoint, accountId, local: { port, region, observe, allowHosts: allowedHostsOf(config), ...dataDir } }
+  return { endpoint, accountId, local: { port, region, observe, signal, allowHosts: allowedHostsOf(config), ...dataDir } }
 }
 
 type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]

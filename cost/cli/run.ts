@@ -1,6 +1,7 @@
 // `weir cost run`: flags to a fleet, a run with its progress, and everything that can be made of it.
 
 import { systemClock } from '../../lib/clock.ts'
+import { withStopSignal } from '../../lib/stop-signal.ts'
 import { parseDuration } from '../../lib/units.ts'
 import { CostError, suggest } from '../errors.ts'
 import type { Run } from '../measurement.ts'
@@ -35,19 +36,16 @@ export async function runMeasured(flags: RunFlags): Promise<Run> {
     throw toCostError(error)
   })
   const progress = createProgress(process.stderr, systemClock)
-  const stop = new AbortController()
-  const onSignal = () => stop.abort(new CostError('the run was stopped; nothing was measured', 1))
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
-  try {
-    const run = await measure({ scenario, transports, clock: systemClock, signal: stop.signal, onProgress: progress.show })
-    progress.end(transports.flatMap(phasesOf).length)
-    return run
-  } catch (error) {
-    progress.clear()
-    throw stop.signal.aborted ? stop.signal.reason : toCostError(error)
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  }
+  return withStopSignal(async (signal) => {
+    try {
+      const run = await measure({ scenario, transports, clock: systemClock, signal, onProgress: progress.show })
+      progress.end(transports.flatMap(phasesOf).length)
+      return run
+    } catch (error) {
+      progress.clear()
+      throw signal.aborted ? signal.reason : toCostError(error)
+    }
+  })
 }
 
 /** Errors of the fleet say in one sentence what is wrong, and with which exit code. */

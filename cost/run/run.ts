@@ -50,7 +50,7 @@ export async function measure(options: RunOptions): Promise<Run> {
   const { scenario, clock, signal, onProgress } = options
   const checked = parseScenario(scenario)
   const steps = options.transports.flatMap((name) => phasesOf(name).map((phase) => [name, phase] as const))
-  await using stage = await setStage(checked, clock)
+  await using stage = await setStage(checked, clock, signal)
   const found: Measurement[] = []
   let tls = 'none'
   for (const name of options.transports) {
@@ -95,7 +95,7 @@ interface Parts extends RunOptions {
 }
 
 async function measureTransport(parts: Parts): Promise<Measurement> {
-  const { name, stage, relay, onPhase, clock } = parts
+  const { name, stage, relay, onPhase, clock, signal } = parts
   const found: Partial<Record<Phase, Found>> = {}
   let report: FleetReport | undefined
   const before = stage.gateway.ledger()
@@ -108,6 +108,7 @@ async function measureTransport(parts: Parts): Promise<Measurement> {
     report = ran.report
     found[phase] = { start, end: await snapshot(parts), ...(standing ? { standing } : {}) }
     onPhase?.(name, phase, found[phase])
+    signal.throwIfAborted()
   }
   await drained(stage, clock)
   const after = stage.gateway.ledger()

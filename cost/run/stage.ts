@@ -22,7 +22,7 @@ export const consumed = 'telemetry'
 const closed = { mqtt: 'off', mqttWs: 'off', http: 'off', websocket: 'off', admin: 'off' } as const
 const open = { mqtts: 0, mqttWss: 0, https: 0, websockets: 0 } as const
 
-export async function setStage(scenario: Scenario, clock: Clock): Promise<Stage> {
+export async function setStage(scenario: Scenario, clock: Clock, signal: AbortSignal): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), 'weir-cost-run-'))
   const stops: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })]
   const stop = async () => {
@@ -35,10 +35,12 @@ export async function setStage(scenario: Scenario, clock: Clock): Promise<Stage>
       ...{ out: certs, now: clock.now(), days: 2, hosts: ['localhost', '127.0.0.1'] },
       ...account,
     })
+    signal.throwIfAborted()
     const start = async (name: string, config: GatewayConfigInput) => {
       const gateway = await startGateway({
         config: parseConfig({ ...config, dataDir: join(dir, name), log: { level: 'silent' } }),
         handlers: { [consumed]: async () => {} },
+        signal,
       })
       stops.unshift(() => gateway.stop())
       return gateway

@@ -1,5 +1,6 @@
 // `weir fleet`: flags laid over a scenario, a run, a summary and an exit code.
 import { Command, Option } from 'commander'
+import { withStopSignal } from '../../lib/stop-signal.ts'
 import { parseDuration, parseRate } from '../../lib/units.ts'
 import { type DriverName, driverNames, drivers } from '../drivers/index.ts'
 import { FleetError } from '../errors.ts'
@@ -97,9 +98,12 @@ async function runCommand(file: string | undefined, flags: Flags, followQueue: F
     const follower =
       scenario.verify === 'queue' ? followQueue?.(flags.queueUrl === undefined ? {} : { queueUrl: flags.queueUrl }) : undefined
     const recorder = flags.record === undefined ? undefined : createRecorder(flags.record)
-    const report = await interruptible((signal) => {
+    const report = await withStopSignal(async (signal) => {
       const progress = createProgress(process.stderr)
-      return runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower }).finally(progress.end)
+      const run = runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower })
+      const report = await run.finally(progress.end)
+      if (report.connected === 0) signal.throwIfAborted()
+      return report
     }).finally(() => recorder?.stop())
     process.exitCode = exitCodeOf(report)
     end(process.stdout, flags.json ? JSON.stringify(report) : formatReport(report))
@@ -118,21 +122,6 @@ function end(stream: NodeJS.WriteStream, text: string): void {
 function exitCodeOf({ thresholds, failed }: FleetReport): number {
   if (thresholds.some(({ ok }) => !ok)) return 3
   return failed > 0 && thresholds.length === 0 ? 1 : 0
-}
-
-/** The first Ctrl-C ends the run in good order, the second one at once. */
-async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  try {
-    return await run(stop.signal)
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  }
 }
 
 /** A flag wins over the file; one that is not a number, duration or rate is refused with its own name. */

@@ -15,6 +15,7 @@ export interface Broker {
   filtersOf?(clientId: string): readonly string[] | undefined
   /** Whether a client was ever connected. */
   hasSeen?(clientId: string): boolean
-  start(): Promise<void>
+  /** Resolves when it can take messages; a remote broker resolves earlier when the signal aborts. */
+  start(signal?: AbortSignal): Promise<void>
   stop(): Promise<void>
 }

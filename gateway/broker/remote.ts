@@ -1,6 +1,7 @@
 // Somebody else's broker as ours: connections that come back, messages acknowledged when they are ours, and publishes on their way out.
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import { createInOrder } from '../../lib/in-order.ts'
+import { aborted } from '../../lib/stop-signal.ts'
 import { levelOf } from '../access/topics.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message, Source } from '../message.ts'
@@ -127,10 +128,11 @@ export function createRemoteBroker(config: RemoteConfig, target: string, dial: D
   }
 
   return {
-    async start() {
+    async start(signal) {
       const tried = Array.from({ length: config.connections }, () => Promise.withResolvers<void>())
       running = tried.map(({ resolve }, index) => keep(index, resolve))
-      await Promise.all(tried.map(({ promise }) => promise))
+      const all = Promise.all(tried.map(({ promise }) => promise))
+      await (signal ? Promise.race([all, aborted(signal)]) : all)
     },
     async publish(message) {
       const { topic, hops } = message

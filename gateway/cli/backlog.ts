@@ -4,11 +4,12 @@ import { systemClock as clock } from '../../lib/clock.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type BacklogReport, createBacklog } from '../consume/backlog.ts'
 import type { QueueDepth } from '../consume/queue.ts'
+import { queueNames } from '../consume/redrive.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'
 import { collect, toMs, toUrl } from './arguments.ts'
 import { table } from './experiment.ts'
-import { type AwsFlags, addAwsFlags, askAdmin, ofQueues, queueNames, withAws } from './reach.ts'
+import { type AwsFlags, addAwsFlags, askAdmin, ofQueues, withAws } from './reach.ts'
 
 const examples = `
 Examples:

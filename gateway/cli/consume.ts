@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { parseAs } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
+import { abortable, aborted, withStopSignal } from '../../lib/stop-signal.ts'
 import { type Aws, awsSchema, createAws } from '../aws.ts'
 import { readConfig } from '../config.ts'
 import { buildConsumer } from '../consume/build.ts'
@@ -15,7 +16,6 @@ import { GatewayError, invalidConfig, textOf } from '../errors.ts'
 import { createLog } from '../observe/log.ts'
 import { createObserve } from '../observe/observe.ts'
 import { toMs, toUrl } from './arguments.ts'
-import { signalled } from './signals.ts'
 
 const examples = `
 Examples:
@@ -34,6 +34,9 @@ const fileSchema = z.object({
   consumers: z.array(consumerSchema).min(1),
 })
 
+/** How long a queue that was never reached has to answer at the end. */
+const answerMs = 2_000
+
 interface Flags {
   readonly config: string
   readonly awsEndpoint?: string
@@ -49,28 +52,30 @@ export function consumeCommand(): Command {
     .option('--duration <duration>', 'stop by itself after this time', toMs)
     .option('--json', 'print what was done as one JSON document at the end; handlers print to stderr then')
     .addHelpText('after', examples)
-    .action(run)
+    .action((flags: Flags) => withStopSignal((signal) => run(flags, signal)))
 }
 
-async function run({ config, awsEndpoint, duration, json }: Flags): Promise<void> {
+async function run({ config, awsEndpoint, duration, json }: Flags, signal: AbortSignal): Promise<void> {
   const { aws: awsConfig, consumers: configs } = parseAs(fileSchema, readConfig(config), config, invalidConfig)
   const observe = createObserve(createLog({ level: 'warn', destination: process.stderr, clock }))
   const aws = createAws({ region: awsConfig.region, accountId: awsConfig.accountId, ...endpointOf(awsEndpoint ?? awsConfig.endpoint) })
   const out = json ? process.stderr : process.stdout
   const consumers: Consumer[] = []
+  const stopAll = () => Promise.all(consumers.map((consumer) => consumer.stop()))
   let unreached: readonly string[] = []
   try {
     for (const each of configs) {
       const print = (line: string) => void out.write(`${line}\n`)
       const deps = { aws, clock, random: systemRandom(), observe, fetch, print, directory: dirname(resolve(config)) }
-      consumers.push(await buildConsumer(each, deps))
+      consumers.push(await abortable(buildConsumer(each, deps), signal))
     }
     for (const consumer of consumers) consumer.start()
     process.stderr.write(`consuming ${consumers.map(({ queue }) => queue).join(', ')}${duration === undefined ? ' until Ctrl-C' : ''}\n`)
-    await stopAsked(duration)
+    await (duration === undefined ? aborted(signal) : clock.sleep(duration, signal).catch(() => undefined))
+    await stopAll()
     unreached = await unreachedBy(consumers, aws, observe)
   } finally {
-    await Promise.all(consumers.map((consumer) => consumer.stop()))
+    await stopAll()
     aws.stop()
   }
   const done = consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
@@ -90,20 +95,17 @@ async function unreachedBy(
   const silent = consumers
     .filter((consumer) => consumer.stats().received === 0 && metrics.total('consumer.unreachable', { queue: consumer.queue }) > 0)
     .map(({ queue }) => createSqsQueue({ aws, name: queue, visibilityTimeoutSeconds: 30, clock }))
-  const asked = await Promise.allSettled(silent.map((queue) => queue.depth()))
-  return asked.flatMap((answer) => (answer.status === 'rejected' ? [textOf(answer.reason)] : []))
+  const asked = silent.map((queue) =>
+    abortable(queue.depth(), clock.deadline(answerMs)).then(
+      () => [],
+      (error) => [error instanceof GatewayError ? textOf(error) : `queue ${queue.name} does not answer`],
+    ),
+  )
+  return (await Promise.all(asked)).flat()
 }
 
 /** `embedded` is the one of a running gateway, on its usual port. */
 function endpointOf(endpoint: string): { readonly endpoint?: string } {
   if (endpoint === 'aws') return {}
   return { endpoint: endpoint === 'embedded' ? 'http://127.0.0.1:4566' : endpoint }
-}
-
-/** Resolves when somebody asks for it, or after the time. */
-async function stopAsked(duration: number | undefined): Promise<void> {
-  if (duration === undefined) return void (await signalled())
-  const timer = new AbortController()
-  await Promise.race([signalled(), clock.sleep(duration, timer.signal).catch(() => undefined)])
-  timer.abort()
 }

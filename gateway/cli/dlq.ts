@@ -1,16 +1,18 @@
 // `weir dlq`: dead letters by cause, one of them in full, and the way back.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { abortable, withStopSignal } from '../../lib/stop-signal.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
-import { createDeadLetters, type DeadLetter, type DeadLetters, type ReplayReport, sourceNameOf, toCauses } from '../consume/dead-letters.ts'
+import { createDeadLetters, type DeadLetter, type DeadLetters, type ReplayReport, toCauses } from '../consume/dead-letters.ts'
 import { toValue } from '../consume/handlers/record.ts'
+import { type DeadLetterQueue, deadLetterQueues, deadLetterQueuesNamed, queueNameOf } from '../consume/redrive.ts'
 import { parseSelection, selectionHelp } from '../consume/selection.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'
-import { collect, toPerSecond } from './arguments.ts'
+import { collect, toPerSecond, toText } from './arguments.ts'
 import { table } from './experiment.ts'
-import { type AwsFlags, addAwsFlags, queueNames, withAws } from './reach.ts'
+import { type AwsFlags, addAwsFlags, withAws } from './reach.ts'
 
 const examples = `
 Examples:
@@ -18,7 +20,9 @@ Examples:
   $ weir dlq show 5f0c                                 one letter and its payload, by the beginning of its id or key
   $ weir dlq replay --where cause=HANDLER_REFUSED --dry-run
   $ weir dlq replay --where tenant=acme --where 'age<1h' --rate 20/s
+  $ weir dlq replay --queue failed-orders --to orders  where several queues share it, and SQS does not say which one a letter died in
 
+A dead-letter queue is one that the RedrivePolicy of another queue names, or whose name is <queue>-dlq (<queue>-dlq.fifo).
 Conditions: ${selectionHelp}. All must hold.
 A replayed letter keeps its group and its idempotency key. One that comes back is replayed again only with --force.`
 
@@ -31,6 +35,7 @@ interface ReplayFlags extends QueueFlags {
   readonly where: readonly string[]
   readonly dryRun?: true
   readonly rate?: number
+  readonly to?: string
   readonly force?: true
 }
 
@@ -48,37 +53,50 @@ export function dlqCommand(): Command {
       )
       .option('--json', 'print one JSON document')
       .addHelpText('after', examples)
-  add('ls', 'dead letters grouped by cause').action(list)
-  add('show', 'one letter and its payload').argument('<id>', 'id or key, or the beginning of one').action(show)
+  add('ls', 'dead letters grouped by cause').action((flags: QueueFlags) => withStopSignal((signal) => list(flags, signal)))
+  add('show', 'one letter and its payload')
+    .argument('<id>', 'id or key, or the beginning of one')
+    .action((id: string, flags: QueueFlags) => withStopSignal((signal) => show(id, flags, signal)))
   add('replay', 'send letters back to their queue')
     .addOption(new Option('--where <condition>', 'which ones; may be repeated').argParser(toCondition).default([], 'all'))
     .option('--dry-run', 'only say what would be sent')
+    .option('--to <queue>', 'send them to this queue (default: the queue each one died in)', toText)
     .option('--rate <rate>', 'letters a second, such as 20/s (default: as fast as it goes)', toPerSecond)
     .option('--force', 'also letters that were replayed before')
-    .action(replay)
+    .action((flags: ReplayFlags) => withStopSignal((signal) => replay(flags, signal)))
   return command
 }
 
-interface Opened {
-  readonly name: string
+interface Opened extends DeadLetterQueue {
   readonly letters: DeadLetters
 }
 
-async function open(aws: Aws, { queue }: QueueFlags): Promise<readonly Opened[]> {
-  const isDead = (name: string) => sourceNameOf(name) !== undefined
-  const names =
-    queue.length > 0 ? queue.map((name) => (isDead(name) ? name : deadLetterNameOf(name))) : (await queueNames(aws)).filter(isDead)
-  return names.map((name) => ({
-    name,
-    letters: createDeadLetters({ queue: createSqsQueue({ aws, name, visibilityTimeoutSeconds, clock }), clock, observe }),
+async function open(aws: Aws, { queue: asked }: QueueFlags, signal: AbortSignal): Promise<readonly Opened[]> {
+  const all = await abortable(deadLetterQueues(aws), signal)
+  const found = asked.length === 0 ? all : asked.flatMap((name) => named(all, name))
+  const unique = [...new Map(found.map((queue) => [queue.name, queue])).values()]
+  return unique.map((queue) => ({
+    ...queue,
+    letters: createDeadLetters({ queue: createSqsQueue({ aws, name: queue.name, visibilityTimeoutSeconds, clock }), clock, observe }),
   }))
 }
 
-async function list(flags: QueueFlags): Promise<void> {
-  const { signal } = new AbortController()
+/** By name or URL. Throws QUEUE_MISSING where it neither is a dead-letter queue nor has one. */
+function named(all: readonly DeadLetterQueue[], nameOrUrl: string): readonly DeadLetterQueue[] {
+  const name = queueNameOf(nameOrUrl)
+  const found = deadLetterQueuesNamed(all, name)
+  if (found.length > 0) return found
+  const usual = deadLetterNameOf(name)
+  throw new GatewayError(
+    'QUEUE_MISSING',
+    `--queue ${name} has no dead-letter queue: it has no RedrivePolicy and there is no queue ${usual}; weir dlq ls shows all`,
+  )
+}
+
+async function list(flags: QueueFlags, signal: AbortSignal): Promise<void> {
   const queues = await withAws(flags, async (aws) =>
     Promise.all(
-      (await open(aws, flags)).map(async ({ name, letters }) => {
+      (await open(aws, flags, signal)).map(async ({ name, letters }) => {
         const all = await letters.list(signal)
         return { queue: name, count: all.length, causes: toCauses(all) }
       }),
@@ -100,10 +118,9 @@ async function list(flags: QueueFlags): Promise<void> {
   print(rows.length === 0 ? 'no dead letters' : table([['cause', 'count', 'queue', 'oldest', 'tenants', 'example'], ...rows]))
 }
 
-async function show(id: string, flags: QueueFlags): Promise<void> {
-  const { signal } = new AbortController()
+async function show(id: string, flags: QueueFlags, signal: AbortSignal): Promise<void> {
   const found = await withAws(flags, async (aws) => {
-    for (const { name, letters } of await open(aws, flags)) {
+    for (const { name, letters } of await open(aws, flags, signal)) {
       const letter = await letters.show(id, signal)
       if (letter) return { queue: name, ...toPrinted(letter) }
     }
@@ -117,20 +134,23 @@ function toPrinted({ item, ...letter }: DeadLetter) {
   return { ...letter, sentAt: new Date(letter.sentAt).toISOString(), attributes: item.attributes, payload: toValue(item.body) }
 }
 
-async function replay(flags: ReplayFlags): Promise<void> {
+type QueueReport = ReplayReport & DeadLetterQueue
+
+async function replay(flags: ReplayFlags, signal: AbortSignal): Promise<void> {
   const test = parseSelection(flags.where)
   if ('problem' in test) throw new GatewayError('CONFIG_INVALID', test.problem)
-  const signal = interrupted()
   const reports = await withAws(flags, async (aws) => {
-    const results: (ReplayReport & { readonly queue: string })[] = []
-    for (const { name, letters } of await open(aws, flags)) {
-      const home = sourceNameOf(name)
+    const results: QueueReport[] = []
+    for (const { name, sources, letters } of await open(aws, flags, signal)) {
+      if (signal.aborted) break
+      const only = sources.length === 1 ? sources[0] : undefined
       const now = clock.now()
       const report = await letters.replay(
         {
           where: (letter) => test(letter, now),
-          target({ source = home }) {
-            return source === undefined ? undefined : createSqsQueue({ aws, name: source, visibilityTimeoutSeconds, clock })
+          target({ source }) {
+            const to = flags.to ?? source ?? only
+            return to === undefined ? undefined : createSqsQueue({ aws, name: to, visibilityTimeoutSeconds, clock })
           },
           dryRun: flags.dryRun ?? false,
           perSecond: flags.rate ?? Infinity,
@@ -138,35 +158,31 @@ async function replay(flags: ReplayFlags): Promise<void> {
         },
         signal,
       )
-      results.push({ queue: name, ...report })
+      results.push({ name, sources, ...report })
     }
     return results
   })
-  print(flags.json ? JSON.stringify({ queues: reports }) : reports.map(replayText).join('\n') || 'no dead-letter queues')
+  const queues = reports.map(({ name, sources: _, ...report }) => ({ queue: name, ...report }))
+  print(flags.json ? JSON.stringify({ queues }) : reports.map(replayText).join('\n') || 'no dead-letter queues')
+  // What was sent is in the report; the exit code says that it is not all.
+  signal.throwIfAborted()
 }
 
-function replayText({ queue, dryRun, seen, matched, ids, refused, homeless }: ReplayReport & { readonly queue: string }): string {
+function replayText({ name, sources, dryRun, seen, matched, ids, refused, homeless, stopped }: QueueReport): string {
+  const known = sources.length > 1 ? `, one of ${sources.join(', ')}` : ''
   const notes = [
     refused > 0 ? `${refused} were replayed before and stay (--force)` : '',
-    homeless > 0 ? `of ${homeless} it is not known where they came from` : '',
+    homeless > 0 ? `${homeless} stay, because the queue they died in is not known${known} (--to <queue>)` : '',
+    stopped ? 'stopped before the end; the others are back in the dead-letter queue' : '',
   ].filter((note) => note !== '')
   const verb = dryRun ? 'would go back' : 'went back'
-  return [`${queue}: ${seen} letters, ${matched} selected, ${ids.length} ${verb}`, ...notes].join('; ')
+  return [`${name}: ${seen} letters, ${matched} selected, ${ids.length} ${verb}`, ...notes].join('; ')
 }
 
 function toCondition(text: string, before: readonly string[]): readonly string[] {
   const parsed = parseSelection([text])
   if ('problem' in parsed) throw new InvalidArgumentError(parsed.problem)
   return collect(text, before)
-}
-
-/** Aborts at the first Ctrl-C, so that what is in hand is given back. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController()
-  process.once('SIGINT', () =>
-    controller.abort(new GatewayError('STOPPING', 'interrupted: what was not sent is back in the dead-letter queue')),
-  )
-  return controller.signal
 }
 
 function print(text: string): void {

@@ -2,6 +2,7 @@
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
 import { createRandom, randomSeed } from '../../lib/random.ts'
+import { abortable, withStopSignal } from '../../lib/stop-signal.ts'
 import { createAws } from '../aws.ts'
 import type { Outgoing, Queue } from '../consume/queue.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
@@ -19,9 +20,21 @@ export interface Bench {
 
 const account = { region: 'us-east-1', accountId: '000000000000' }
 
+/** Runs with a bench and stops it; the first Ctrl-C or SIGTERM ends the run, and the queues are deleted. */
+export function withBench(clock: Clock, endpoint: string | undefined, run: (bench: Bench) => Promise<void>): Promise<void> {
+  return withStopSignal(async (signal) => {
+    const bench = await openBench(clock, endpoint, signal)
+    try {
+      await abortable(run(bench), signal)
+    } finally {
+      await bench.stop()
+    }
+  })
+}
+
 /** The embedded SQS, or the one at the URL. */
-export async function openBench(clock: Clock, endpoint: string | undefined): Promise<Bench> {
-  const local = endpoint === undefined ? await startLocal({ port: 0, region: account.region, observe: { record() {} } }) : undefined
+export async function openBench(clock: Clock, endpoint: string | undefined, signal = new AbortController().signal): Promise<Bench> {
+  const local = endpoint === undefined ? await startLocal({ port: 0, region: account.region, observe: { record() {} }, signal }) : undefined
   const aws = createAws({ ...account, endpoint: endpoint ?? local!.endpoint })
   const counts = new Map<string, number>()
   aws.sqs.middlewareStack.add(
@@ -43,6 +56,7 @@ export async function openBench(clock: Clock, endpoint: string | undefined): Pro
     requests: () => Object.fromEntries([...counts].sort()),
     async createQueues(names) {
       for (const QueueName of names.map(named)) {
+        signal.throwIfAborted()
         const fifo = QueueName.endsWith('.fifo') ? { Attributes: { FifoQueue: 'true' } } : {}
         await aws.sqs.send(new CreateQueueCommand({ QueueName, ...fifo })).catch((cause) => {
           throw new GatewayError('QUEUE_UNREACHABLE', `no queue could be created at ${endpoint ?? 'the embedded SQS'}`, { cause })
@@ -90,7 +104,11 @@ export async function sendPlan(plan: readonly Planned[], queue: Queue, clock: Cl
     const due = clock.monotonic() - startedAt
     const batch: Outgoing[] = []
     for (; next < plan.length && plan[next]!.atMs <= due; next++) batch.push(plan[next]!.message)
-    if (batch.length > 0) sends.push(queue.send(batch))
+    if (batch.length > 0) {
+      const sent = queue.send(batch)
+      sent.catch(() => undefined) // rejects below
+      sends.push(sent)
+    }
     await clock.sleep(tickMs)
   }
   await Promise.all(sends)

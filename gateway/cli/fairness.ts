@@ -6,7 +6,7 @@ import { formatDuration } from '../../lib/units.ts'
 import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import { toMs, toPositive, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, type Planned, planArrivals, quantile, sendPlan, since, table } from './experiment.ts'
+import { type Bench, type Planned, planArrivals, quantile, sendPlan, since, table, withBench } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -77,16 +77,13 @@ export function fairnessCommand(): Command {
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
-    .action(async (flags: Flags) => {
-      const bench = await openBench(systemClock, flags.awsEndpoint)
-      try {
+    .action((flags: Flags) =>
+      withBench(systemClock, flags.awsEndpoint, async (bench) => {
         const report = await measureFairness(flags, bench, systemClock, (text) => process.stderr.write(`${text}\n`))
         process.stdout.write(`${flags.json ? JSON.stringify(report) : fairnessText(report)}\n`)
         process.exitCode = report.kept ? 0 : 3
-      } finally {
-        await bench.stop()
-      }
-    })
+      }),
+    )
 }
 
 export async function measureFairness(
@@ -145,6 +142,7 @@ async function measure(
     handler: { kind: 'log' },
     concurrency,
     fairness,
+    wait: '1s',
     ...(fairness ? { sideline: { queue: aside } } : {}),
   })
   const queue = bench.queue(main)
@@ -164,12 +162,13 @@ async function measure(
   })
   const startedAt = clock.monotonic()
   consumer.start()
+  let elapsedMs = 0
   try {
     await Promise.all([sendPlan(plan, queue, clock), allHandled.promise])
+    elapsedMs = Math.round(clock.monotonic() - startedAt)
   } finally {
     await consumer.stop()
   }
-  const elapsedMs = Math.round(clock.monotonic() - startedAt)
   return {
     handled: plan.length,
     perSecond: round((plan.length * 1_000) / elapsedMs),

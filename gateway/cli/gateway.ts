@@ -1,13 +1,13 @@
 // `weir gateway`: the gateway alone, until it is told to stop.
 import { dirname, resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { aborted, Interrupted, withStopSignal } from '../../lib/stop-signal.ts'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
 import { toMsOrNone } from './arguments.ts'
 import { makeDataDir } from './data-dir.ts'
 import { addBrokerFlags, addGatewayFlags, type GatewayFlags, withFlags } from './flags.ts'
 import { createStdoutLog } from './log.ts'
-import { signalled } from './signals.ts'
 
 const examples = `
 Examples:
@@ -43,22 +43,27 @@ export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
     )
   return addBrokerFlags(addGatewayFlags(command))
     .addHelpText('after', examples)
-    .action((flags: Flags) => run(flags, deps))
+    .action((flags: Flags) => withStopSignal((signal) => run(flags, deps, signal)))
 }
 
-async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayCommandDeps): Promise<void> {
+async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayCommandDeps, signal: AbortSignal): Promise<void> {
   const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   if (config.spool.kind !== 'direct' || config.sessions.persist) makeDataDir(config.dataDir)
   const log = createStdoutLog(config.log.level)
   const directory = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
-  // Who reads that it is ready may stop it at once.
-  const stop = signalled()
-  const gateway = await startGateway({ config, directory, log, ...(createMonthlyDollars && { monthlyDollars: createMonthlyDollars() }) })
+  const monthlyDollars = createMonthlyDollars?.()
+  const gateway = await startGateway({ config, directory, log, signal, ...(monthlyDollars && { monthlyDollars }) }).catch(unlessStopped)
+  if (!gateway) return
   onReady?.(gateway)
-  await stop
+  await aborted(signal)
   await gateway.stop(flags.drainTimeout)
   process.exitCode = gateway.ledger().balanced ? 0 : 1
   // A client of AWS's SDK keeps the event loop alive after it was closed.
   if (config.broker.kind === 'iot-core') process.stdout.write('', () => process.exit())
+}
+
+/** Stopped before it was ready: it has accepted nothing, so the stop is in good order. */
+function unlessStopped(error: unknown): undefined {
+  if (!(error instanceof Interrupted)) throw error
 }

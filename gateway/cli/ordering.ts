@@ -6,7 +6,7 @@ import { createConsumer } from '../consume/consumer.ts'
 import { consumerSchema } from '../consume/consumer-config.ts'
 import type { Outgoing } from '../consume/queue.ts'
 import { toCount, toShare, toUrl, toWhole } from './arguments.ts'
-import { type Bench, openBench, since, table } from './experiment.ts'
+import { type Bench, since, table, withBench } from './experiment.ts'
 
 const examples = `
 Examples:
@@ -59,16 +59,13 @@ export function orderingCommand(): Command {
     .option('--aws-endpoint <url>', 'SQS to run against (default: an embedded one)', toUrl)
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples)
-    .action(async (flags: Flags) => {
-      const bench = await openBench(systemClock, flags.awsEndpoint)
-      try {
+    .action((flags: Flags) =>
+      withBench(systemClock, flags.awsEndpoint, async (bench) => {
         const report = await measureOrdering(flags, bench, systemClock, (text) => process.stderr.write(`${text}\n`))
         process.stdout.write(`${flags.json ? JSON.stringify(report) : orderingText(report)}\n`)
         process.exitCode = report.fifo.inversions === 0 ? 0 : 3
-      } finally {
-        await bench.stop()
-      }
-    })
+      }),
+    )
 }
 
 export async function measureOrdering(
@@ -111,6 +108,7 @@ async function measure(
     handler: { kind: 'log' },
     concurrency,
     retry: { base: '200ms', cap: '1s' },
+    wait: '1s',
   })
   const consumer = createConsumer({
     queue,

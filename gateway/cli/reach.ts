@@ -1,6 +1,6 @@
 // How the operator's commands find SQS or a running gateway, and what they say when nobody is there.
-import { ListQueuesCommand } from '@aws-sdk/client-sqs'
 import type { Command } from 'commander'
+import { Interrupted } from '../../lib/stop-signal.ts'
 import { type Aws, createAws } from '../aws.ts'
 import { codeOf, GatewayError } from '../errors.ts'
 import { toUrl } from './arguments.ts'
@@ -28,32 +28,20 @@ export async function withAws<T>(flags: AwsFlags, run: (aws: Aws) => Promise<T>)
   try {
     return await run(aws)
   } catch (error) {
+    if (error instanceof GatewayError && error.cause instanceof Interrupted) throw error.cause
     if (codeOf(error, 'CONFIG_INVALID') !== 'QUEUE_UNREACHABLE') throw error
-    throw new GatewayError(
-      'QUEUE_UNREACHABLE',
-      `no SQS answers at ${flags.awsEndpoint}: start \`weir up\`, or say where with --aws-endpoint`,
-      {
-        cause: error,
-      },
-    )
+    throw new GatewayError('QUEUE_UNREACHABLE', unreachable(flags.awsEndpoint, error as GatewayError), { cause: error })
   } finally {
     aws.stop()
   }
 }
 
-/** Names of all queues, in their order. */
-export async function queueNames(aws: Pick<Aws, 'sqs'>): Promise<readonly string[]> {
-  const names: string[] = []
-  let NextToken: string | undefined
-  do {
-    const command = new ListQueuesCommand({ MaxResults: 1_000, ...(NextToken ? { NextToken } : {}) })
-    const answer = await aws.sqs.send(command).catch((cause) => {
-      throw new GatewayError('QUEUE_UNREACHABLE', 'the queues cannot be listed', { cause })
-    })
-    names.push(...(answer.QueueUrls ?? []).map((url) => url.slice(url.lastIndexOf('/') + 1)))
-    NextToken = answer.NextToken
-  } while (NextToken)
-  return names.sort()
+/** Names the refusal where SQS, or another server, did answer. */
+function unreachable(endpoint: string, { message, cause }: GatewayError): string {
+  const { $metadata, name } = Object(cause) as { readonly $metadata?: { readonly httpStatusCode?: number }; readonly name?: string }
+  if ($metadata?.httpStatusCode === undefined)
+    return `no SQS answers at ${endpoint}: start \`weir up\`, or say where SQS is with --aws-endpoint`
+  return `${message}: ${endpoint} answers with ${name} (HTTP ${$metadata.httpStatusCode}); check --aws-endpoint, --region and the permissions`
 }
 
 /** The JSON a running gateway answers with. */

@@ -1,12 +1,13 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
-import { type Aws, deadLetterNameOf } from '../aws.ts'
+import type { Aws } from '../aws.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer } from './consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import { bindHandler } from './handlers/index.ts'
 import { partsOf } from './parts.ts'
 import type { Handler } from './queue.ts'
+import { findDeadLetterQueue } from './redrive.ts'
 import { createSqsQueue } from './sqs-queue.ts'
 
 export interface BuildDeps {
@@ -31,7 +32,7 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
   const { aws, clock, random, observe, fetch, print = printLine, directory = process.cwd(), isKnownTenant } = deps
   const handler = deps.handler ? { handle: deps.handler } : await bindHandler(handlerConfig, { clock, fetch, print, directory })
   const visibilityTimeoutSeconds = Math.ceil(options.visibilityTimeout / 1_000)
-  const deadLetterName = deadLetterQueue ?? deadLetterNameOf(name)
+  const deadLetterName = deadLetterQueue ?? findDeadLetterQueue(aws, name)
   const queueNamed = (queue: string) => createSqsQueue({ aws, name: queue, deadLetterName, visibilityTimeoutSeconds, clock })
   const consumer = createConsumer({
     queue: queueNamed(name),

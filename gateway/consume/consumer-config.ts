@@ -61,7 +61,11 @@ const slowDownSchema = z.strictObject({
 export const consumerSchema = z
   .strictObject({
     queue: z.string().min(1).describe('name or URL of the queue'),
-    deadLetterQueue: z.string().min(1).optional().describe('where messages go that cannot be handled; default `<queue>-dlq`'),
+    deadLetterQueue: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("where messages go that cannot be handled; default: the target of the queue's RedrivePolicy, or `<queue>-dlq` without one"),
     handler: handlerSchema.describe('what is done with each message'),
     rate: rate.optional().describe('most messages handled a second, in total, such as `50/s`; none: as fast as the handler is'),
     concurrency: count(1_000).default(10).describe('most messages handled at once'),
@@ -71,7 +75,7 @@ export const consumerSchema = z
       .describe(
         'most messages waiting in the consumer; default twice the concurrency, at least 20, and 10 for each receiver where there is a sideline',
       ),
-    wait: duration('20s').describe('how long a receive waits for a first message (SQS: up to 20s)'),
+    wait: duration('5s').describe('how long a receive waits for a first message (SQS: up to 20s); a stop may take as long'),
     visibilityTimeout: duration('30s').describe('how long a message is kept from others; prolonged at half of it while it is in hand'),
     handlerTimeout: duration('60s').describe('a handler that takes longer is aborted and the message tried again'),
     stopTimeout: duration('20s').describe('how long stopping waits for handlers before it aborts them'),

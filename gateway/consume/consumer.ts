@@ -23,7 +23,7 @@ import { createWaiting } from './waiting.ts'
 export interface Consumer {
   readonly queue: string
   start(): void
-  /** Finishes what is being handled, gives back what waits. */
+  /** Finishes what is being handled, gives back what waits, and waits for receives under way: at most `wait`, then 2 s. */
   stop(): Promise<void>
   stats(): ConsumerStats
   tenants(): readonly TenantStats[]
@@ -139,9 +139,9 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
 
   const finish = async () => {
     pump.stop()
-    await receiving.stop()
+    const received = receiving.stop()
     await Promise.all(waiting.drain().map(settling.release))
-    await handlersEnded()
+    await Promise.all([received, handlersEnded()])
     await Promise.all(unsettled)
     // A FIFO item that failed while stopping went back to its lane.
     await Promise.all(waiting.drain().map(settling.release))

@@ -55,6 +55,8 @@ export interface ReplayReport {
   readonly refused: number
   /** Matched, but it is not known where they came from. */
   readonly homeless: number
+  /** The signal ended it before the queue was read through. */
+  readonly stopped: boolean
   readonly ids: readonly string[]
 }
 
@@ -76,8 +78,8 @@ export interface DeadLettersOptions {
   readonly visibilityMs?: number
 }
 
-/** Given back after this: at once would make the same letter come again while the queue is still being read. */
-const giveBackMs = 1_000
+/** The longest that an answer may take after the wait of its receive is over. */
+const answerMs = 2_000
 
 export function createDeadLetters({ queue, clock, observe, waitMs = 1_000, visibilityMs = 30_000 }: DeadLettersOptions): DeadLetters {
   /** Every letter once; what `visit` does not remove is kept from others meanwhile and given back at the end. */
@@ -85,21 +87,33 @@ export function createDeadLetters({ queue, clock, observe, waitMs = 1_000, visib
     const seen = new Set<string>()
     const inHand = new Set<Item>()
     const holdAll = (ms: number) => Promise.allSettled([...inHand].map((item) => queue.hold(item, ms)))
+    // A receive is not aborted with the walk, because what the queue hands to it would stay hidden; it has this long to end.
+    const patience = new AbortController()
+    const giveUp = () =>
+      void clock.sleep(waitMs + answerMs, patience.signal).then(
+        () => patience.abort(signal.reason),
+        () => undefined,
+      )
+    signal.addEventListener('abort', giveUp, { once: true })
     const off = clock.every(visibilityMs / 2, () => void holdAll(visibilityMs))
     try {
       for (;;) {
-        const letters = (await queue.receive(10, waitMs, signal)).map(toDeadLetter)
+        signal.throwIfAborted()
+        const letters = (await queue.receive(10, waitMs, patience.signal)).map(toDeadLetter)
         for (const { item } of letters) inHand.add(item)
         const fresh = letters.filter(({ id }) => !seen.has(id))
         if (fresh.length === 0) return seen.size
         for (const letter of fresh) {
+          signal.throwIfAborted()
           seen.add(letter.id)
           if ((await visit(letter)) === 'removed') inHand.delete(letter.item)
         }
       }
     } finally {
       off()
-      await holdAll(giveBackMs)
+      signal.removeEventListener('abort', giveUp)
+      patience.abort()
+      await holdAll(0)
     }
   }
 
@@ -122,32 +136,36 @@ export function createDeadLetters({ queue, clock, observe, waitMs = 1_000, visib
       const ids: string[] = []
       let [matched, refused, homeless] = [0, 0, 0]
 
-      const seen = await walk(signal, async (letter) => {
+      let seen = 0
+      let stopped = false
+      const stopping = (error: unknown) => {
+        if (!signal.aborted) throw error
+        stopped = true
+      }
+      await walk(signal, async (letter) => {
+        seen++
         if (!where(letter)) return 'kept'
         matched++
         const to = target(letter)
         if (letter.redriven > 0 && !force) refused++
         else if (!to) homeless++
         else {
+          if (!dryRun) {
+            while (!limiter.tryTake()) await clock.sleep(limiter.waitMs(), signal)
+            // Sent first, removed then: a crash in between makes a duplicate with the same key, never a loss.
+            await to.send([toReplay(letter)])
+            ids.push(letter.id)
+            await queue.remove([letter.item])
+            return 'removed'
+          }
           ids.push(letter.id)
-          if (dryRun) return 'kept'
-          while (!limiter.tryTake()) await clock.sleep(limiter.waitMs(), signal)
-          // Sent first, removed then: a crash in between makes a duplicate with the same key, never a loss.
-          await to.send([toReplay(letter)])
-          await queue.remove([letter.item])
-          return 'removed'
         }
         return 'kept'
-      })
+      }).catch(stopping)
       if (!dryRun && ids.length > 0) observe.record('deadletter.replayed', { queue: queue.name, count: ids.length })
-      return { dryRun, seen, matched, replayed: dryRun ? 0 : ids.length, refused, homeless, ids }
+      return { dryRun, seen, matched, replayed: dryRun ? 0 : ids.length, refused, homeless, stopped, ids }
     },
   }
-}
-
-/** The queue that a dead-letter queue of the usual name belongs to: `telemetry-dlq` → `telemetry`. */
-export function sourceNameOf(deadLetterQueue: string): string | undefined {
-  return /-dlq(\.fifo)?$/.test(deadLetterQueue) ? deadLetterQueue.replace(/-dlq(?=(\.fifo)?$)/, '') : undefined
 }
 
 /** What letters that died alike have in common: code and reason, with numbers as `#`. */
@@ -171,8 +189,14 @@ export function toCauses(letters: readonly DeadLetter[]): readonly Cause[] {
     .sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause))
 }
 
+/** A consumer writes a reason and the source beside a letter; without a reason, SQS moved it, and `source` is the sender's own. */
+function sourceOf({ attributes, movedFrom }: Item): string | undefined {
+  return attributes.reason === undefined ? movedFrom : (attributes.source ?? movedFrom)
+}
+
 function toDeadLetter(item: Item): DeadLetter {
-  const { reason = 'MAX_RECEIVES: received too often without an answer', source, redriven = '0' } = item.attributes
+  const { reason = 'MAX_RECEIVES: received too often without an answer', redriven = '0' } = item.attributes
+  const source = sourceOf(item)
   const [, code = 'UNKNOWN', text = reason] = /^([A-Z_]+): (.*)$/s.exec(reason) ?? []
   return {
     id: item.id,
@@ -191,6 +215,7 @@ function toDeadLetter(item: Item): DeadLetter {
 
 /** As it was sent the first time: same group, same key; a new start for its tries, and one more mark of a replay. */
 function toReplay({ item, redriven }: DeadLetter) {
-  const { reason: _, source: __, tries: ___, sentAt: ____, ...attributes } = item.attributes
+  const { reason, source, tries: _, sentAt: __, ...others } = item.attributes
+  const attributes = reason === undefined && source !== undefined ? { ...others, source } : others
   return { ...item, attributes: { ...attributes, redriven: String(redriven + 1) } }
 }

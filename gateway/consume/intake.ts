@@ -11,6 +11,8 @@ export interface IntakeOptions {
   /** How many more items there is room for, those already asked for not counted. 0: not now. */
   readonly room: (asked: number) => number
   readonly take: (items: readonly Item[]) => void
+  /** Gets what a receive still brings after the stop. */
+  readonly giveBack: (items: readonly Item[]) => void
   readonly failed: (error: unknown) => void
   readonly clock: Clock
   readonly random: () => number
@@ -20,16 +22,19 @@ export interface Intake {
   start(): void
   /** There may be room again. */
   wake(): void
-  /** Resolves when no receive is under way any more. */
+  /**
+   * Resolves when no receive is under way any more. A receive under way is not aborted: the queue could hand messages to it that
+   * nobody reads, and they would stay hidden for a visibility timeout. It ends by itself after `waitMs`.
+   */
   stop(): Promise<void>
 }
 
 const perReceive = 10
-/** A queue that has something answers within this. */
-const answerMs = 250
+/** The longest that an answer may take after the wait of its receive is over. */
+const answerMs = 2_000
 const retry = { baseMs: 200, capMs: 10_000 }
 
-export function createIntake({ queue, receivers, waitMs, room, take, failed, clock, random }: IntakeOptions): Intake {
+export function createIntake({ queue, receivers, waitMs, room, take, giveBack, failed, clock, random }: IntakeOptions): Intake {
   const aborting = new AbortController()
   const { signal } = aborting
   let stopping = false
@@ -51,7 +56,7 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
     askedAt = clock.monotonic()
     try {
       const items = await queue.receive(max, waitMs, signal)
-      if (items.length > 0) take(items)
+      if (items.length > 0) (stopping ? giveBack : take)(items)
       wanted = items.length === max ? Math.min(receivers, wanted + 1) : items.length === 0 ? 1 : wanted
     } finally {
       asked -= max
@@ -71,7 +76,6 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
         await receive(max)
         failures = 0
       } catch (error) {
-        if (signal.aborted) return
         failed(error)
         if (stopping) return
         await clock.sleep(backoffMs(retry, failures++, random), signal).catch(() => undefined)
@@ -87,14 +91,11 @@ export function createIntake({ queue, receivers, waitMs, room, take, failed, clo
     async stop() {
       stopping = true
       wake()
-      // What is on its way to a poll that is given up stays hidden for a visibility timeout, so only a poll that has found nothing is.
-      const graceMs = askedAt + answerMs - clock.monotonic()
-      if (running && graceMs > 0) {
-        const answered = new AbortController()
-        await Promise.race([running, clock.sleep(graceMs, answered.signal).catch(() => undefined)])
-        answered.abort()
-      }
-      aborting.abort()
+      const answered = new AbortController()
+      const graceMs = Math.max(0, askedAt + waitMs + answerMs - clock.monotonic())
+      if (running && asked > 0) await Promise.race([running, clock.sleep(graceMs, answered.signal).catch(() => undefined)])
+      answered.abort()
+      aborting.abort() // a queue that does not answer, or the pause after a failed receive
       await running
     },
   }

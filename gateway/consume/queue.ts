@@ -13,6 +13,8 @@ export interface Item {
   /** When it was first sent, in milliseconds since the epoch; survives a move to another queue. */
   readonly sentAt: number
   readonly attributes: Readonly<Record<string, string>>
+  /** The queue that SQS itself moved the item from, into this dead-letter queue. */
+  readonly movedFrom?: string
 }
 
 /** What goes into a queue: a copy of an item for another one, or part of it. */
@@ -51,7 +53,7 @@ export interface Queue {
   receive(max: number, waitMs: number, signal: AbortSignal): Promise<readonly Item[]>
   /** Rejects with the items that could not be removed in `details.failed`. */
   remove(items: readonly Item[]): Promise<void>
-  /** Keeps an item from being received again for `ms` from now. */
+  /** Keeps an item from being received again for `ms` from now; 0 makes it visible at once. */
   hold(item: Item, ms: number): Promise<void>
   /**
    * Moves an item to the dead-letter queue with the reason (`CODE: text`) beside it. A copy of an item

@@ -24,7 +24,7 @@ export interface ReceivingOptions {
   readonly options: Pick<ConsumerOptions, 'concurrency' | 'prefetch' | 'receivers' | 'wait' | 'fairness' | 'sideline'>
   readonly waiting: Waiting
   readonly inHand: Pick<InHand, 'take'>
-  readonly settling: Pick<Settling, 'removeAll'>
+  readonly settling: Pick<Settling, 'removeAll' | 'release'>
   readonly tenants: Pick<Tenants, 'accountOf' | 'received'>
   readonly tally: Tally
   /** More could be handled at once than is. */
@@ -52,9 +52,12 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
   /** Per tenant, so that a full consumer still has room to find the quiet ones behind the noisy one. */
   const perLane = () => sideline?.inHand ?? Math.max(1, Math.floor(prefetch / (waiting.fresh.groups + 1)))
 
-  const keep = (item: Item, from: Queue, lanes: Lanes<Held>, tenant = tenantOf(item), account = tenants.accountOf(tenant)) => {
-    const lane = laneOf(item, account)
-    lanes.push(lane, inHand.take({ item, from, lanes, lane, tenant, account }))
+  const hold = (item: Item, from: Queue, lanes: Lanes<Held>, tenant = tenantOf(item), account = tenants.accountOf(tenant)) =>
+    inHand.take({ item, from, lanes, lane: laneOf(item, account), tenant, account })
+
+  const keep = (item: Item, from: Queue, lanes: Lanes<Held>, tenant?: string, account?: string) => {
+    const entry = hold(item, from, lanes, tenant, account)
+    lanes.push(entry.lane, entry)
   }
 
   const take = (items: readonly Item[]) => {
@@ -109,6 +112,9 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
       waitMs: options.wait,
       room: roomIn(lanes),
       take,
+      giveBack(items) {
+        for (const item of items) track(settling.release(hold(item, from, lanes)))
+      },
       failed: (error) => tally.unreachable(from, error),
       clock,
       random,

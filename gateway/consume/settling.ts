@@ -17,7 +17,7 @@ export interface Settling {
   retryPart(entry: Held, item: Item, error: Error): Promise<void>
   /** Rejects where the dead-letter queue did not take it. */
   bury(entry: Held, item: Item, code: ErrorCode, said: string): Promise<void>
-  /** Nothing was tried: somebody else may have it soon. */
+  /** Nothing was tried: it is visible to other consumers at once. */
   release(entry: Held): Promise<void>
   /** Its lease is gone. FIFO: its successors are given back as well, because none may be handled before it. */
   lost(entry: Held): Promise<void>
@@ -35,8 +35,8 @@ export interface SettlingOptions {
 }
 
 const queueTrouble: ReadonlySet<ErrorCode> = new Set(['QUEUE_UNREACHABLE', 'QUEUE_MISSING', 'QUEUE_REFUSED', 'DEAD_LETTER_QUEUE_MISSING'])
-/** What is given back is there again after this; never 0, see sqs-queue.ts. */
-const releaseMs = 1_000
+/** The successors of a lost FIFO message are visible again after this time. */
+const lostMs = 1_000
 const callTries = 4
 const callRetry = { baseMs: 100, capMs: 2_000 }
 
@@ -103,11 +103,11 @@ export function createSettling({ queue, options, inHand, tally, clock, random }:
     await entry.from.hold(entry.item, ms).catch(() => undefined) // it comes back by itself then, later
   }
 
-  const release = (entry: Held) => giveBack(entry, releaseMs)
+  const release = (entry: Held) => giveBack(entry, 0)
 
   const lost = async (entry: Held) => {
     inHand.letGo(entry)
-    if (queue.fifo) await Promise.all(entry.lanes.drainLane(entry.lane).map(release))
+    if (queue.fifo) await Promise.all(entry.lanes.drainLane(entry.lane).map((successor) => giveBack(successor, lostMs)))
   }
 
   const done = async (entry: Held) => {

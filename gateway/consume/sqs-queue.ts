@@ -15,13 +15,14 @@ import { type FailedEntry, outcomesOf } from '../batch-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
 import { type Item, type Outgoing, type Queue, toNumber } from './queue.ts'
+import { queueNameOf } from './redrive.ts'
 
 export interface SqsQueueOptions {
   readonly aws: Pick<Aws, 'sqs' | 'queueUrl'>
   /** Name or URL. A name that ends in `.fifo` is a FIFO queue. */
   readonly name: string
-  /** Where `bury` sends to. */
-  readonly deadLetterName?: string
+  /** Name or URL of the queue that `bury` sends to, or how to find it. */
+  readonly deadLetterName?: string | (() => Promise<string>)
   readonly visibilityTimeoutSeconds: number
   readonly clock: Pick<Clock, 'sleep'>
   /** How long a delete waits for others to share its request. Default 50 on standard queues, 3 on FIFO ones, whose successors wait for it. */
@@ -94,8 +95,7 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
       rejectFailed(label, items, settled)
     },
     async hold(item, ms) {
-      // Never 0: some emulators lose a message whose visibility is set to nothing.
-      const seconds = Math.max(1, Math.ceil(Math.min(ms, maxVisibilityMs) / 1_000))
+      const seconds = Math.ceil(Math.min(ms, maxVisibilityMs) / 1_000)
       await hold({ receipt: handles.get(item) ?? '', seconds })
     },
     async bury(item, reason) {
@@ -105,7 +105,8 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
       const attributes = { ...item.attributes, reason, source: label, sentAt: String(item.sentAt) }
       const whole = handles.has(item)
       // The parts of one message have its id in common: without the key a FIFO queue would keep the first of them only.
-      await sendAll(aws, deadLetterName, [{ ...item, id: whole ? item.id : `${item.id}.${item.key}`, attributes }])
+      const to = typeof deadLetterName === 'string' ? deadLetterName : await deadLetterName()
+      await sendAll(aws, to, [{ ...item, id: whole ? item.id : `${item.id}.${item.key}`, attributes }])
       if (whole) await self.remove([item])
     },
     send: (messages) => sendAll(aws, name, messages),
@@ -139,6 +140,7 @@ function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes 
     receives: Number(system.ApproximateReceiveCount ?? 1) + (toNumber(attributes[reserved.tries]) ?? 0),
     sentAt: toNumber(attributes[reserved.sentAt]) ?? Number(system.SentTimestamp ?? 0),
     attributes,
+    ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: queueNameOf(system.DeadLetterQueueSourceArn) }),
   }
 }
 

@@ -1,6 +1,5 @@
 // What the doctor wants to know of a queue or a topic, wherever it is described: resources, a template, or AWS itself.
-import { deadLetterNameOf } from '../aws.ts'
-import type { Resources } from '../local/resources.ts'
+import { deadLetterQueueOf, type Resources } from '../local/resources.ts'
 
 export interface QueueFacts {
   readonly file: string
@@ -41,10 +40,9 @@ interface Described {
 
 export function queuesOf(file: string, { queues }: Resources): readonly QueueFacts[] {
   const described = Object.entries<Described>(queues)
-  const deadLettersOf = (name: string, { deadLetterQueue = deadLetterNameOf(name) }: Described) => deadLetterQueue
   return described.map(([name, config]) => {
-    const deadLetterQueue = deadLettersOf(name, config)
-    const retentionSeconds = (deadLetterQueue !== false && queues[deadLetterQueue]?.retentionSeconds) || deadLetterRetentionSeconds
+    const deadLetterQueue = deadLetterQueueOf(name, config)
+    const retentionSeconds = (deadLetterQueue !== undefined && queues[deadLetterQueue]?.retentionSeconds) || deadLetterRetentionSeconds
     return {
       file,
       field: `queues.${name}`,
@@ -54,8 +52,8 @@ export function queuesOf(file: string, { queues }: Resources): readonly QueueFac
       visibilityTimeoutSeconds: config.visibilityTimeoutSeconds,
       maximumMessageSize: sqsMessageBytes,
       contentBasedDeduplication: config.contentBasedDeduplication ?? false,
-      ...(deadLetterQueue !== false && { redrive: { deadLetterQueue, maxReceiveCount: config.maxReceiveCount, retentionSeconds } }),
-      isDeadLetterQueue: described.some(([other, otherConfig]) => other !== name && deadLettersOf(other, otherConfig) === name),
+      ...(deadLetterQueue !== undefined && { redrive: { deadLetterQueue, maxReceiveCount: config.maxReceiveCount, retentionSeconds } }),
+      isDeadLetterQueue: described.some(([other, otherConfig]) => other !== name && deadLetterQueueOf(other, otherConfig) === name),
     }
   })
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { z } from 'zod'
+import { abortable } from '../../lib/stop-signal.ts'
 import { GatewayError } from '../errors.ts'
 import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
@@ -26,17 +27,23 @@ export interface LocalOptions {
   /** Host names that requests may name besides loopback names and IP literals. */
   readonly allowHosts?: readonly string[]
   readonly observe: Observe
+  /** Aborts a start that is still under way. */
+  readonly signal?: AbortSignal
 }
 
 const host = '127.0.0.1'
 
-/** Resolves when the endpoint answers. Rejects with PORT_IN_USE or LOCAL_FAILED. */
-export async function startLocal({ port, region, dataDir, allowHosts = [], observe }: LocalOptions): Promise<Local> {
+/** Resolves when the endpoint answers. Rejects with PORT_IN_USE, LOCAL_FAILED or the reason of the signal. */
+export async function startLocal({ port, region, dataDir, allowHosts = [], observe, signal }: LocalOptions): Promise<Local> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const child = fork(new URL(`./child.${extension}`, import.meta.url), [String(port), host, region, dataDir ?? '', ...allowHosts], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  const actual = await readyPort(child, port)
+  const ready = readyPort(child, port)
+  const actual = await (signal ? abortable(ready, signal) : ready).catch((error) => {
+    child.kill('SIGKILL') // the child ignores the other signals
+    throw error
+  })
   child.on('message', ({ untrusted }: { readonly untrusted?: Fields }) => {
     if (untrusted) observe.record('caller.untrusted', untrusted)
   })

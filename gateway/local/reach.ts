@@ -51,7 +51,8 @@ export async function prepareResources(aws: Aws, resources: Resources, target: s
       await ensureResources(aws, resources)
       return true
     } catch (error) {
-      observe.record('gateway.degraded', { target, code: 'QUEUE_UNREACHABLE', detail: `${target} does not answer: ${textOf(error)}` })
+      if (!signal.aborted)
+        observe.record('gateway.degraded', { target, code: 'QUEUE_UNREACHABLE', detail: `${target} does not answer: ${textOf(error)}` })
       return false
     }
   }

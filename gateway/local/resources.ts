@@ -61,7 +61,10 @@ export type QueueConfig = z.infer<typeof queueSchema>
 export type Subscription = z.infer<typeof subscriptionSchema>
 
 /** undefined: the queue has none. */
-export function deadLetterQueueOf(name: string, { deadLetterQueue = deadLetterNameOf(name) }: QueueConfig): string | undefined {
+export function deadLetterQueueOf(
+  name: string,
+  { deadLetterQueue = deadLetterNameOf(name) }: Pick<QueueConfig, 'deadLetterQueue'>,
+): string | undefined {
   return deadLetterQueue === false ? undefined : deadLetterQueue
 }
 

@@ -1,7 +1,7 @@
 // The Lambda function behind a queue: the same handler as in the gateway, with the same dead letters.
-import { deadLetterNameOf } from '../../gateway/aws.ts'
 import { createLambdaHandler } from '../../gateway/consume/lambda.ts'
 import { type Handler, type Queue, toOutgoing } from '../../gateway/consume/queue.ts'
+import { findDeadLetterQueue } from '../../gateway/consume/redrive.ts'
 import { createSqsQueue } from '../../gateway/consume/sqs-queue.ts'
 import { systemClock as clock } from '../../lib/clock.ts'
 import { awsOf, nameOf } from './arn.ts'
@@ -11,7 +11,8 @@ const visibilityTimeoutSeconds = 30
 
 function queueOf(arn: string): Queue {
   const name = nameOf(arn)
-  return createSqsQueue({ aws: awsOf(arn), name, deadLetterName: deadLetterNameOf(name), visibilityTimeoutSeconds, clock })
+  const aws = awsOf(arn)
+  return createSqsQueue({ aws, name, deadLetterName: findDeadLetterQueue(aws, name), visibilityTimeoutSeconds, clock })
 }
 
 /** What Lambda calls. One function serves one queue. */

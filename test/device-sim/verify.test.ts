@@ -153,7 +153,7 @@ test('a queue that loses one in ten is found out', async () => {
 })
 
 test('nobody to read the queue is told before anything connects', async () => {
-  await expect(runFleet(parseScenario({ verify: 'queue' }))).rejects.toThrow('nobody said how to read one')
+  await expect(runFleet(parseScenario({ verify: 'queue' }))).rejects.toThrow('verify: "queue" needs a reader of the queue')
 })
 
 test.each(['mqtts', 'iot-core'] as const)('over mutual TLS the subscriber of %s shows a certificate too', async (protocol) => {

@@ -84,7 +84,7 @@ test('an empty queue costs one long poll at a time, however many receivers', asy
   consumer.start()
   await settled()
   await clock.advance(60_000)
-  expect(queue.calls.receive).toBeLessThanOrEqual(8)
+  expect(queue.calls.receive).toBeLessThanOrEqual(13)
   await end(clock, consumer)
 })
 
@@ -169,14 +169,42 @@ test('stop finishes what runs and gives back what waits', async () => {
   await settled()
   const stopped = second.consumer.stop()
   expect(second.consumer.stop()).toBe(stopped)
+  await settled()
+  expect(await second.queue.depth()).toEqual({ waiting: 8, inFlight: 2 })
   finish.resolve()
   await stopped
   expect(second.consumer.stats()).toMatchObject({ handled: 2, inFlight: 0, waiting: 0 })
-  await second.clock.advance(1_000)
-  expect(await second.queue.depth()).toEqual({ waiting: 8, inFlight: 0 })
   await end(clock, consumer)
   expect(queue.calls.receive).toBe(0)
   await clock.advance(0)
+})
+
+test('stop waits for the receive under way, and makes what it brings visible at once', async () => {
+  const seen: string[] = []
+  const { clock, queue, consumer } = setUp({ handler: async ({ key }) => void seen.push(key), config: { wait: '20s' } })
+  consumer.start()
+  await settled()
+  const stopped = consumer.stop()
+  await clock.advance(15_000)
+  queue.put(many(3))
+  await settled()
+  expect(await queue.depth()).toEqual({ waiting: 3, inFlight: 0 })
+  await stopped
+  expect({ seen, receives: queue.calls.receive }).toEqual({ seen: [], receives: 1 })
+})
+
+test('stop aborts a receive that does not end by itself', async () => {
+  const { clock, queue, consumer } = setUp({ config: { wait: '5s' } })
+  queue.receive = (_max, _waitMs, signal) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  consumer.start()
+  await settled()
+  let over = false
+  const stopped = consumer.stop().then(() => (over = true))
+  await clock.advance(6_900)
+  expect(over).toBe(false)
+  await clock.advance(200)
+  await stopped
 })
 
 test('stop aborts a handler that does not end, and its message comes back', async () => {

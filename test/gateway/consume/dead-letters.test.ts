@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createDeadLetters, type DeadLetter, toCauses } from '../../../gateway/consume/dead-letters.ts'
 import { parseSelection } from '../../../gateway/consume/selection.ts'
-import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts'
+import { createManualClock, type ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMemoryQueue } from '../../helpers/memory-queue.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
@@ -36,6 +36,7 @@ async function moving<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
   const done = work.finally(() => {
     over = true
   })
+  done.catch(() => undefined) // awaited below
   while (!over) await clock.advance(100)
   return done
 }
@@ -48,8 +49,29 @@ test('a list groups by cause, whatever numbers a reason holds, and puts everythi
     { cause: 'HANDLER_REFUSED: unknown unit', count: 2, tenants: { bolt: 2 } },
     { cause: 'MAX_RECEIVES: received too often without an answer', count: 1, tenants: { cask: 1 } },
   ])
-  await clock.advance(1_000)
   expect(await queue.depth()).toEqual({ waiting: 5, inFlight: 0 })
+})
+
+test('a stop ends a list, and every letter is visible again', async () => {
+  const { clock, queue, letters } = setUp()
+  const stop = new AbortController()
+  const listed = letters.list(stop.signal)
+  stop.abort(new Error('stopped'))
+  await expect(moving(clock, listed)).rejects.toThrow('stopped')
+  expect(await queue.depth()).toEqual({ waiting: 5, inFlight: 0 })
+})
+
+test('a replay that is stopped reports what it sent', async () => {
+  const { clock, queue, source, letters } = setUp()
+  const stop = new AbortController()
+  const options = { where: () => true, target: () => source, dryRun: false, perSecond: 1, force: true }
+  const replayed = letters.replay(options, stop.signal)
+  await settled()
+  await clock.advance(0)
+  stop.abort(new Error('stopped'))
+  expect(await moving(clock, replayed)).toMatchObject({ replayed: 1, stopped: true })
+  expect([source.size, queue.size]).toEqual([1, 4])
+  expect(await queue.depth()).toEqual({ waiting: 4, inFlight: 0 })
 })
 
 test('a replay keeps group and key, starts the tries anew, and marks the letter', async () => {

@@ -58,13 +58,20 @@ test('more than ten go in several batches, and deletes share requests', async ()
   expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 })
 })
 
-test('a second copy of one id is stored once in a FIFO queue, and the wait of nothing is never zero', async () => {
+test('a FIFO queue stores a second copy of one id once', async () => {
   const queue = queueOf('door.fifo')
   await queue.send([outgoing('1'), outgoing('1')])
   expect(await queue.depth()).toEqual({ waiting: 1, inFlight: 0 })
-  const [item] = await queue.receive(1, 1_000, signal)
-  await queue.hold(item!, 0)
-  expect(sqs.server.inspectQueue('door.fifo')!.messages.inflight).toHaveLength(1)
+})
+
+test.each(['held', 'held.fifo'])('%s: a message held for 0 ms is visible at once', async (name) => {
+  const queue = queueOf(name)
+  await queue.send([outgoing('1')])
+  for (const receives of [1, 2, 3]) {
+    const [item] = await queue.receive(1, 1_000, signal)
+    expect(item).toMatchObject({ key: 'k-1', receives })
+    await queue.hold(item!, 0)
+  }
 })
 
 test('a group of letters SQS does not allow travels all the same', async () => {
