@@ -328,9 +328,7 @@ test('known tenants are served in turn while thousands of invented names flood i
   expect(known.slice(0, 6).filter((group) => group === 'bolt')).toHaveLength(3)
   expect(consumer.tenants().map(({ tenant }) => tenant)).toContain('(others)')
   expect(consumer.tenants()).toHaveLength(5 + 2 + 1)
-  const stopped = consumer.stop()
-  await clock.advance(1_000)
-  await stopped
+  await end(clock, consumer)
 })
 
 test('what is older than the limit lets the fresh go first', async () => {
