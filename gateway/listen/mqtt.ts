@@ -1,7 +1,7 @@
 // The MQTT doors: TCP, TLS and WebSocket connections become one stream for the broker.
 import { createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { createWebSocketStream, WebSocketServer } from 'ws'
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
@@ -51,8 +51,18 @@ export function createMqttWsDoor({ broker, observe, tls, guard, uuid, ...address
       if (request.url?.split('?', 1)[0] !== '/mqtt') throw new GatewayError('NOT_FOUND', 'MQTT over WebSocket has the path /mqtt')
       if (!offered.split(/,\s*/).includes('mqtt')) throw new GatewayError('REQUEST_INVALID', 'the subprotocol must be mqtt')
       const caller = { transport, ...credentialsOf(request) } as const
-      webSockets.handleUpgrade(request, socket, head, (webSocket) => broker.accept?.(createWebSocketStream(webSocket), caller))
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        closeOnText(webSocket)
+        broker.accept?.(createWebSocketStream(webSocket), caller)
+      })
     },
   })
   return toDoor(server, address, observe)
+}
+
+/** MQTT travels in binary frames only [MQTT-6.0.0-1]. */
+function closeOnText(webSocket: WebSocket): void {
+  webSocket.on('message', (_data, isBinary) => {
+    if (!isBinary) webSocket.terminate()
+  })
 }

@@ -1,4 +1,5 @@
 // The broker on real sockets: what is acknowledged, when, and what happens to clients that misbehave.
+import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -172,6 +173,13 @@ test('a WebSocket on /mqtt is the same door; other paths and subprotocols are tu
   expect((await fetch(`http://127.0.0.1:${wsPort}/mqtt`)).status).toBe(426)
   expect(await upgradeStatus('/other', 'mqtt')).toBe(404)
   expect(await upgradeStatus('/mqtt', 'chat')).toBe(400)
+})
+
+test('a WebSocket that sends a text frame is closed [MQTT-6.0.0-1]', async () => {
+  const socket = new WebSocket(`ws://127.0.0.1:${wsPort}/mqtt`, 'mqtt')
+  await once(socket, 'open')
+  socket.send('MQTT')
+  await once(socket, 'close')
 })
 
 function upgradeStatus(path: string, protocol: string): Promise<number | undefined> {
