@@ -8,6 +8,7 @@ import { parseWorkload } from '../cost/workload.ts'
 import { toCount, toMs, toPerSecond, toText, toWhole } from '../gateway/cli/arguments.ts'
 import { planOf } from '../gateway/plan/plan.ts'
 import { messagesPerSecond, ordinaryLoad, type RegionSize, usualConnectsPerSecond } from '../gateway/plan/quotas.ts'
+import { printableText } from '../lib/printable.ts'
 import { parseSize } from '../lib/units.ts'
 import { type Money, type PlanReport, planText } from './plan-text.ts'
 
@@ -86,7 +87,7 @@ function run(flags: Flags): void {
     if (report.problems.length > 0) process.exitCode = 3
   } catch (error) {
     if (!(error instanceof CostError)) throw error
-    process.stderr.write(`weir: ${error.message}\n`)
+    process.stderr.write(`weir: ${printableText(error.message)}\n`)
     process.exitCode = 2
   }
 }

@@ -2,6 +2,7 @@
 import type { FleetProgress } from '../device-sim/fleet.ts'
 import { codes, type ErrorCode } from '../gateway/errors.ts'
 import type { Gateway, Ports } from '../gateway/gateway.ts'
+import { printable } from '../lib/printable.ts'
 
 export interface Welcome {
   readonly ports: Ports
@@ -91,9 +92,9 @@ export function alertLine(body: Uint8Array, colour: boolean): string {
   const text = messageOf(Buffer.from(body).toString())
   const label = colour ? '\u001b[1;31mALERT\u001b[0m' : 'ALERT'
   const { alert, tenant, site, device, temperature, door } = fieldsOf(text)
-  if (alert !== undefined) return `${label}  ${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`
+  if (alert !== undefined) return `${label}  ${printable(`${alert}  ${tenant} / ${site} / ${device}  ${temperature} °C, door ${door}`)}`
   // Somebody else's alert, shown as it is.
-  return `${label}  ${text.length > alertLength ? `${text.slice(0, alertLength)} …` : text}`
+  return `${label}  ${printable(text.length > alertLength ? `${text.slice(0, alertLength)} …` : text)}`
 }
 
 /** What was published, out of the envelope that SNS puts around it unless the subscription is raw. */

@@ -10,6 +10,7 @@ import { createFileLog } from '../gateway/cli/log.ts'
 import { type GatewayConfigInput, parseConfig, type Resources, resourcesOf } from '../gateway/config.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway/gateway.ts'
 import { systemClock as clock } from '../lib/clock.ts'
+import { printableText } from '../lib/printable.ts'
 import { randomSeed } from '../lib/random.ts'
 import { abortable, withStopSignal } from '../lib/stop-signal.ts'
 import { type Account, account, accountText, isSettled, isWell, type Layout, unreadQueues } from './account.ts'
@@ -71,7 +72,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
     flags.template === undefined
       ? undefined
       : await abortable(openTemplate(flags.template, { given, scenario, strict: flags.strict === true }), signal)
-  if (template) out.write(template.text)
+  if (template) out.write(printableText(template.text))
   const config = parseConfig(withFlags(template?.config ?? demoConfig(), flags), 'flags')
   const logFile = join(config.dataDir, 'weir.log')
   const log = createFileLog(logFile, config.log.level)

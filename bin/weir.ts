@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
+import { printableText } from '../lib/printable.ts'
 import { Interrupted, requestStop } from '../lib/stop-signal.ts'
 import { limitHeap, loosenHeapWhenBusy } from './heap.ts'
 
@@ -119,7 +120,7 @@ async function overview(): Promise<Command> {
 
 /** commander would end the process by itself, and with 1 for wrong usage. */
 function quietExit(command: Command): Command {
-  command.exitOverride()
+  command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(printableText(text)) })
   for (const inner of command.commands) quietExit(inner)
   return command
 }
@@ -142,7 +143,7 @@ try {
   } else {
     const { describeFailure } = await import('./failure.ts')
     const { text, code } = describeFailure(error)
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${printableText(text)}\n`)
     process.exitCode = code
   }
   // Its work goes on in this process, and nobody waits for it.

@@ -1,4 +1,6 @@
 // What the fleet shows while it runs, on standard error: a living view on a terminal, a plain line now and then in a pipe.
+
+import { printable } from '../lib/printable.ts'
 import { formatDuration } from '../lib/units.ts'
 import type { FleetProgress } from './report.ts'
 
@@ -78,7 +80,7 @@ export function viewLines(now: FleetProgress, rates: readonly number[]): readonl
       return [rank ? '' : 'worst', [device, ...(failures ? [`${count(failures)} failed`] : []), ...slow].join('   ')] as const
     }),
   ]
-  return rows.map(([name, text]) => `${name.padEnd(10)}${text}`)
+  return rows.map(([name, text]) => printable(`${name.padEnd(10)}${text}`))
 }
 
 /** The rate is that since the line before. */

@@ -1,6 +1,7 @@
 // `weir certs mint`: certificates for a fleet and its gateway, without an account or a tool.
 import { Command } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import { mintCertificates } from '../certs.ts'
 import { createDevices } from '../device.ts'
 import { FleetError } from '../errors.ts'
@@ -64,7 +65,7 @@ async function mintForScenario(file: string | undefined, { devices, out, days, h
     )
   } catch (error) {
     if (!(error instanceof FleetError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    process.stderr.write(`${printableText(error.message)}\n`)
     process.exitCode = error.exitCode
   }
 }

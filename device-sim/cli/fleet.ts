@@ -1,5 +1,6 @@
 // `weir fleet`: flags laid over a scenario, a run, a summary and an exit code.
 import { Command, Option } from 'commander'
+import { printableText } from '../../lib/printable.ts'
 import { withStopSignal } from '../../lib/stop-signal.ts'
 import { parseDuration, parseRate } from '../../lib/units.ts'
 import { type DriverName, driverNames, drivers } from '../drivers/index.ts'
@@ -116,7 +117,7 @@ async function runCommand(file: string | undefined, flags: Flags, followQueue: F
 
 /** Nothing is left to wait for, but a client of the AWS SDK keeps a process alive until it happens to be collected. */
 function end(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(`${text}\n`, () => process.exit())
+  stream.write(`${printableText(text)}\n`, () => process.exit())
 }
 
 function exitCodeOf({ thresholds, failed }: FleetReport): number {

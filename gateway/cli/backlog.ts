@@ -1,6 +1,7 @@
 // `weir backlog`: how far behind each queue is, and when it will be level again.
 import { Command, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type BacklogReport, createBacklog } from '../consume/backlog.ts'
 import type { QueueDepth } from '../consume/queue.ts'
@@ -36,7 +37,7 @@ export function backlogCommand(): Command {
     .addHelpText('after', examples)
     .action(async (flags: Flags) => {
       const reports = flags.admin === undefined ? await watchSqs(flags) : await askGateway(flags.admin, flags)
-      process.stdout.write(`${flags.json ? JSON.stringify({ queues: reports }) : backlogText(reports)}\n`)
+      process.stdout.write(`${printableText(flags.json ? JSON.stringify({ queues: reports }) : backlogText(reports))}\n`)
     })
 }
 

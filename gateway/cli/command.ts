@@ -1,5 +1,6 @@
 // `weir command`: asks a device through a running gateway and prints its answer.
 import { Argument, Command, Option } from 'commander'
+import { printableText } from '../../lib/printable.ts'
 import { toMs, toUrl } from './arguments.ts'
 import { noGateway } from './reach.ts'
 
@@ -58,9 +59,9 @@ async function run(device: string, name: string, payload: string, flags: Flags):
     ms: Number(response.headers.get('x-response-ms')) || null,
     ...(response.status === 202 ? { location: response.headers.get('location') } : {}),
   }
-  if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
-  else if (response.ok) process.stdout.write(`${response.status === 202 ? answer.location : text}\n`)
-  else process.stderr.write(`${device}: ${(answer.body as { detail?: string })?.detail ?? text} (${response.status})\n`)
+  if (json) process.stdout.write(`${printableText(JSON.stringify(answer))}\n`)
+  else if (response.ok) process.stdout.write(`${printableText(response.status === 202 ? String(answer.location) : text)}\n`)
+  else process.stderr.write(`${printableText(`${device}: ${(answer.body as { detail?: string })?.detail ?? text} (${response.status})`)}\n`)
   process.exitCode = response.ok ? 0 : 1
 }
 

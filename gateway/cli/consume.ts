@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import { parseAs } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { abortable, aborted, withStopSignal } from '../../lib/stop-signal.ts'
@@ -65,7 +66,7 @@ async function run({ config, awsEndpoint, duration, json }: Flags, signal: Abort
   let unreached: readonly string[] = []
   try {
     for (const each of configs) {
-      const print = (line: string) => void out.write(`${line}\n`)
+      const print = (line: string) => void out.write(`${printableText(line)}\n`)
       const deps = { aws, clock, random: systemRandom(), observe, fetch, print, directory: dirname(resolve(config)) }
       consumers.push(await abortable(buildConsumer(each, deps), signal))
     }

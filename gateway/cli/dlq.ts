@@ -1,6 +1,7 @@
 // `weir dlq`: dead letters by cause, one of them in full, and the way back.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import { abortable, withStopSignal } from '../../lib/stop-signal.ts'
 import { formatDuration } from '../../lib/units.ts'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
@@ -186,5 +187,5 @@ function toCondition(text: string, before: readonly string[]): readonly string[]
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${printableText(text)}\n`)
 }

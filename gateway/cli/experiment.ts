@@ -1,6 +1,7 @@
 // What `weir fairness` and `weir ordering` share: queues of their own, a seeded load, and a count of what it cost in requests.
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
+import { printable } from '../../lib/printable.ts'
 import { createRandom, randomSeed } from '../../lib/random.ts'
 import { abortable, withStopSignal } from '../../lib/stop-signal.ts'
 import { createAws } from '../aws.ts'
@@ -129,8 +130,9 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0
 }
 
-/** Text columns, right-aligned except the first. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Text columns, right-aligned except the first. A cell is one line, whoever named what is in it. */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable))
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')
   return rows.map((row) => line(row).trimEnd()).join('\n')

@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Command, Option } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import { GatewayError } from '../errors.ts'
 import { createPretty } from './pretty.ts'
 
@@ -48,7 +49,7 @@ async function run(file: string | undefined, flags: Flags): Promise<void> {
   const matches = createFilter(flags)
   for await (const line of lines) {
     if (line === '' || !matches(line)) continue
-    const written = process.stdout.write(flags.json ? `${line}\n` : pretty(line))
+    const written = process.stdout.write(flags.json ? `${printableText(line)}\n` : pretty(line))
     if (!written) await once(process.stdout, 'drain')
   }
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Command, InvalidArgumentError } from 'commander'
+import { printable, printableText } from '../../lib/printable.ts'
 import { type Arns, createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { listOf, type PolicyDocument, parsePolicyDocument } from '../access/policy-document.ts'
@@ -121,11 +122,12 @@ async function check(files: readonly string[], flags: CheckFlags): Promise<void>
   const unresolved = variablesIn(JSON.stringify(documents)).filter(
     (name) => compileKey(name).substitute({ ...context, now: () => 0 }) === undefined,
   )
-  for (const name of unresolved) process.stderr.write(`note: \${${name}} has no value for this client, so what needs it matches nothing\n`)
+  for (const name of unresolved)
+    process.stderr.write(`note: \${${printable(name)}} has no value for this client, so what needs it matches nothing\n`)
   const text = flags.json
     ? JSON.stringify({ allowed, decisions: named, unresolved })
     : answers.map((answer) => toLine(answer, files)).join('\n')
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${printableText(text)}\n`)
   if (!allowed) process.exitCode = 1
 }
 

@@ -1,5 +1,6 @@
 // A log line as people read it: time, level, event, and the fields that matter.
 import pinoPretty from 'pino-pretty'
+import { printable, printableJson } from '../../lib/printable.ts'
 
 export interface PrettyOptions {
   readonly colour: boolean
@@ -15,5 +16,14 @@ export function createPretty({ colour }: PrettyOptions): (line: string) => strin
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
   })
-  return (line) => format(line.trimEnd()) ?? ''
+  return (line) => format(readable(line.trimEnd())) ?? ''
+}
+
+/** pino-pretty writes some fields as they are, and colours with the same escape sequences that a client could send. */
+function readable(line: string): unknown {
+  try {
+    return printableJson(JSON.parse(line))
+  } catch {
+    return printable(line)
+  }
 }

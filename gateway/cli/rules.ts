@@ -1,6 +1,7 @@
 // weir rules: try, test and take apart rules without a gateway.
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
+import { printableText } from '../../lib/printable.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import { type SqlVersion, sqlVersions } from '../rules/sql/ast.ts'
 import { explain } from '../rules/sql/explain.ts'
@@ -14,7 +15,7 @@ export interface RulesIo {
 
 const standard: RulesIo = {
   lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
-  print: (line) => process.stdout.write(`${line}\n`),
+  print: (line) => process.stdout.write(`${printableText(line)}\n`),
 }
 
 export function rulesCommand(io: RulesIo = standard): Command {

@@ -1,5 +1,6 @@
 // `weir tenants`: what each tenant asks for, gets and waits in a running gateway.
 import { Command, Option } from 'commander'
+import { printableText } from '../../lib/printable.ts'
 import type { TenantStats } from '../consume/tenants.ts'
 import { GatewayError } from '../errors.ts'
 import { collect, toCount, toUrl } from './arguments.ts'
@@ -39,7 +40,7 @@ export function tenantsCommand(): Command {
       const answer = await askAdmin(admin, '/api/tenants')
       if (!Array.isArray(answer)) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}/api/tenants is not a list of queues`)
       const queues = ofQueues(answer as readonly QueueTenants[], only, (name) => `queue ${name} has no consumer in the gateway at ${admin}`)
-      process.stdout.write(`${json ? JSON.stringify({ queues }) : tenantsText(queues, top)}\n`)
+      process.stdout.write(`${printableText(json ? JSON.stringify({ queues }) : tenantsText(queues, top))}\n`)
     })
 }
 

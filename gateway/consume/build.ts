@@ -1,5 +1,6 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
+import { printableText } from '../../lib/printable.ts'
 import type { Aws } from '../aws.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer } from './consumer.ts'
@@ -55,5 +56,5 @@ export async function buildConsumer(config: ConsumerConfig, deps: BuildDeps): Pr
 }
 
 function printLine(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${printableText(line)}\n`)
 }

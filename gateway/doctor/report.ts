@@ -1,4 +1,6 @@
 // The findings for a person: file by file, worst first, what is wrong and what to do, and one line that sums up.
+
+import { printable } from '../../lib/printable.ts'
 import type { Finding, Severity } from './check.ts'
 import { countsOf } from './index.ts'
 
@@ -14,7 +16,9 @@ export interface Examined {
 export function findingsText({ findings, looked }: Examined, colour: boolean): string {
   const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
   const byFile = Map.groupBy(findings, ({ file }) => file)
-  const sections = [...byFile].map(([file, own]) => [paint(1, file), ...own.flatMap((finding) => lines(finding, paint))].join('\n'))
+  const sections = [...byFile].map(([file, own]) =>
+    [paint(1, printable(file)), ...own.flatMap((finding) => lines(finding, paint))].join('\n'),
+  )
   return [...sections, summary(findings, looked, paint)].join('\n\n')
 }
 
@@ -23,7 +27,7 @@ type Paint = (code: number, text: string) => string
 function lines({ id, severity, field, line, column, text, fix }: Finding, paint: Paint): readonly string[] {
   const place = [field, line === undefined ? undefined : `line ${line}, column ${column}`].filter((part) => part !== undefined).join(' ')
   return [
-    `  ${paint(colours[severity], `${marks[severity]} ${severity.padEnd(7)}`)}  ${place === '' ? '' : `${place}: `}${text}  ${paint(2, id)}`,
+    `  ${paint(colours[severity], `${marks[severity]} ${severity.padEnd(7)}`)}  ${place === '' ? '' : `${printable(place)}: `}${printable(text)}  ${paint(2, id)}`,
     `             ${paint(2, `→ ${fix}`)}`,
   ]
 }
