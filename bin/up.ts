@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { FleetError } from '../device-sim/errors.ts'
 import { type FleetProgress, type FleetReport, runFleet } from '../device-sim/fleet.ts'
+import { takeoverText } from '../device-sim/report.ts'
 import { parseScenario, readScenario, type Scenario } from '../device-sim/scenario.ts'
 import { toCount, toMs } from '../gateway/cli/arguments.ts'
 import { addGatewayFlags, type GatewayFlags, withFlags } from '../gateway/cli/flags.ts'
@@ -100,10 +101,14 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, signal)
   const lines = createLiveLines(out)
   const refusals = createRefusals(out, colour)
+  let isThrownOut = false
   const stopLines = clock.every(1_000, () => {
     alerts.shown = 0
     lines.write({ gateway, fleet: fleet(), alerts: alerts.count })
     refusals.tell(gateway.observe.metrics)
+    const thrownOut = isThrownOut ? undefined : takeoverText(fleet() ?? { takenOver: 0, shortLived: 0 })
+    if (thrownOut !== undefined) out.write(`${thrownOut}\n`)
+    isThrownOut ||= thrownOut !== undefined
   })
   const report = await fleetReport
     .catch(async (error: Error) => {

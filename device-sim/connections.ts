@@ -21,6 +21,8 @@ export interface Connections {
   readonly connected: number
   readonly everConnected: number
   readonly reconnects: number
+  readonly takenOver: number
+  readonly shortLived: number
   readonly connectMs: ReturnType<typeof createLatencies>
 }
 
@@ -37,6 +39,8 @@ interface Options {
 const patience = { baseMs: 500, capMs: 30_000 }
 const attemptsAtOnce = 100
 const goodbyeMs = 2_000
+/** Two fleets with the same client ids end each other's connections sooner than this, as each comes back at once. */
+const shortMs = 5_000
 
 export function createConnections(
   clientIds: readonly string[],
@@ -47,7 +51,18 @@ export function createConnections(
   const connectMs = createLatencies()
   const away = new Map<number, number>()
   const ended = new AbortController()
-  const counts = { connected: 0, ever: 0, reconnects: 0 }
+  const counts = { connected: 0, ever: 0, reconnects: 0, takenOver: 0, shortLived: 0 }
+  /** Connections in a row that the other side ended soon. */
+  const shortInRow = new Uint32Array(clientIds.length)
+  /** Devices whose connection the fleet itself ends. */
+  const ending = new Set<number>()
+
+  /** One short connection can be anything; from the second in a row on they count. */
+  const judge = (number: number, { takenOver }: Session, livedMs: number) => {
+    if (takenOver) counts.takenOver++
+    else if (livedMs >= shortMs) shortInRow[number] = 0
+    else if (++shortInRow[number]! >= 2) counts.shortLived += shortInRow[number] === 2 ? 2 : 1
+  }
 
   const attempt = async (number: number, stop = ended.signal) => {
     const began = clock.monotonic()
@@ -60,9 +75,11 @@ export function createConnections(
     else counts.ever++
     seen[number] = 1
     onConnected?.(number, session)
+    const since = clock.monotonic()
     void session.closed.then(() => {
       counts.connected--
       sessions[number] = undefined
+      if (!ending.delete(number) && !ended.signal.aborted) judge(number, session, clock.monotonic() - since)
       if (!ended.signal.aborted) void again(number)
     })
   }
@@ -104,6 +121,7 @@ export function createConnections(
     end(number, { clean, awayMs }) {
       const session = sessions[number]
       if (!session) return
+      ending.add(number)
       if (awayMs !== undefined) away.set(number, awayMs)
       if (clean) void session.close()
       else session.cut()
@@ -117,6 +135,12 @@ export function createConnections(
     },
     get reconnects() {
       return counts.reconnects
+    },
+    get takenOver() {
+      return counts.takenOver
+    },
+    get shortLived() {
+      return counts.shortLived
     },
     connectMs,
   }

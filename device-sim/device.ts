@@ -39,9 +39,10 @@ export function createDevices(
 ): Device[] {
   const place = places(scenario.populations)
   const devices: Device[] = []
-  for (let number = 0; number < scenario.devices; number++) {
+  const { firstDevice, devices: count } = scenario
+  for (let number = 0; number < firstDevice + count; number++) {
     const at = place()
-    if (number % workers === worker) devices.push(createDevice(scenario, number, at, seed, startAt))
+    if (number >= firstDevice && number % workers === worker) devices.push(createDevice(scenario, number, at, seed, startAt))
   }
   return devices
 }
@@ -49,7 +50,7 @@ export function createDevices(
 function createDevice(scenario: Scenario, number: number, { population, rank }: Place, seed: string | number, startAt: number): Device {
   const name = population.name ?? population.model
   const tenants = population.tenants ?? scenario.tenants
-  const id = `${name}-${String(number).padStart(5, '0')}`
+  const id = `${scenario.prefix}${name}-${String(number).padStart(5, '0')}`
   const tenant = tenants[rank % tenants.length]!
   const site = `site-${Math.floor(rank / tenants.length / scenario.devicesPerSite) + 1}`
   const faults = createFaults(scenario.faults, number, seed)

@@ -13,6 +13,8 @@ export interface Outcome {
     readonly devices: number
     readonly connected: number
     readonly reconnects: number
+    readonly takenOver: number
+    readonly shortLived: number
     readonly bytesSent: number
     readonly bytesReceived: number
   }

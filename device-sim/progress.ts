@@ -12,6 +12,8 @@ interface Terminal {
 
 export interface Progress {
   show(progress: FleetProgress): void
+  /** A line that stays. */
+  note(text: string): void
   /** Leaves the cursor on an empty line. */
   end(): void
 }
@@ -35,6 +37,7 @@ function createLines(terminal: Terminal): Progress {
       before = progress
       nextAt = progress.elapsedMs + plainEveryMs
     },
+    note: (text) => void terminal.write(`${text}\n`),
     end: () => undefined,
   }
 }
@@ -52,6 +55,10 @@ function createView(terminal: Terminal): Progress {
       const lines = viewLines(progress, rates).map((line) => [...line].slice(0, (terminal.columns ?? 100) - 1).join(''))
       terminal.write(`${erase()}${lines.join('\n')}\n`)
       shown = lines.length
+    },
+    note(text) {
+      terminal.write(`${erase()}${text}\n`)
+      shown = 0
     },
     end() {
       terminal.write(erase())

@@ -38,12 +38,12 @@ export function parseRecording(text: string, file: string): readonly RecordedRea
 
 export function createReplaySource(
   all: readonly RecordedReading[],
-  { replay, duration, count, qos }: Scenario,
+  { replay, duration, count, qos, prefix }: Scenario,
   slice: Slice = { worker: 0, workers: 1 },
 ): Source {
   const { speed = 1, loop = false } = replay ?? {}
-  const clientIds = [...new Set(all.map(({ device }) => device))].filter((_, i) => i % slice.workers === slice.worker)
-  const index = new Map(clientIds.map((id, i) => [id, i]))
+  const devices = [...new Set(all.map(({ device }) => device))].filter((_, i) => i % slice.workers === slice.worker)
+  const index = new Map(devices.map((id, i) => [id, i]))
   const readings = all.filter(({ device }) => index.has(device))
   // A loop takes as long as the recording, and the mean time between two readings until the first comes again.
   const lastAt = readings.at(-1)?.at ?? 0
@@ -66,7 +66,7 @@ export function createReplaySource(
     },
   }
   return {
-    clientIds,
+    clientIds: devices.map((id) => `${prefix}${id}`),
     plan,
     take() {
       const { device, topic, payload } = current

@@ -19,6 +19,10 @@ interface Figures {
   readonly bytesSent: number
   readonly bytesReceived: number
   readonly elapsedMs: number
+  /** Connections that the broker ended because another client connected with the same id: MQTT 5 says so. */
+  readonly takenOver: number
+  /** Connections that the other side ended within 5 s of a connect, at least twice in a row. */
+  readonly shortLived: number
   /** From handing a QoS 1 reading to the session to its acknowledgement. */
   readonly ackMs?: Latencies
 }
@@ -54,6 +58,7 @@ export function formatReport(report: FleetReport): string {
     ['target', `${report.target} (${report.protocol})`],
     ['seed', String(report.seed)],
     ['devices', `${report.connected} of ${report.devices} connected${report.reconnects ? `, ${report.reconnects} reconnects` : ''}`],
+    takeoverRow(report),
     ['elapsed', `${formatDuration(report.elapsedMs)}, ${perSecond} readings/s`],
     ['sent', String(report.sent)],
     ['acked', String(report.acked)],
@@ -77,6 +82,19 @@ export function formatReport(report: FleetReport): string {
     .filter((row) => row !== undefined)
     .map(([name, value]) => `${name.padEnd(10)}${value}`)
     .join('\n')
+}
+
+/** What to do about devices that another client throws out; undefined: none were. */
+export function takeoverText({ takenOver, shortLived }: Pick<Figures, 'takenOver' | 'shortLived'>): string | undefined {
+  const own = 'give this fleet names of its own with --first-device or --prefix'
+  if (takenOver > 0) return `${takenOver} connections were taken over by clients with the same ids: ${own}`
+  if (shortLived === 0) return undefined
+  return `${shortLived} connections were ended within 5 s, again and again: another fleet may use the same client ids (${own}), or the broker refuses what the devices send (its log says what)`
+}
+
+function takeoverRow(report: FleetReport): readonly [string, string] | undefined {
+  const text = takeoverText(report)
+  return text === undefined ? undefined : ['warning', text]
 }
 
 function latencyRow(name: string, latencies: Latencies | undefined): readonly [string, string] | undefined {

@@ -82,6 +82,8 @@ export async function run({ source, driver, target, follower, limits, clock, sig
   const figures = () => ({
     ...counts,
     devices: clientIds.length,
+    takenOver: connections.takenOver,
+    shortLived: connections.shortLived,
     bytesSent: driver.wire.sent,
     bytesReceived: driver.wire.received,
   })

@@ -61,6 +61,18 @@ const fields = z.strictObject({
   $schema: z.string().optional().describe('for editors'),
   name: z.string().optional().describe('what this scenario is for'),
   devices: z.number().int().min(1).max(1_000_000).default(10).describe('how many devices there are'),
+  firstDevice: z
+    .number()
+    .int()
+    .min(0)
+    .max(9_000_000)
+    .default(0)
+    .describe('number of the first device; two fleets on one broker need different numbers or a prefix'),
+  prefix: z
+    .string()
+    .regex(/^[\w-]{0,64}$/, 'expected at most 64 letters, digits, - and _')
+    .default('')
+    .describe('put in front of the name of each device: in its client id, topics and payloads (replay: in its client id)'),
   seed: z
     .union([z.number().int(), z.string().min(1)])
     .optional()

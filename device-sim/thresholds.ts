@@ -36,6 +36,8 @@ const counts = {
   dropped: 'dropped',
   late: 'late',
   reconnects: 'reconnects',
+  taken_over: 'takenOver',
+  short_lived: 'shortLived',
   bytes_sent: 'bytesSent',
   bytes_received: 'bytesReceived',
   arrived: 'delivered.arrived',

@@ -76,6 +76,8 @@ function addUp(all: readonly FleetProgress[]): FleetProgress {
     failed: add(({ failed }) => failed),
     dropped: add(({ dropped }) => dropped),
     late: add(({ late }) => late),
+    takenOver: add(({ takenOver }) => takenOver),
+    shortLived: add(({ shortLived }) => shortLived),
     bytesSent: add(({ bytesSent }) => bytesSent),
     bytesReceived: add(({ bytesReceived }) => bytesReceived),
     worst: worstOf(all.flatMap(({ worst = [] }) => worst)),

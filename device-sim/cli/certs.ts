@@ -10,6 +10,8 @@ import { withFlags } from './fleet.ts'
 
 interface Flags {
   readonly devices?: string
+  readonly firstDevice?: string
+  readonly prefix?: string
   readonly out: string
   readonly days: string
   readonly host: readonly string[]
@@ -33,6 +35,8 @@ export function certsCommand(): Command {
     .description('Write a local CA, a server certificate, and a certificate for each device.')
     .argument('[scenario]', 'the scenario whose devices get certificates; without one, freezers')
     .option('--devices <n>', 'how many devices')
+    .option('--first-device <n>', 'number of the first device, as for `weir fleet`')
+    .option('--prefix <text>', 'put in front of the name of each device, as for `weir fleet`')
     .requiredOption('--out <dir>', 'where to write')
     .option('--days <n>', 'how long certificates are valid', '365')
     .option('--host <name>', 'name or address of the gateway; may be repeated', (text, all: string[] = []) => [...all, text])
@@ -46,10 +50,18 @@ export function certsCommand(): Command {
   return new Command('certs').description('Certificates for devices.').exitOverride(onWrongUsage).addCommand(mint)
 }
 
-async function mintForScenario(file: string | undefined, { devices, out, days, host, json, ...policy }: Flags): Promise<void> {
+async function mintForScenario(
+  file: string | undefined,
+  { devices, firstDevice, prefix, out, days, host, json, ...policy }: Flags,
+): Promise<void> {
   try {
     if (!/^\d+$/.test(days)) throw new FleetError(`--days is "${days}"; expected a whole number`, 2)
-    const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, { ...(devices === undefined ? {} : { devices }) }), file)
+    const fleet = {
+      ...(devices !== undefined && { devices }),
+      ...(firstDevice !== undefined && { firstDevice }),
+      ...(prefix !== undefined && { prefix }),
+    }
+    const scenario = parseScenario(withFlags(file ? await readScenario(file) : {}, fleet), file)
     const hosts = host ?? ['localhost', '127.0.0.1', '::1']
     const things = await mintCertificates(createDevices(scenario, 0, 0), {
       ...policy,

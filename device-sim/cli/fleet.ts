@@ -5,15 +5,17 @@ import { withStopSignal } from '../../lib/stop-signal.ts'
 import { parseDuration, parseRate } from '../../lib/units.ts'
 import { type DriverName, driverNames, drivers } from '../drivers/index.ts'
 import { FleetError } from '../errors.ts'
-import { type FleetReport, runFleet } from '../fleet.ts'
+import { type FleetProgress, type FleetReport, runFleet } from '../fleet.ts'
 import { createProgress } from '../progress.ts'
 import { createRecorder } from '../recorder.ts'
-import { formatReport } from '../report.ts'
+import { formatReport, takeoverText } from '../report.ts'
 import { parseScenario, readScenario } from '../scenario.ts'
 import type { Follower } from '../verify.ts'
 
 interface Flags {
   readonly devices?: string
+  readonly firstDevice?: string
+  readonly prefix?: string
   readonly interval?: string
   readonly rate?: string
   readonly duration?: string
@@ -47,6 +49,7 @@ Examples:
   weir fleet --devices 500 --rate 1/s --duration 20s --seed 7         500 readings a second in all, the same bytes each time
   weir fleet --devices 60 --interval 2s --target mqtt://broker:1883   any MQTT broker
   weir fleet examples/fleet/bad-network.json --verify subscriber --threshold 'lost == 0' --threshold 'ack_ms p95 < 200'
+  weir fleet --devices 10 --first-device 10                           a second fleet on the same broker, or: --prefix b-
   weir fleet --devices 20000 --workers 2 --duration 1m --json         one JSON document on stdout, progress on stderr
 
   weir certs mint --devices 100 --out certs
@@ -64,6 +67,8 @@ export function fleetCommand({ followQueue }: FleetCommandOptions = {}): Command
     .description('Run a fleet of simulated devices and say what became of every reading.')
     .argument('[scenario]', 'a scenario file; without one, freezers of four tenants')
     .option('--devices <n>', 'how many devices')
+    .option('--first-device <n>', 'number of the first device: a second fleet on the same broker starts where the first one ends')
+    .option('--prefix <text>', 'put in front of the name of each device, for a second fleet on the same broker')
     .addOption(new Option('--interval <duration>', 'time between two readings of one device, such as 10s').conflicts('rate'))
     .option('--rate <rate>', 'readings of EACH device, such as 1/s: 500 devices at 1/s are 500 readings a second')
     .option('--duration <duration>', 'stop after this time; without it, at Ctrl-C')
@@ -101,7 +106,14 @@ async function runCommand(file: string | undefined, flags: Flags, followQueue: F
     const recorder = flags.record === undefined ? undefined : createRecorder(flags.record)
     const report = await withStopSignal(async (signal) => {
       const progress = createProgress(process.stderr)
-      const run = runFleet(scenario, { signal, onProgress: progress.show, onReading: recorder?.record, follower })
+      let isTold = false
+      const onProgress = (now: FleetProgress) => {
+        const text = isTold ? undefined : takeoverText(now)
+        if (text !== undefined) progress.note(text)
+        isTold ||= text !== undefined
+        progress.show(now)
+      }
+      const run = runFleet(scenario, { signal, onProgress, onReading: recorder?.record, follower })
       const report = await run.finally(progress.end)
       if (report.connected === 0) signal.throwIfAborted()
       return report
@@ -135,6 +147,8 @@ export function withFlags(file: Record<string, unknown>, flags: Flags): Record<s
   const populations = Array.isArray(file.populations) ? file.populations : [{ model: 'freezer' }]
   const laid = {
     devices: number('devices', flags.devices),
+    firstDevice: number('first-device', flags.firstDevice),
+    prefix: flags.prefix,
     count: number('count', flags.count),
     duration: flags.duration,
     seed: flags.seed !== undefined && /^\d{1,15}$/.test(flags.seed) ? Number(flags.seed) : flags.seed,

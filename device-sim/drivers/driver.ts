@@ -26,6 +26,8 @@ export interface Session {
   publish(reading: Reading): Promise<void>
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>
+  /** Whether the broker ended it because another client connected with the same id. Only MQTT 5 says so. */
+  readonly takenOver?: boolean
   /** Resolves when the server has granted it. Ends with the session. Only where the protocol has subscriptions. */
   subscribe?(filter: string, onMessage: (topic: string, payload: Uint8Array) => void): Promise<void>
   /** Says goodbye. */

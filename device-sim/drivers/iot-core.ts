@@ -27,7 +27,8 @@ interface Settings {
 /** What happens to a connection, told by either client of the SDK. */
 interface Events {
   up(): void
-  down(error: ICrtError): void
+  /** `reasonCode`: of the DISCONNECT that the server sent, MQTT 5 only. */
+  down(error: ICrtError, reasonCode?: number): void
   message(topic: string, payload: Uint8Array): void
 }
 
@@ -38,6 +39,9 @@ interface Client {
   /** Says goodbye where there is somebody to say it to, and ends the SDK's own reconnecting. */
   end(): Promise<void>
 }
+
+/** [MQTT5-3.14.2.1] */
+const sessionTakenOver = 0x8e
 
 type ClientOf = (sdk: Sdk, settings: Settings, events: Events) => Client
 
@@ -85,9 +89,13 @@ async function openSession(create: (events: Events) => Client, line: Line, signa
     connection.reject(reason)
     return ending
   }
+  let takenOver = false
   const client = create({
     up: connection.resolve,
-    down: (error) => void end(line.failure ?? new Error(explain(error))),
+    down(error, reasonCode) {
+      takenOver ||= reasonCode === sessionTakenOver
+      void end(line.failure ?? new Error(explain(error)))
+    },
     message: (topic, payload) => onMessage(topic, payload),
   })
   const onAbort = () => void end(signal.reason.name === 'TimeoutError' ? new Error(untold) : signal.reason)
@@ -110,6 +118,9 @@ async function openSession(create: (events: Events) => Client, line: Line, signa
       return whileOpen(() => client.subscribe(filter))
     },
     closed: gone.promise,
+    get takenOver() {
+      return takenOver
+    },
     close: () => end(new Error('the connection was closed')),
     cut() {
       line.cut()
@@ -135,7 +146,7 @@ function createClient5({ iot, mqtt5 }: Sdk, settings: Settings, events: Events):
   client.on('error', () => undefined)
   client.on('connectionSuccess', events.up)
   client.on('connectionFailure', ({ error }) => events.down(error))
-  client.on('disconnection', ({ error }) => events.down(error))
+  client.on('disconnection', ({ error, disconnect }) => events.down(error, disconnect?.reasonCode))
   client.on('messageReceived', ({ message: { topicName, payload } }) => events.message(topicName, bytesOf(payload)))
   client.start()
   return {

@@ -88,6 +88,45 @@ test('patience grows with every failure, up to its cap', async () => {
   expect(connections.reconnects).toBe(1)
 })
 
+test('connections that the other side ends soon count from the second in a row on', async () => {
+  const { clock, connections, sessions } = createFleet(1)
+  await connections.open(signal)
+  const livesFor = async (ms: number) => {
+    await clock.advance(ms)
+    sessions.at(-1)!.end()
+    await settled()
+    await clock.advance(250) // half of the first backoff
+  }
+  await livesFor(60_000)
+  await livesFor(100)
+  expect(connections.shortLived).toBe(0)
+  await livesFor(100)
+  await livesFor(100)
+  expect(connections.shortLived).toBe(3)
+  await livesFor(6_000)
+  await livesFor(100)
+  expect([connections.shortLived, connections.takenOver]).toEqual([3, 0])
+})
+
+test('connections that the fleet ends itself do not count as short', async () => {
+  const { clock, connections } = createFleet(1)
+  await connections.open(signal)
+  for (let i = 0; i < 4; i++) {
+    connections.end(0, { clean: i % 2 === 0, awayMs: 100 })
+    await settled()
+    await clock.advance(100)
+  }
+  expect([connections.reconnects, connections.shortLived]).toEqual([4, 0])
+})
+
+test('a session that says it was taken over counts at once', async () => {
+  const { connections, sessions } = createFleet(1)
+  await connections.open(signal)
+  Object.assign(sessions[0]!, { takenOver: true }).end()
+  await settled()
+  expect([connections.takenOver, connections.shortLived]).toEqual([1, 0])
+})
+
 test('a device that is sent away comes back after exactly that time', async () => {
   const { clock, connections } = createFleet(1)
   await connections.open(signal)

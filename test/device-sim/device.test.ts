@@ -14,6 +14,33 @@ test('the same seed gives the same bytes, whatever the number of devices around'
   expect(said(10, 7)).not.toEqual(said(10, 8))
 })
 
+test('a fleet that begins at another device has the devices of a larger one', () => {
+  const populations = [
+    { model: 'freezer' as const, share: 3 },
+    { model: 'tracker' as const, tenants: ['c'] },
+  ]
+  const describe = (scenario: object) =>
+    createDevices(parseScenario({ populations, ...scenario }), 7, start).map(({ id, tenant, site, take }) => [
+      id,
+      tenant,
+      site,
+      take(start),
+    ])
+  expect(describe({ devices: 10, firstDevice: 20 })).toEqual(describe({ devices: 30 }).slice(20))
+  const workers = [0, 1, 2].flatMap((worker) =>
+    createDevices(parseScenario({ devices: 10, firstDevice: 20 }), 7, start, { worker, workers: 3 }).map(({ id }) => id),
+  )
+  expect(workers.toSorted()).toEqual(createDevices(parseScenario({ devices: 10, firstDevice: 20 }), 7, start).map(({ id }) => id))
+})
+
+test('a prefix is part of the name of a device wherever it is named', () => {
+  const [device] = createDevices(parseScenario({ prefix: 'b-' }), 7, start)
+  const [reading] = device!.take(start)
+  expect(device!.id).toBe('b-freezer-00000')
+  expect(reading).toMatchObject({ device: 'b-freezer-00000', topic: 'dt/coldchain/acme/site-1/b-freezer-00000/telemetry' })
+  expect(() => parseScenario({ prefix: 'a/b' })).toThrow('prefix: expected at most 64 letters, digits, - and _')
+})
+
 test('a reading says which device, which boot, which number and when', () => {
   const [first, second] = said(10, 7)
   expect(first!.topic).toBe('dt/coldchain/dairyland/site-1/freezer-00007/telemetry')

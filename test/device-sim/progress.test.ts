@@ -9,6 +9,8 @@ const at = (elapsedMs: number, sent: number) => ({
   failed: 0,
   dropped: 0,
   late: 0,
+  takenOver: 0,
+  shortLived: 0,
   bytesSent: 0,
   bytesReceived: 0,
   elapsedMs,

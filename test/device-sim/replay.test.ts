@@ -83,6 +83,14 @@ function timesOf(replay: object, more: ScenarioInput = {}) {
   return times
 }
 
+test('a prefix changes client ids, and leaves topics and payloads as they were recorded', () => {
+  const source = createReplaySource(parseRecording(lines(one, two), 'f'), parseScenario({ replay: { file: 'f' }, prefix: 'b-' }))
+  const plain = createReplaySource(parseRecording(lines(one, two), 'f'), parseScenario({ replay: { file: 'f' } }))
+  expect(source.clientIds).toEqual(plain.clientIds.map((id) => `b-${id}`))
+  const take = ({ plan, take }: typeof plain) => take(plan.next().device, 0, () => undefined)
+  expect(take(source)).toEqual(take(plain))
+})
+
 test('speed divides time, a loop goes on until the duration or the count is over', () => {
   expect(timesOf({})).toEqual([0, 1_000])
   expect(timesOf({ speed: 10 })).toEqual([0, 100])

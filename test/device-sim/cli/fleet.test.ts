@@ -83,6 +83,21 @@ test('a table without --json; a missed threshold is exit code 3', async () => {
   expect(stdout).toMatch(/^passed +failed == 0 \(0\)$/m)
 })
 
+test('two fleets with the same client ids: each says so once, and in its report; with names of their own they do not meet', async () => {
+  await using broker = await startBroker()
+  const fleet = (...more: readonly string[]) =>
+    weir(['--devices', '3', '--interval', '100ms', '--duration', '4s', '--target', broker.url, '--json', ...more])
+  for (const { stdout, stderr } of await Promise.all([fleet(), fleet()])) {
+    expect(JSON.parse(stdout).shortLived).toBeGreaterThan(1)
+    expect(stderr.match(/connections were ended within 5 s, .*--first-device or --prefix/g)).toHaveLength(1)
+  }
+  for (const { code, stdout, stderr } of await Promise.all([fleet(), fleet('--first-device', '3'), fleet('--prefix', 'b-')])) {
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ shortLived: 0, takenOver: 0, reconnects: 0 })
+    expect(stderr).not.toContain('--prefix')
+  }
+}, 40_000)
+
 test('Ctrl-C ends the run in good order', async () => {
   await using broker = await startBroker()
   const { code, stdout } = await weir(['--devices', '5', '--interval', '50ms', '--target', broker.url, '--json'], (kill) =>

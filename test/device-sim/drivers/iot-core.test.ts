@@ -89,6 +89,17 @@ describe.each(['3.1.1', '5'] as const)('iot-core over MQTT %s', (mqttVersion) =>
   })
 })
 
+test('MQTT 5: a session knows that another client took it over', async () => {
+  await using broker = await startBroker('tls', certificates.server)
+  broker.aedes.on('clientReady', ({ conn }) => conn.end(Buffer.from('e0028e00', 'hex'))) // DISCONNECT with reason code 0x8e
+  const options = { ...(await loadCertificates(certificates.folder)), mqttVersion: '5' as const }
+  const driver = iotCore.create({ target: new URL(broker.url), keepAliveMs: 60_000, clock: systemClock, ...options })
+  const session = await driver.connect('d-1', signal)
+  await session.closed
+  expect(session.takenOver).toBe(true)
+  driver.stop()
+})
+
 test.skipIf(!hasMosquitto())('mosquitto over mutual TLS is spoken to in both versions (skipped where it is not installed)', async () => {
   const { folder } = certificates
   const port = await freePort()
