@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { randomSeed } from '../lib/random.ts'
+import type { SteadyClock } from '../lib/steady.ts'
 import type { Limits } from './access/limits.ts'
 import type { Routes } from './broker/routes.ts'
 import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
@@ -16,6 +17,7 @@ import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
 import { createLosses, type Losses } from './spool/losses.ts'
 import type { Spool } from './spool/spool.ts'
+import { type KeptSteadyClock, openSteadyClock } from './spool/steady.ts'
 
 /*
    dataDir ─┬─ spool/             accepted and not settled
@@ -23,6 +25,7 @@ import type { Spool } from './spool/spool.ts'
             ├─ sessions/          retained messages, subscriptions, what waits for a device
             ├─ local/             queues of the embedded SQS, if they persist
             ├─ losses, losses.2   acknowledged messages that the disk lost, and whether a person has confirmed it
+            ├─ clock, clock.2     steps of the wall clock, so that they expire nothing
             ├─ client-id          of a gateway at somebody else's broker
             └─ weir.log           of `weir up`
 */
@@ -30,22 +33,34 @@ export interface DataDirDeps {
   readonly observe: Observe
   readonly clock: Clock
   readonly losses: Losses
+  readonly steady: SteadyClock
 }
 
 /** Lanes come and go: small segments give their space back soon. */
 const laneSegmentBytes = 16 * 1024 ** 2
 
-export function openLosses({ dataDir }: GatewayConfig, { observe, clock }: Omit<DataDirDeps, 'losses'>): Losses {
+export function openLosses({ dataDir }: GatewayConfig, { observe, clock }: Pick<DataDirDeps, 'observe' | 'clock'>): Losses {
   return createLosses({ observe, clock, disk: { fs: nodeFs, dir: dataDir } })
 }
 
-export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, losses }: DataDirDeps): Spool {
+export function openSteady(
+  { spool, sessions, dataDir }: GatewayConfig,
+  { observe, clock }: Pick<DataDirDeps, 'observe' | 'clock'>,
+): Promise<KeptSteadyClock> {
+  const persistent = spool.kind === 'file' || sessions.persist
+  return openSteadyClock({ observe, clock, ...(persistent && { disk: { fs: nodeFs, dir: dataDir } }) })
+}
+
+export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, losses, steady }: DataDirDeps): Spool {
   if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
-  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe, losses: losses.place('spool') })
+  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe, steady, losses: losses.place('spool') })
 }
 
 /** Without a spool on disk there is nowhere to make way to: the devices wait. */
-export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { observe, clock, losses }: DataDirDeps): Lanes | undefined {
+export function openOverflow(
+  { spool, dataDir, delivery }: GatewayConfig,
+  { observe, clock, losses, steady }: DataDirDeps,
+): Lanes | undefined {
   if (spool.kind === 'direct') return undefined
   const { maxBytes, maxAgeMs } = spool
   const dir = join(dataDir, 'overflow')
@@ -67,6 +82,7 @@ export function openOverflow({ spool, dataDir, delivery }: GatewayConfig, { obse
         maxAgeMs,
         clock,
         observe: quiet,
+        steady,
         losses: losses.place(`overflow/${name}`),
       }),
     names: async () => (await readdir(dir).catch(noneYet)).filter((name) => /^\w+\.\d+$/.test(name)),
@@ -84,12 +100,12 @@ function noneYet(error: NodeJS.ErrnoException): string[] {
   throw error
 }
 
-export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock }: DataDirDeps) {
+export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock, steady }: DataDirDeps) {
   const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
   return (routes: Routes): Sessions =>
     createSessions({
       ...sessions,
-      ...{ routes, clock, observe },
+      ...{ routes, clock, observe, steady },
       journal: (journaled) => (sessions.persist ? createFileJournal({ journaled, ...place }) : createMemoryJournal(journaled)),
       maxRetained: limits.quotas.retainedMessages,
       messageExpirySeconds: limits.messageExpirySeconds,

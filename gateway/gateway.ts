@@ -20,7 +20,7 @@ import type { Handler } from './consume/queue.ts'
 import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { openLosses, openOverflow, openSessions, openSpool } from './data-dir.ts'
+import { openLosses, openOverflow, openSessions, openSpool, openSteady } from './data-dir.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
@@ -134,7 +134,9 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const losses = openLosses(config, { observe, clock })
   await losses.start()
   stops.unshift(() => losses.stop())
-  const dataDir = { observe, clock, losses }
+  const steady = await openSteady(config, { observe, clock })
+  stops.unshift(() => steady.stop())
+  const dataDir = { observe, clock, losses, steady }
 
   const spool = openSpool(config, dataDir)
   await spool.start()

@@ -66,7 +66,7 @@ export function createAdmission({ access, sessions, seats, announce, observe, cl
     // It may have gone meanwhile, and nobody would close what was opened.
     if (client.closed) return opened.close(expiryOf(client))
     const outbox = createOutbox({
-      ...{ client, clock, observe, release: sessions.release, storedPerSecond: quotas.storedDeliveriesPerSecond },
+      ...{ client, clock, observe, release: sessions.release, now: sessions.now, storedPerSecond: quotas.storedDeliveriesPerSecond },
       maxInFlight: Math.min(client.receiveMaximum ?? mostInFlight, quotas.inFlightOutbound, mostInFlight),
       topicAliases: Math.min(peer.topicAliases ?? 0, quotas.topicAliases),
       maxPacketBytes: client.maximumPacketSize ?? Number.POSITIVE_INFINITY,

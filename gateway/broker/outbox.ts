@@ -32,7 +32,9 @@ export interface OutboxOptions {
   /** What forbids a delivery; asked once for each attempt. */
   readonly receive: (topic: string, payloadBytes: number) => GatewayError | undefined
   readonly release: (session: StoredSession, number: number) => void
-  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>
+  /** By this clock, messages expire. */
+  readonly now: () => number
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
   readonly observe: Observe
 }
 
@@ -64,7 +66,7 @@ const retryMs = 250
 const maxPacketId = 65_535
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, clock, observe } = options
+  const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, now, clock, observe } = options
   const { id: clientId, conn, version } = client
   const protocolVersion = version ?? 4
   const stored = new TokenBucket(storedPerSecond, clock.monotonic())
@@ -158,7 +160,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     while (!paused && head < waiting.length && inFlight.size < maxInFlight && isOpen()) {
       const next = waiting[head]!
       const { packet, from, waited } = next
-      if (from?.expiresAt !== undefined && from.expiresAt <= clock.now()) {
+      if (from?.expiresAt !== undefined && from.expiresAt <= now()) {
         shift()
         finish(next)
         continue
@@ -175,7 +177,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       }
       if (waited) stored.take(1)
       const messageId = nextId()
-      if (write({ ...packet, messageId, ...remaining(packet, from?.expiresAt, clock.now()) })) inFlight.set(messageId, next)
+      if (write({ ...packet, messageId, ...remaining(packet, from?.expiresAt, now()) })) inFlight.set(messageId, next)
       else finish(next)
     }
   }
@@ -198,7 +200,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     send,
     retained(kept, qos) {
       const packet = toPacket(kept, qos, true)
-      send({ ...packet, ...remaining(packet, kept.expiresAt, clock.now()) })
+      send({ ...packet, ...remaining(packet, kept.expiresAt, now()) })
     },
     offer(session, kept, flagged, waited = false) {
       const { number, expiresAt } = kept

@@ -31,13 +31,14 @@ export interface BacklogOptions {
   readonly queue: Pick<Queue, 'name' | 'depth'>
   /** What this process takes away; absent: nothing does that we know of. */
   readonly stats?: () => Pick<ConsumerStats, 'handled' | 'buried' | 'sidelined' | 'oldestAt'>
-  readonly clock: Pick<Clock, 'now' | 'every'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'every'>
   readonly everyMs?: number
   /** Rates are over this time. */
   readonly windowMs?: number
 }
 
 interface Sample {
+  /** Monotonic. */
   readonly at: number
   readonly waiting: number
   readonly inFlight: number
@@ -54,7 +55,7 @@ export function createBacklog({ queue, stats, clock, everyMs = 5_000, windowMs =
     const done = stats?.()
     const served = done && done.handled + done.buried + done.sidelined
     const oldestAt = done?.oldestAt ?? depth.oldestAt
-    const at = clock.now()
+    const at = clock.monotonic()
     const taken: Sample = { at, ...depth, served, ...(oldestAt === undefined ? {} : { oldestAt }) }
     samples = [...samples.filter((earlier) => at - earlier.at <= windowMs), taken]
   }

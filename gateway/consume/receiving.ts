@@ -1,5 +1,6 @@
 // What comes in, while there is room: each item into its lane, and what would stand in everybody's way into the overflow queue.
 import type { Clock } from '../../lib/clock.ts'
+import { createSteadyClock } from '../../lib/steady.ts'
 import type { ConsumerOptions } from './consumer-config.ts'
 import type { Held, InHand } from './in-hand.ts'
 import { createIntake } from './intake.ts'
@@ -37,6 +38,7 @@ export interface ReceivingOptions {
   readonly random: () => number
 }
 
+const checkEveryMs = 1_000
 /** FIFO: messages in hand beyond `prefetch`, behind others of their group. */
 const maxBlocked = 1_000
 
@@ -45,6 +47,10 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
   const { concurrency, fairness, receivers, sideline } = options
   // What goes aside does not wait here: with an overflow queue there is room for every receiver to look further behind.
   const prefetch = options.prefetch ?? Math.max(20, 2 * concurrency) + (sideline ? 10 * receivers : 0)
+
+  /** Items do not grow old when the wall clock is set. */
+  const steady = createSteadyClock(clock)
+  let stopChecks = () => {}
 
   /** FIFO groups keep their order, so each has a lane of its own; on standard queues each account has one. */
   const laneOf = (item: Item, account: string) => (queue.fifo ? item.group : fairness ? account : '')
@@ -67,7 +73,7 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
       const tenant = tenantOf(item)
       const account = tenants.accountOf(tenant)
       tenants.received(account, 1)
-      if (overflow && sideline && clock.now() - item.sentAt > sideline.olderThan) aside.old.push(item)
+      if (overflow && sideline && steady.now() - steady.of(item.sentAt) > sideline.olderThan) aside.old.push(item)
       else if (overflow && waiting.fresh.waiting(laneOf(item, account)) >= perLane()) aside.excess.push(item)
       else keep(item, queue, waiting.fresh, tenant, account)
     }
@@ -125,12 +131,14 @@ export function createReceiving(deps: ReceivingOptions): Receiving {
 
   return {
     start() {
+      if (sideline) stopChecks = clock.every(checkEveryMs, steady.check)
       for (const each of intakes) each.start()
     },
     wake() {
       for (const each of intakes) each.wake()
     },
     async stop() {
+      stopChecks()
       await Promise.all(intakes.map((each) => each.stop()))
     },
   }

@@ -25,7 +25,7 @@ export interface TenantStats {
 }
 
 export interface TenantsOptions {
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly weight: (tenant: string) => number
   readonly changed: (tenant: string, noisy: boolean, share: number) => void
   readonly windowMs?: number
@@ -66,9 +66,9 @@ const longestMs = 14 * 86_400_000
 
 export function createTenants(options: TenantsOptions): Tenants {
   const { clock, weight, changed, windowMs = 10_000, accounts: most = mostAccounts, isKnown } = options
-  const names = createNames({ most, idleMs: forgetAfterWindows * windowMs, now: clock.now, ...(isKnown ? { isKnown } : {}) })
+  const names = createNames({ most, idleMs: forgetAfterWindows * windowMs, now: clock.monotonic, ...(isKnown ? { isKnown } : {}) })
   const accounts = new Map<string, Account>()
-  let windowFrom = clock.now()
+  let windowFrom = clock.monotonic()
   let unjudged = 0
 
   const accountOf = (tenant: string) => {
@@ -83,7 +83,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       dwell: new Histogram(),
       dwellBefore: new Histogram(),
       noisy: false,
-      seenAt: clock.now(),
+      seenAt: clock.monotonic(),
     }
     accounts.set(tenant, fresh)
     return fresh
@@ -116,7 +116,7 @@ export function createTenants(options: TenantsOptions): Tenants {
   }
 
   const roll = () => {
-    const at = clock.now()
+    const at = clock.monotonic()
     if (at - windowFrom < windowMs) return
     const stale = at - windowFrom >= 2 * windowMs
     windowFrom = at
@@ -140,7 +140,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       const account = accountOf(tenant)
       account.received += count
       account.recent += count
-      account.seenAt = clock.now()
+      account.seenAt = clock.monotonic()
       unjudged += count
       // Looked at within a window too, as often as costs little per message: a flood is named in its first second.
       if ((!known && accounts.size < noisyFloor) || unjudged >= Math.max(noisyFloor, accounts.size)) judge()

@@ -27,6 +27,11 @@ export const events = {
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
   'gateway.recovered': { level: 'info', means: 'what was away is back' },
+  'clock.stepped': {
+    level: 'warn',
+    metric: 'clock_steps_total',
+    means: 'the wall clock was set, by so many milliseconds; what expires goes on by elapsed time',
+  },
   'client.connected': { level: 'debug', metric: 'connects_total', labels: ['transport'], means: 'an MQTT client connected' },
   'client.disconnected': { level: 'debug', metric: 'disconnects_total', labels: ['transport'], means: 'an MQTT client left' },
   'client.failed': { level: 'warn', metric: 'client_errors_total', labels: ['code'], means: 'a connection broke the protocol' },

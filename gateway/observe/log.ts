@@ -45,7 +45,7 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
     { code = '', rule = '', queue = '', caller = '' }: Fields,
   ): { readonly suppressed?: number } | undefined => {
     const key = `${event} ${code} ${rule} ${queue} ${caller}`
-    const now = clock.now()
+    const now = clock.monotonic()
     const window = windows.get(key)
     if (window && now < window.until) {
       if (window.lines++ < burst) return {}

@@ -53,7 +53,7 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
   }
   const refuseLate = () => {
     for (const waiting of unsettled) {
-      if (clock.now() - waiting.at < ackTimeoutMs) break
+      if (clock.monotonic() - waiting.at < ackTimeoutMs) break
       forget(waiting)
       waiting.refuse(new GatewayError('ACK_TIMEOUT', `no target accepted the message within ${ackTimeoutMs} ms`))
     }
@@ -70,7 +70,7 @@ export function createDirectSpool({ clock, maxBytes, ackTimeoutMs }: DirectSpool
         return Promise.reject(new GatewayError('SPOOL_FULL', `${maxBytes} bytes wait for their targets already`))
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const waiting = { message, at: clock.now(), accept: resolve, refuse: reject }
+      const waiting = { message, at: clock.monotonic(), accept: resolve, refuse: reject }
       bytes += message.payload.length
       unsettled.add(waiting)
       unread.push(waiting)

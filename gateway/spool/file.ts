@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { randomSeed } from '../../lib/random.ts'
+import { createSteadyClock, type SteadyClock } from '../../lib/steady.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Observe } from '../observe/observe.ts'
@@ -65,6 +66,8 @@ export interface FileSpoolOptions {
   readonly lock?: boolean
   /** Where lost messages are accounted for. Default: in memory. */
   readonly losses?: PlaceLosses
+  /** Time for `maxAgeMs`. Default: one that does not outlive the spool. */
+  readonly steady?: SteadyClock
 }
 
 type Trouble = 'SPOOL_FULL' | 'SPOOL_FAILED'
@@ -88,6 +91,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const { dir, maxBytes, maxAgeMs, clock, observe, fs = nodeFs, windowBytes = 8 * MiB } = options
   const segmentBytes = Math.max(1, Math.min(options.segmentBytes ?? 64 * MiB, Math.floor(maxBytes / 4)))
   const salt = randomSeed()
+  const steady = options.steady ?? createSteadyClock(clock)
   const losses = options.losses ?? createLosses({ clock, observe }).place('spool')
 
   const segments = createSegments({
@@ -352,7 +356,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
       frontier = { segment: segment.number, offset: offset + bytes, sequence: entry.sequence + 1 }
     }
     lastReadAt = message.receivedAt
-    if (maxAgeMs !== undefined && clock.now() - message.receivedAt > maxAgeMs) entry.expired = true
+    if (maxAgeMs !== undefined && steady.now() - steady.of(message.receivedAt) > maxAgeMs) entry.expired = true
     return entry
   }
 

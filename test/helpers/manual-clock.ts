@@ -3,6 +3,8 @@ import type { Clock } from '../../lib/clock.ts'
 
 export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>
+  /** Sets the wall clock forwards, or back, as a person or NTP does. Nothing that waits notices. */
+  step(ms: number): void
   /** How many sleeps, deadlines and intervals wait. */
   readonly waiting: number
 }
@@ -15,6 +17,8 @@ interface Waiter {
 
 export function createManualClock(startAt = Date.UTC(2026, 0, 1)): ManualClock {
   let now = startAt
+  /** Of the wall clock. */
+  let stepped = 0
   const waiters = new Set<Waiter>()
   const add = (ms: number, wake: () => void, everyMs?: number) => {
     const waiter: Waiter = { at: now + ms, wake, ...(everyMs === undefined ? {} : { everyMs }) }
@@ -24,7 +28,10 @@ export function createManualClock(startAt = Date.UTC(2026, 0, 1)): ManualClock {
   const next = (until: number) => [...waiters].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
 
   return {
-    now: () => now,
+    now: () => now + stepped,
+    step(ms) {
+      stepped += ms
+    },
     monotonic: () => now - startAt,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

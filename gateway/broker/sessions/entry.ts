@@ -16,6 +16,7 @@ export type Entry =
       /** Life after the client left; null: for ever. */
       readonly expirySeconds: number | null
     }
+  /** `at`: steady time, which does not move with the wall clock. */
   | { readonly kind: 'left'; readonly client: string; readonly at: number; readonly expirySeconds: number | null }
   | { readonly kind: 'ended'; readonly client: string }
   | { readonly kind: 'subscribed'; readonly client: string; readonly filters: readonly Filter[] }
@@ -40,7 +41,7 @@ export interface KeptEntry {
   readonly qos: 0 | 1
   readonly payload: Uint8Array
   readonly properties?: MqttProperties
-  /** Milliseconds since the epoch. */
+  /** Steady time. */
   readonly expiresAt?: number
 }
 

@@ -1,6 +1,7 @@
 // Sessions that outlive their connection, and retained messages: opened, queued for, released and ended, each step on disk before it counts.
 import { z } from 'zod'
 import type { Clock } from '../../../lib/clock.ts'
+import { createSteadyClock, type SteadyClock } from '../../../lib/steady.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import type { Observe } from '../../observe/observe.ts'
@@ -31,6 +32,8 @@ export interface SessionsOptions extends SessionsConfig {
   readonly routes: Routes
   readonly journal: (journaled: Journaled) => Journal
   readonly clock: Clock
+  /** Time for what expires. Default: one that does not outlive the sessions. */
+  readonly steady?: SteadyClock
   readonly observe: Observe
   /** Retained messages at most. */
   readonly maxRetained: number
@@ -70,6 +73,8 @@ export interface Sessions {
   retained(topic: string): Kept | undefined
   /** What waits in a session, oldest first. */
   queued(session: StoredSession): Iterable<readonly [Kept, flagged: boolean]>
+  /** By this clock, sessions and their messages expire. */
+  now(): number
   /** The client has it, or no longer wants it. */
   release(session: StoredSession, number: number): void
   readonly counts: { readonly sessions: number; readonly retained: number; readonly queued: number; readonly bytes: number }
@@ -80,6 +85,7 @@ const sweepEveryMs = 1_000
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { routes, clock, observe, maxBytes, maxQueued, maxRetained, messageExpirySeconds } = options
+  const steady = options.steady ?? createSteadyClock(clock)
   const state = createState({
     routes,
     onQueued(session, kept, flagged) {
@@ -108,19 +114,23 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   const isOver = ({ leftAt, expirySeconds }: StoredSession) =>
-    leftAt !== undefined && expirySeconds !== null && leftAt + expirySeconds * 1_000 <= clock.now()
+    leftAt !== undefined && expirySeconds !== null && leftAt + expirySeconds * 1_000 <= steady.now()
 
   const sweep = () => {
+    steady.check()
     reservations.sweep()
     for (const session of state.sessions.values()) {
       if (isOver(session) && !owners.has(session.clientId)) note({ kind: 'ended', client: session.clientId })
     }
   }
 
-  /** A connection whose gateway died has left when the next one starts: the life of a session may be longer, never shorter. */
+  /**
+   * A connection whose gateway died has left when the next one starts: the life of a session may be longer, never shorter. A client that
+   * left in the future, because the wall clock was set back while the gateway was down, has left now.
+   */
   const leaveAll = () => {
     for (const { clientId: client, leftAt, expirySeconds } of [...state.sessions.values()]) {
-      if (leftAt === undefined) note({ kind: 'left', client, at: clock.now(), expirySeconds })
+      if (leftAt === undefined || leftAt > steady.now()) note({ kind: 'left', client, at: steady.now(), expirySeconds })
     }
   }
 
@@ -149,7 +159,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       ...(flagged.length > 0 ? { flagged } : {}),
       ...{ topic, qos, payload },
       ...(properties ? { properties } : {}),
-      ...(seconds === undefined ? {} : { expiresAt: receivedAt + messageExpirySeconds(seconds) * 1_000 }),
+      ...(seconds === undefined ? {} : { expiresAt: steady.of(receivedAt) + messageExpirySeconds(seconds) * 1_000 }),
     }
   }
 
@@ -193,7 +203,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           owners.delete(client)
           if (!state.sessions.has(client)) return
           if (seconds === 0) return finish(client)
-          note({ kind: 'left', client, at: clock.now(), expirySeconds: Number.isFinite(seconds) ? seconds : null })
+          note({ kind: 'left', client, at: steady.now(), expirySeconds: Number.isFinite(seconds) ? seconds : null })
         },
       }
     },
@@ -218,13 +228,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     retained(topic) {
       const kept = state.retained.get(topic)
-      if (kept?.expiresAt === undefined || kept.expiresAt > clock.now()) return kept
+      if (kept?.expiresAt === undefined || kept.expiresAt > steady.now()) return kept
       note({ kind: 'kept', number: ++number, retained: true, to: [], topic, qos: 0, payload: new Uint8Array() })
       return undefined
     },
     *queued({ queue }) {
       for (const [number, flagged] of queue) if (!reservations.has(number)) yield [state.kept.get(number)!, flagged]
     },
+    now: steady.now,
     release(session, number) {
       if (releases.size === 0) queueMicrotask(flushReleases)
       const numbers = releases.get(session)

@@ -7,7 +7,7 @@ export interface StoredSession extends Receiver {
   readonly persistent: true
   readonly protocol: Protocol
   expirySeconds: number | null
-  /** Milliseconds since the epoch; undefined while the client is connected. */
+  /** Steady time; undefined while the client is connected. */
   leftAt: number | undefined
   readonly filters: Map<string, FilterOf>
   /** Numbers of messages, oldest first, and whether their copy carries the RETAIN flag. */

@@ -350,6 +350,17 @@ test('what is older than the limit lets the fresh go first', async () => {
   await end(clock, consumer)
 })
 
+test('a wall clock that is set forwards makes no message old', async () => {
+  const { clock, queue, consumer } = setUp({ config: { concurrency: 1, sideline: { queue: 'overflow', olderThan: '1m', inHand: 100 } } })
+  queue.put(many(5, 'acme'))
+  clock.step(2 * 3_600_000)
+  consumer.start()
+  await settled()
+  await clock.advance(500)
+  expect(consumer.stats()).toMatchObject({ handled: 5, sidelined: 0 })
+  await end(clock, consumer)
+})
+
 test('FIFO: serial inside a group, groups in parallel, and a failure holds back only its own', async () => {
   const done: string[] = []
   const running = new Map<string, number>()
