@@ -55,7 +55,10 @@ export class Observability extends Construct {
       resourceName: '*',
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
-    this.operations.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: { ArnLike: { 'aws:SourceArn': alarms } } }))
+    // An alarm publishes as the service, and an encrypted topic asks for the key as well: CDK grants both, under the same conditions
+    // [AWS sns-key-management].
+    const ours = { ArnLike: { 'aws:SourceArn': alarms }, StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }
+    this.operations.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }))
     const watches = [
       ...watchQueues(queues, rules, functions),
       ...rules.flatMap(watchRule),

@@ -31,8 +31,6 @@ export class Queues extends Construct {
     const pairOf = ([name, config]: [string, QueueConfig]) => [name, this.pair(name, config, functionSeconds[name] ?? 0)] as const
     this.pairs = Object.fromEntries(Object.entries(resources.queues).map(pairOf))
     this.key = new Key(this, 'TopicKey', { enableKeyRotation: true, description: 'Encrypts what waits in the topics' })
-    // An alarm publishes as the service, and an encrypted topic asks for the key as well [AWS sns-key-management].
-    this.key.grant(new ServicePrincipal('cloudwatch.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey*')
     const topicOf = (name: string) => new Topic(this, `Topic-${name}`, { topicName: name, masterKey: this.key, enforceSSL: true })
     this.topics = Object.fromEntries(Object.keys(resources.topics).map((name) => [name, topicOf(name)]))
     for (const [name, { queues }] of Object.entries(resources.topics))

@@ -80,6 +80,21 @@ test('every rule file is there, with the same SQL under the same name', () => {
   expect(deployed.sort(byName)).toEqual(written.sort(byName))
 })
 
+test('every service may act only for this account, by name or by source', () => {
+  const statements = Object.values(template.Resources).flatMap(({ Properties: properties = {} }) =>
+    ['PolicyDocument', 'KeyPolicy', 'AssumeRolePolicyDocument'].flatMap((name) => properties[name]?.Statement ?? []),
+  )
+  const ofServices = statements.filter(({ Effect, Principal }) => Effect === 'Allow' && Principal?.Service !== undefined)
+  expect(ofServices.length).toBeGreaterThan(10)
+  for (const { Principal, Condition } of ofServices) {
+    // Lambda assumes its functions' roles without a source to ask for.
+    if (Principal.Service === 'lambda.amazonaws.com') continue
+    expect(JSON.stringify(Condition), Principal.Service).toMatch(/aws:Source(Arn|Account)/)
+  }
+  for (const [, { SourceArn, SourceAccount }] of ofType('AWS::Lambda::Permission'))
+    expect([SourceArn, SourceAccount]).not.toContain(undefined)
+})
+
 test('every rule has an error action that ends in a queue, and a Basic Ingest name', () => {
   const outputs = JSON.stringify(template.Outputs)
   for (const [, { RuleName, TopicRulePayload }] of ofType('AWS::IoT::TopicRule')) {
@@ -118,7 +133,7 @@ test('alarms may use their topic, and its key', () => {
   const policies = JSON.stringify([...ofType('AWS::SNS::TopicPolicy'), ...ofType('AWS::KMS::Key')])
   expect(policies).toMatch(/"Action":"sns:Publish","Condition":\{"ArnLike".{0,300}"Principal":\{"Service":"cloudwatch.amazonaws.com"\}/)
   expect(policies).toMatch(
-    /"Action":\["kms:Decrypt","kms:GenerateDataKey\*"\],"Effect":"Allow","Principal":\{"Service":"cloudwatch.amazonaws.com"\}/,
+    /"Action":\["kms:Decrypt","kms:GenerateDataKey\*"\],"Condition":\{"ArnLike".{0,400}"Principal":\{"Service":"cloudwatch.amazonaws.com"\}/,
   )
 })
 
