@@ -21,7 +21,7 @@ COPY --from=build /src/node_modules /app/node_modules
 COPY --from=build /src/bin/weir.js /app/bin/
 COPY --from=build /src/dist /app/dist
 # The spool: what was acknowledged and is not delivered yet. It must outlive the container.
-RUN mkdir /data && chown node:node /data
+RUN mkdir -m 700 /data && chown node:node /data
 VOLUME /data
 WORKDIR /data
 USER node

@@ -1,8 +1,10 @@
 // A certificate authority for one laptop: a root, a server certificate and a certificate for each device, with the IoT policy they need.
 import { createHash, webcrypto } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { closeSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { makeDirectory } from '../lib/make-directory.ts'
+import { openPrivate } from '../lib/private-files.ts'
 import type { Device } from './device.ts'
 import type { DriverOptions } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
@@ -205,11 +207,18 @@ function isAddress(host: string): boolean {
 
 async function writePair(path: string, { cert, key }: Pair): Promise<void> {
   await write(`${path}.pem`, cert)
-  await write(`${path}.key`, key, { mode: 0o600 })
+  await write(`${path}.key`, key)
 }
 
-async function write(path: string, text: string, options: { readonly mode?: number } = {}): Promise<void> {
-  await writeFile(path, text, options).catch((error: NodeJS.ErrnoException) => {
-    throw new FleetError(`${path} cannot be written (${error.code})`, 2)
-  })
+async function write(path: string, text: string): Promise<void> {
+  try {
+    const file = openPrivate(path, 'w')
+    try {
+      writeFileSync(file, text)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw new FleetError(`${path} cannot be written (${(error as NodeJS.ErrnoException).code})`, 2)
+  }
 }

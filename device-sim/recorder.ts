@@ -1,6 +1,7 @@
 // Writes what a fleet sends into a file that it can replay: one JSON line for each reading.
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
+import { openPrivate } from '../lib/private-files.ts'
 import type { Reading } from './drivers/driver.ts'
 import { FleetError } from './errors.ts'
 
@@ -11,7 +12,7 @@ export interface Recorder {
 }
 
 export function createRecorder(file: string): Recorder {
-  const stream = createWriteStream(file)
+  const stream = createWriteStream(file, { fd: openRecording(file) })
   const written = finished(stream).catch((error: Error) => {
     throw new FleetError(`cannot record to ${file}: ${error.message}`)
   })
@@ -24,6 +25,14 @@ export function createRecorder(file: string): Recorder {
       stream.end()
       return written
     },
+  }
+}
+
+function openRecording(file: string): number {
+  try {
+    return openPrivate(file, 'w')
+  } catch (error) {
+    throw new FleetError(`cannot record to ${file}: ${(error as Error).message}`)
   }
 }
 

@@ -1,7 +1,9 @@
 // What outlives the process, under one directory: the spool, lanes for targets that are away, sessions of devices.
+import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
+import { isShared } from '../lib/private-files.ts'
 import { randomSeed } from '../lib/random.ts'
 import type { SteadyClock } from '../lib/steady.ts'
 import type { Limits } from './access/limits.ts'
@@ -38,6 +40,12 @@ export interface DataDirDeps {
 
 /** Lanes come and go: small segments give their space back soon. */
 const laneSegmentBytes = 16 * 1024 ** 2
+
+/** Directories that other users may open. They are not changed: one that was there before the gateway may have other uses. */
+export function sharedDirs(dataDir: string): readonly string[] {
+  const ours = ['', 'spool', 'overflow', 'sessions', 'local'].map((name) => join(dataDir, name))
+  return ours.filter((path) => isShared(statSync(path, { throwIfNoEntry: false })?.mode ?? 0))
+}
 
 export function openLosses({ dataDir }: GatewayConfig, { observe, clock }: Pick<DataDirDeps, 'observe' | 'clock'>): Losses {
   return createLosses({ observe, clock, disk: { fs: nodeFs, dir: dataDir } })

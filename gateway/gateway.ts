@@ -20,7 +20,7 @@ import type { Handler } from './consume/queue.ts'
 import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { openLosses, openOverflow, openSessions, openSpool, openSteady } from './data-dir.ts'
+import { openLosses, openOverflow, openSessions, openSpool, openSteady, sharedDirs } from './data-dir.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
 import { createHttpIngestDoor } from './listen/http.ts'
@@ -242,6 +242,9 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const ports = { ...doors, ...(localPort !== undefined && { aws: localPort }) }
   observe.record('gateway.ready', { ports })
   if (doors.admin !== undefined && !isLoopback(adminHost)) observe.record('gateway.exposed', { host: adminHost, port: doors.admin })
+
+  const shared = sharedDirs(config.dataDir)
+  if (shared.length > 0) observe.record('data.exposed', { detail: `run chmod 700 ${shared.join(' ')}` })
 
   let stopped: Promise<void> | undefined
   const stop = async (drainTimeoutMs: number) => {

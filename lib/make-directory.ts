@@ -1,6 +1,7 @@
-// A directory with all above it, or a sentence that says why not.
+// A private directory with all above it, or a sentence that says why not.
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { privateDirectory } from './private-files.ts'
 
 /** Does nothing where it is there. Throws what `refuse` makes of the reason. */
 export function makeDirectory(path: string, refuse: (reason: string) => Error): void {
@@ -18,7 +19,7 @@ function makeEach(path: string): void {
   const above = dirname(path)
   if (above !== path) makeEach(above)
   try {
-    mkdirSync(path)
+    mkdirSync(path, privateDirectory)
   } catch (error) {
     // Somebody else may have been quicker.
     if (!isDirectory(path)) throw error

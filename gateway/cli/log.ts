@@ -1,7 +1,8 @@
 // Where a command's log goes: JSON lines into a pipe or a file, coloured text on a terminal.
-import { createWriteStream, openSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemClock as clock } from '../../lib/clock.ts'
+import { openPrivate } from '../../lib/private-files.ts'
 import { GatewayError } from '../errors.ts'
 import { createLog, type Log, type LogLevel } from '../observe/log.ts'
 import { makeDataDir } from './data-dir.ts'
@@ -21,7 +22,7 @@ export function createFileLog(path: string, level: LogLevel): Log {
 
 function openLog(path: string): number {
   try {
-    return openSync(path, 'w')
+    return openPrivate(path, 'w')
   } catch (cause) {
     throw new GatewayError('DATA_DIR_UNUSABLE', `${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause })
   }

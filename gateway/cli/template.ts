@@ -1,6 +1,7 @@
 // A CloudFormation template as configuration: its rules and policies as files under the data directory, its queues and topics as resources.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { privateFile } from '../../lib/private-files.ts'
 import type { GatewayConfigInput } from '../config.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type Resources, resourcesSchema } from '../local/resources.ts'
@@ -72,7 +73,7 @@ function writeAll(directory: string, documents: Readonly<Record<string, unknown>
   for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true })
   const write = ([name, document]: [string, unknown]) => {
     const file = join(directory, `${encodeURIComponent(name)}.json`)
-    writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`)
+    writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`, { mode: privateFile })
     return [name, file] as const
   }
   return { directory, files: Object.fromEntries(Object.entries(documents).map(write)) }

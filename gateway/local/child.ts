@@ -1,11 +1,16 @@
 // The process that holds the embedded SQS and SNS. Lives and dies with the gateway that forked it.
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server } from 'node:net'
+import { join } from 'node:path'
 import { startFauxqs } from 'fauxqs'
+import { makePrivateSync } from '../../lib/private-files.ts'
 import { codes } from '../errors.ts'
 import { createGuards } from '../listen/trust.ts'
 
 const [port = '0', host = '127.0.0.1', region = 'us-east-1', dataDir = '', ...allowHosts] = process.argv.slice(2)
+
+// Its database holds what devices sent.
+process.umask(0o077)
 
 // fauxqs listens on every interface and has no option for it; queues without a password belong on loopback.
 const { listen } = Server.prototype
@@ -40,6 +45,7 @@ process.on('SIGTERM', () => {})
 process.on('disconnect', () => process.exit(0))
 
 try {
+  if (dataDir) for (const end of ['', '-wal', '-shm', '-journal']) makePrivateSync(join(dataDir, `fauxqs.db${end}`))
   const server = await startFauxqs({ port: Number(port), defaultRegion: region, logger: false, ...(dataDir ? { dataDir } : {}) })
   process.on('message', async () => {
     await server.stop()

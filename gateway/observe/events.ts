@@ -18,6 +18,10 @@ export const events = {
     level: 'warn',
     means: 'the admin port listens where other machines may reach it: whoever does sees the ledger and sends commands to devices',
   },
+  'data.exposed': {
+    level: 'warn',
+    means: 'a directory of the gateway was there before and other users may open it; its files are private; carries the directories',
+  },
   'caller.untrusted': {
     level: 'warn',
     means:

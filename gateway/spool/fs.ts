@@ -1,6 +1,7 @@
 // The dozen file system calls the spool rests on: a port, so that a test can pull the plug between any two of them.
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { makePrivate, privateDirectory, privateFile } from '../../lib/private-files.ts'
 
 /** Not on every system. */
 const { O_WRONLY, O_DSYNC }: { readonly O_WRONLY: number; readonly O_DSYNC?: number } = constants
@@ -36,7 +37,7 @@ export interface SpoolFs {
 export const nodeFs: SpoolFs = {
   async makeDir(path) {
     // Asked for every step of a path, Node calls a read-only disk ENOENT; asked for the last one, it says what is wrong.
-    await mkdir(path, { recursive: true }).catch(() => mkdir(path))
+    await mkdir(path, { recursive: true, mode: privateDirectory }).catch(() => mkdir(path, privateDirectory))
   },
   list: (path) => readdir(path),
   open: openFile,
@@ -71,7 +72,9 @@ async function startTimeOf(pid: number): Promise<string | undefined> {
 }
 
 async function openFile(path: string, flags: 'r' | 'r+' | 'wx' | 'w'): Promise<SpoolFile> {
-  const handle = await open(path, flags, 0o600)
+  const handle = await open(path, flags, privateFile)
+  // Files of versions before 0.2.0 may be open to others.
+  if (flags !== 'wx') await makePrivate(handle)
   /** The same file once more, to be synced with every write. */
   let durable: FileHandle | undefined
   const datasync = () => handle.datasync()

@@ -81,8 +81,8 @@ test('every rule file is there, with the same SQL under the same name', () => {
 })
 
 test('every service may act only for this account, by name or by source', () => {
-  const statements = Object.values(template.Resources).flatMap(({ Properties: properties = {} }) =>
-    ['PolicyDocument', 'KeyPolicy', 'AssumeRolePolicyDocument'].flatMap((name) => properties[name]?.Statement ?? []),
+  const statements = Object.values(template.Resources).flatMap(({ Properties }) =>
+    ['PolicyDocument', 'KeyPolicy', 'AssumeRolePolicyDocument'].flatMap((name) => (Properties as Properties)?.[name]?.Statement ?? []),
   )
   const ofServices = statements.filter(({ Effect, Principal }) => Effect === 'Allow' && Principal?.Service !== undefined)
   expect(ofServices.length).toBeGreaterThan(10)

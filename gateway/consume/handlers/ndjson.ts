@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { privateFile } from '../../../lib/private-files.ts'
 import { GatewayError } from '../../errors.ts'
 import { createCoalescer } from '../coalesce.ts'
 import type { HandlerKind } from './handler.ts'
@@ -16,7 +17,8 @@ export const ndjson = {
   summary: 'Append each message to a file, one JSON document a line.',
   params,
   async bind({ path, sync }, { clock, directory }) {
-    const file = await open(resolve(directory, path), 'a+').catch((cause: NodeJS.ErrnoException) => {
+    // A file that is there keeps its mode: whoever made it may have readers.
+    const file = await open(resolve(directory, path), 'a+', privateFile).catch((cause: NodeJS.ErrnoException) => {
       throw new GatewayError('HANDLER_INVALID', `handler ndjson: cannot open ${path} (${cause.code})`, { cause })
     })
     let torn = await endsTorn(file)
