@@ -13,6 +13,7 @@ export const codes = {
   TEMPLATE_UNSUPPORTED: { retryable: false, status: 500, means: 'a CloudFormation template holds what cannot be run here' },
   RULE_INVALID: { retryable: false, status: 500, means: 'a rule file cannot be used as it is' },
   SQL_INVALID: { retryable: false, status: 400, means: 'an SQL statement does not parse or names something unknown' },
+  WATCH_FAILED: { retryable: true, status: 503, means: 'a directory cannot be watched, so changes of its files are noticed by polling' },
   PORT_IN_USE: { retryable: false, status: 500, means: 'another program listens on the port' },
   LOCAL_FAILED: { retryable: true, status: 503, means: 'the embedded SQS and SNS did not start or stopped' },
   INTERNAL: { retryable: false, status: 500, means: 'something went wrong inside the gateway' },

@@ -1,9 +1,9 @@
 // The things in use and their change while devices are connected: a whole new registry or the old one, nothing in between.
-import { dirname } from 'node:path'
 import type { Clock } from '../../lib/clock.ts'
 import { textOf } from '../errors.ts'
+import { createCondition } from '../observe/condition.ts'
 import type { Observe } from '../observe/observe.ts'
-import { watchJson } from '../watch.ts'
+import { readAndWatch } from '../watch.ts'
 import { loadThings, noThings, type Things } from './things.ts'
 
 export interface Registry {
@@ -23,28 +23,30 @@ export async function createRegistry(path: string | undefined, options: Registry
   if (path === undefined) return { current: () => noThings, listen: () => () => undefined }
   const { observe, clock, signal } = options
   const listeners = new Set<() => void>()
-  const watched = new Set<string>()
-  let things = await loadThings(path)
-
-  const loaded = () => {
-    observe.record('registry.loaded', { count: things.count, detail: path })
-    for (const file of [path, ...things.policyFiles]) {
-      const dir = dirname(file)
-      if (watched.has(dir)) continue
-      watched.add(dir)
-      void watchJson({ dir, clock, signal, reload })
-    }
+  const outdated = createCondition({ observe, clock }, { target: path, code: 'CONFIG_INVALID' })
+  const polled = createCondition({ observe, clock }, { target: `watch of ${path}`, code: 'WATCH_FAILED' })
+  const loaded = (next: Things) => {
+    outdated.clear()
+    observe.record('registry.loaded', { count: next.count, detail: path })
+    return next
   }
-  const reload = async () => {
-    try {
-      things = await loadThings(path)
-    } catch (error) {
-      return observe.record('registry.rejected', { code: 'CONFIG_INVALID', detail: textOf(error) })
-    }
-    loaded()
-    for (const listener of listeners) listener()
-  }
-  loaded()
+  let things = loaded(
+    await readAndWatch({
+      pathsOf: ({ policyFiles }) => [path, ...policyFiles],
+      read: () => loadThings(path),
+      use(next) {
+        things = loaded(next)
+        for (const listener of listeners) listener()
+      },
+      reject(error) {
+        const detail = textOf(error)
+        observe.record('registry.rejected', { code: 'CONFIG_INVALID', detail })
+        outdated.raise({ detail: `the things in use are older than their files, so revocations may be missing: ${detail}` })
+      },
+      polled: (why) => (why === undefined ? polled.clear() : polled.raise({ detail: why })),
+      ...{ clock, signal },
+    }),
+  )
 
   return {
     current: () => things,

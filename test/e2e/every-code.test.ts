@@ -201,6 +201,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
     test: 'test/gateway/spool/file.test.ts',
   },
   CONFIG_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
+  WATCH_FAILED: { because: inProcess, test: 'test/gateway/watch.test.ts' },
   RULE_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },
   TEMPLATE_UNSUPPORTED: { because: inProcess, test: 'test/e2e/template.test.ts' },
   SQL_INVALID: { because: inProcess, test: 'test/e2e/bad-input.test.ts' },

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -76,4 +76,33 @@ test('one that is broken from the start is no registry; without a file there is 
   await expect(aRegistry()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   const { current } = await createRegistry(undefined, { observe, clock: systemClock, signal: stopping.signal })
   expect(current().count).toBe(0)
+})
+
+test('a revocation in a directory that replaces the old one takes effect, and so does the next one', async () => {
+  write('policies/device.json', allow('iot:Publish'))
+  things('one', 'two', 'three')
+  const registry = await aRegistry()
+  const replaceWith = (...names: readonly string[]) => {
+    renameSync(dir, `${dir}.old`)
+    cpSync(`${dir}.old`, dir, { recursive: true })
+    rmSync(`${dir}.old`, { recursive: true })
+    things(...names)
+  }
+  replaceWith('one', 'two')
+  await observe.next('registry.loaded', ({ count }) => count === 2)
+  expect(registry.current().thing('three')).toBeUndefined()
+  replaceWith('one')
+  await observe.next('registry.loaded', ({ count }) => count === 1)
+  expect(registry.current().thing('two')).toBeUndefined()
+  expect(registry.changes()).toBe(2)
+})
+
+test('health is degraded while the things in use are older than their files', async () => {
+  write('policies/device.json', allow('iot:Publish'))
+  things('one')
+  await aRegistry()
+  write('things.json', '{')
+  expect(await observe.next('gateway.degraded')).toMatchObject({ code: 'CONFIG_INVALID', target: join(dir, 'things.json') })
+  things('one')
+  await observe.next('gateway.recovered')
 })

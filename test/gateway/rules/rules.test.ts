@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -87,4 +87,20 @@ test('two files may not hold one name', async () => {
   write('a', "SELECT * FROM 'a'")
   writeFileSync(join(dir, 'z.json'), JSON.stringify({ name: 'a', sql: "SELECT * FROM 'a'", actions: [] }))
   await expect(start()).rejects.toThrow(/z\.json: name: a is taken by .*a\.json/)
+})
+
+test('a missing directory leaves the old set running with degraded health, until it is back', async () => {
+  write('a', "SELECT * FROM 'a'")
+  const rules = await start()
+  renameSync(dir, `${dir}.gone`)
+  expect(await observe.next('gateway.degraded')).toMatchObject({
+    code: 'RULE_INVALID',
+    target: dir,
+    detail: expect.stringContaining('ENOENT'),
+  })
+  expect(names(rules)).toEqual(['a'])
+  renameSync(`${dir}.gone`, dir)
+  write('b', "SELECT * FROM 'b'")
+  await observe.next('rule.loaded', ({ count }) => count === 2)
+  await observe.next('gateway.recovered')
 })
