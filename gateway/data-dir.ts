@@ -9,7 +9,7 @@ import type { SteadyClock } from '../lib/steady.ts'
 import type { Limits } from './access/limits.ts'
 import type { Routes } from './broker/routes.ts'
 import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
-import { createSessions, type Sessions } from './broker/sessions/sessions.ts'
+import { createSessions, type Sessions, type SessionsOptions } from './broker/sessions/sessions.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Observe } from './observe/observe.ts'
 import { createOverflow, type Lanes } from './overflow.ts'
@@ -110,10 +110,10 @@ function noneYet(error: NodeJS.ErrnoException): string[] {
 
 export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock, steady }: DataDirDeps) {
   const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
-  return (routes: Routes): Sessions =>
+  return (routes: Routes, memory: SessionsOptions['memory']): Sessions =>
     createSessions({
       ...sessions,
-      ...{ routes, clock, observe, steady },
+      ...{ routes, memory, clock, observe, steady },
       journal: (journaled) => (sessions.persist ? createFileJournal({ journaled, ...place }) : createMemoryJournal(journaled)),
       maxRetained: limits.quotas.retainedMessages,
       messageExpirySeconds: limits.messageExpirySeconds,

@@ -44,6 +44,11 @@ export const codes = {
   SUBSCRIPTIONS_EXCEEDED: { retryable: false, status: 400, means: 'too many topic filters in one SUBSCRIBE or on one connection' },
   RETAINED_FULL: { retryable: true, status: 429, means: 'no further topic may have a retained message' },
   SESSION_QUEUE_FULL: { retryable: true, status: 503, means: 'too many messages wait for a client' },
+  SESSIONS_FULL: {
+    retryable: true,
+    status: 503,
+    means: 'sessions, filters and messages use all the memory that the broker has for clients',
+  },
   SESSIONS_FAILED: { retryable: true, status: 503, means: 'sessions and retained messages cannot be written to disk' },
   PROPERTY_TOO_LARGE: { retryable: false, status: 400, means: 'an MQTT 5 property is over its limit' },
   TOPIC_INVALID: { retryable: false, status: 400, means: 'the topic name breaks a rule of MQTT or a limit of AWS IoT Core' },

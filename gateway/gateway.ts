@@ -185,7 +185,9 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     return commands.isWaiting() ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
-    ...{ ingest, access, observe, clock, random, ids, isRouted, sessions: openSessions(config, access.limits, dataDir) },
+    ...{ ingest, access, observe, clock, random, ids, isRouted },
+    sessions: openSessions(config, access.limits, dataDir),
+    maxBytes: config.sessions.maxBytes,
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,
   })

@@ -9,6 +9,7 @@ import { connackFor, connackReasonFor } from './answers.ts'
 import { type Connack, feature } from './connack.ts'
 import type { Delivery } from './delivery.ts'
 import { presence } from './lifecycle.ts'
+import type { Memory } from './memory.ts'
 import { createOutbox } from './outbox.ts'
 import { payloadOf } from './packet.ts'
 import { expiryOf, type Peer, type PeerClient } from './peer.ts'
@@ -19,6 +20,7 @@ export interface AdmissionDeps {
   readonly access: Access
   readonly sessions: Sessions
   readonly seats: Seats
+  readonly memory: Memory
   readonly announce: Delivery['announce']
   readonly observe: Observe
   readonly clock: Clock
@@ -45,7 +47,7 @@ const features: Connack['features'] = {
 }
 
 /** Lets a peer in. Rejects with what aedes answers, a `returnCode` of MQTT 3.1.1 [MQTT-3.2.2.3]. */
-export function createAdmission({ access, sessions, seats, announce, observe, clock }: AdmissionDeps) {
+export function createAdmission({ access, sessions, seats, memory, announce, observe, clock }: AdmissionDeps) {
   const { quotas } = access.limits
   const failures = createKeyedBuckets(connectFailedPerSecond, clock.monotonic())
 
@@ -66,7 +68,8 @@ export function createAdmission({ access, sessions, seats, announce, observe, cl
     // It may have gone meanwhile, and nobody would close what was opened.
     if (client.closed) return opened.close(expiryOf(client))
     const outbox = createOutbox({
-      ...{ client, clock, observe, release: sessions.release, now: sessions.now, storedPerSecond: quotas.storedDeliveriesPerSecond },
+      ...{ client, memory, clock, observe, release: sessions.release, now: sessions.now },
+      storedPerSecond: quotas.storedDeliveriesPerSecond,
       maxInFlight: Math.min(client.receiveMaximum ?? mostInFlight, quotas.inFlightOutbound, mostInFlight),
       topicAliases: Math.min(peer.topicAliases ?? 0, quotas.topicAliases),
       maxPacketBytes: client.maximumPacketSize ?? Number.POSITIVE_INFINITY,

@@ -63,6 +63,7 @@ const connacks: Partial<Record<ErrorCode, number>> = {
   RATE_EXCEEDED: 3,
   NOT_AUTHENTICATED: 5,
   SESSIONS_FAILED: 3,
+  SESSIONS_FULL: 3,
 }
 
 /** Where AWS IoT Core has a reason in MQTT 5 that MQTT 3.1.1 has no code for [AWS iot mqtt reason codes]. */
@@ -72,6 +73,7 @@ const connackReasons: Partial<Record<ErrorCode, number>> = {
   PAYLOAD_TOO_LARGE: reason.quotaExceeded,
   TOPIC_INVALID: reason.topicNameInvalid,
   QOS_NOT_SUPPORTED: reason.qosNotSupported,
+  SESSIONS_FULL: reason.quotaExceeded,
 }
 
 export const connackReasonFor = (code: ErrorCode): number | undefined => connackReasons[code]
@@ -86,6 +88,7 @@ const subacks: Partial<Record<ErrorCode, number>> = {
   TOPIC_INVALID: reason.topicFilterInvalid,
   SUBSCRIPTIONS_EXCEEDED: reason.quotaExceeded,
   RATE_EXCEEDED: reason.quotaExceeded,
+  SESSIONS_FULL: reason.quotaExceeded,
 }
 
 /** For one filter that was refused: MQTT 3.1.1 has but one code for it [MQTT-3.9.3-2]. */

@@ -13,6 +13,7 @@ import { createDelivery } from './delivery.ts'
 import { catchLost, guarded, guardStream } from './guard.ts'
 import { createInlet } from './inlet.ts'
 import { createConnectionNumbers, type DisconnectReason, presence, subscriptionsChanged } from './lifecycle.ts'
+import { createMemory, defaultMaxBytes, type Memory } from './memory.ts'
 import { createNoStore } from './no-store.ts'
 import type { PublishPacket } from './packet.ts'
 import type { AckPacket } from './packets/decode.ts'
@@ -34,7 +35,9 @@ export interface EmbeddedBrokerOptions {
   /** Whether a rule selects from a topic: lifecycle events that nobody wants are not made. */
   readonly isRouted?: (topic: string) => boolean
   /** What outlives connections; by default nothing outlives the broker. */
-  readonly sessions?: (routes: Routes) => Sessions
+  readonly sessions?: (routes: Routes, memory: Memory) => Sessions
+  /** Memory for what the broker holds for its clients, in bytes. */
+  readonly maxBytes?: number
 }
 
 const connectTimeoutMs = 10_000
@@ -42,6 +45,9 @@ const drainTimeoutMs = 2_000
 
 /** [AWS iot mqtt reason codes] */
 const administrativeAction = 0x98
+
+/** Each keeps its client in memory; further wills are published without their delay. */
+const mostDelayedWills = 1_000
 
 /** Where packets have no limit of their own. */
 const anyPacketBytes = 16 * 1024 * 1024
@@ -65,15 +71,16 @@ interface Carried {
 }
 
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
-  const { ingest, access, observe, clock, ids, isRouted = () => false } = options
+  const { ingest, access, observe, clock, ids, isRouted = () => false, maxBytes = defaultMaxBytes } = options
   const { quotas } = access.limits
   const maxPacketBytes = Math.min(quotas.packetBytes, anyPacketBytes)
-  const routes = createRoutes()
-  const sessions = options.sessions?.(routes) ?? inMemory(routes, { access, clock, observe })
+  const memory = createMemory(maxBytes)
+  const routes = createRoutes(memory)
+  const sessions = options.sessions?.(routes, memory) ?? inMemory(routes, memory, { access, clock, observe })
   const delivery = createDelivery({ ingest, routes, sessions, observe, clock, ids, isRouted })
   const { announce } = delivery
   const seats = createSeats()
-  const admit = createAdmission({ access, sessions, seats, announce, observe, clock })
+  const admit = createAdmission({ access, sessions, seats, memory, announce, observe, clock })
   const numbers = createConnectionNumbers()
   /** Also of clients that have left: their wills come last. */
   const peers = new WeakMap<object, Peer>()
@@ -124,6 +131,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     topicAliasMaximum: Math.min(quotas.topicAliases, 65_535),
     receiveMaximum: Math.min(quotas.inFlightInbound, mostInFlight),
     sessionExpiryIntervalLimit: Number.isFinite(quotas.sessionExpirySeconds) ? quotas.sessionExpirySeconds : 0,
+    pendingSessionsLimit: mostDelayedWills,
     persistence: createNoStore(),
     preConnect(client, packet, done) {
       const seconds = access.limits.keepAliveSeconds(packet.keepalive ?? 0)
@@ -172,6 +180,9 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   aedes.clients = Object.create(null) as AedesInside['clients']
   const deleteClient = (clientId: string) => aedes.deleteClient(clientId)
 
+  // `sessions` keeps sessions. aedes would keep each client with its socket and parser, about 25 KB, until its session expires.
+  Object.assign(broker, { scheduleSessionExpiry() {} })
+
   // What aedes publishes was delivered by `authorizePublish`, or is an event of its own that nobody may subscribe to.
   broker.publish = (_packet: object, client: unknown, done: unknown = client) => {
     if (typeof done === 'function') done(null)
@@ -191,7 +202,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       },
     })
     const peer: Peer = createPeerState(client, caller, inlet)
-    const deps = { routes, sessions, observe }
+    const deps = { routes, sessions, memory, observe }
     const takers: Takers = {
       publish: inlet.take,
       frame: inlet.takeFrame,
@@ -212,7 +223,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const begin = ({ opened, outbox, session }: Peer) => {
     const stored = opened?.session
     if (!stored || !outbox) return
-    session!.resume([...stored.filters.keys()])
+    session!.resume(routes.filtersOf(stored))
     for (const [kept, flagged] of sessions.queued(stored)) outbox.offer(stored, kept, flagged, true)
     stored.outbox = outbox
   }
@@ -325,10 +336,14 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   }
 }
 
-function inMemory(routes: Routes, { access, clock, observe }: Pick<EmbeddedBrokerOptions, 'access' | 'clock' | 'observe'>): Sessions {
+function inMemory(
+  routes: Routes,
+  memory: Memory,
+  { access, clock, observe }: Pick<EmbeddedBrokerOptions, 'access' | 'clock' | 'observe'>,
+): Sessions {
   return createSessions({
     ...sessionsSchema.parse({}),
-    ...{ routes, clock, observe, journal: createMemoryJournal },
+    ...{ routes, memory, clock, observe, journal: createMemoryJournal },
     maxRetained: access.limits.quotas.retainedMessages,
     messageExpirySeconds: access.limits.messageExpirySeconds,
   })

@@ -1,10 +1,12 @@
 // What one connection is sent: QoS 0 at once or never, QoS 1 in order and so many unacknowledged at a time.
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
+import { Queue } from '../../lib/queue.ts'
 import { TokenBucket } from '../access/token-bucket.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
-import { type PublishPacket, toPacket } from './packet.ts'
+import { type Memory, messageBytes, queuedBytes } from './memory.ts'
+import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
 import { encodePublish } from './packets/encode.ts'
 import type { Kept, StoredSession } from './sessions/state.ts'
 
@@ -32,6 +34,8 @@ export interface OutboxOptions {
   /** What forbids a delivery; asked once for each attempt. */
   readonly receive: (topic: string, payloadBytes: number) => GatewayError | undefined
   readonly release: (session: StoredSession, number: number) => void
+  /** What waits here without a session, and what the client does not read, is added to it. */
+  readonly memory: Memory
   /** By this clock, messages expire. */
   readonly now: () => number
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
@@ -50,14 +54,27 @@ export interface Outbox {
   stop(): void
 }
 
-interface Waiting {
-  readonly packet: PublishPacket
-  readonly from?: { readonly session: StoredSession; readonly number: number; readonly expiresAt?: number }
+type Waiting = Stored | Direct
+
+/** Out of a session's queue, which holds the message: its packet is made when it is sent. */
+interface Stored {
+  readonly session: StoredSession
+  readonly kept: Kept
+  readonly flagged: boolean
+  /** Since before this connection. */
   readonly waited: boolean
+}
+
+/** For this connection alone. */
+interface Direct {
+  readonly packet: PublishPacket
+  readonly bytes: number
 }
 
 /** A subscriber with more than this unread is sent nothing more; QoS 0 closes it: one that does not read must not fill the memory. */
 const maxUnreadBytes = 1024 * 1024
+/** Less unread than this is not counted: most packets are on their way at once. */
+const minUnreadBytes = 16 * 1024
 /** QoS 1 that waits for a client without a persistent session. */
 const maxWaiting = 10_000
 const maxWaitingBytes = 16 * 1024 * 1024
@@ -66,16 +83,16 @@ const retryMs = 250
 const maxPacketId = 65_535
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, now, clock, observe } = options
+  const { client, maxInFlight, maxPacketBytes, storedPerSecond, topicAliases, receive, release, memory, now, clock, observe } = options
   const { id: clientId, conn, version } = client
   const protocolVersion = version ?? 4
   const stored = new TokenBucket(storedPerSecond, clock.monotonic())
   const ended = new AbortController()
   const inFlight = new Map<number, Waiting>()
   const aliases = new Map<string, number>()
-  let waiting: Waiting[] = []
-  let head = 0
+  let waiting = new Queue<Waiting>()
   let waitingBytes = 0
+  let unread = 0
   let paused = false
   let corked = false
   let lastId = 0
@@ -112,29 +129,42 @@ export function createOutbox(options: OutboxOptions): Outbox {
         conn.uncork()
       })
     }
-    conn.write(bytes)
+    if (!conn.write(bytes)) countUnread()
     return true
   }
+
+  /** Counts what the socket holds, until it has sent that. */
+  const countUnread = () => {
+    const now = conn.writableLength > minUnreadBytes && !ended.signal.aborted ? conn.writableLength : 0
+    if (unread === 0 && now > 0) conn.once('drain', onDrain)
+    memory.add(now - unread)
+    unread = now
+  }
+
+  const onDrain = () => {
+    memory.add(-unread)
+    unread = 0
+    countUnread()
+  }
+
+  /** One client that reads nothing may hold a MiB, and many of them their shares of the memory. */
+  const isUnread = () => conn.writableLength > maxUnreadBytes || (unread > 0 && !memory.allows(unread))
 
   const sendNow = (packet: PublishPacket) => {
     if (!isOpen()) return
     const refused = receive(packet.topic, packet.payload.length)
     if (refused) return dropped(packet.topic, refused.code, refused.message, refused.details)
-    if (conn.writableLength <= maxUnreadBytes) return void write(packet)
+    if (!isUnread()) return void write(packet)
+    if (conn.writableLength <= maxUnreadBytes) return dropped(packet.topic, 'SESSION_QUEUE_FULL', 'too much waits for the client')
     observe.record('client.dropped', { clientId, bytes: conn.writableLength })
     conn.destroy()
   }
 
-  const shift = () => {
-    waitingBytes -= waiting[head]!.packet.payload.length
-    head++
-    if (head === waiting.length || head > 1_024) {
-      waiting = waiting.slice(head)
-      head = 0
-    }
+  const finish = (entry: Waiting) => {
+    if ('kept' in entry) return release(entry.session, entry.kept.number)
+    waitingBytes -= entry.bytes
+    memory.add(-entry.bytes)
   }
-
-  const finish = ({ from }: Waiting) => from && release(from.session, from.number)
 
   const nextId = () => {
     do lastId = (lastId % maxPacketId) + 1
@@ -157,43 +187,48 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   /** What is over a rate waits for the next moment; what is forbidden never comes. */
   const pump = () => {
-    while (!paused && head < waiting.length && inFlight.size < maxInFlight && isOpen()) {
-      const next = waiting[head]!
-      const { packet, from, waited } = next
-      if (from?.expiresAt !== undefined && from.expiresAt <= now()) {
-        shift()
+    for (let next = waiting.first; next && !paused && inFlight.size < maxInFlight && isOpen(); next = waiting.first) {
+      const { topic, payload } = 'kept' in next ? next.kept : next.packet
+      const expiresAt = 'kept' in next ? next.kept.expiresAt : undefined
+      const waited = 'kept' in next && next.waited
+      if (expiresAt !== undefined && expiresAt <= now()) {
+        waiting.shift()
         finish(next)
         continue
       }
-      if (conn.writableLength > maxUnreadBytes) return pauseFor(drained())
+      if (isUnread()) return pauseFor(drained())
       if (waited && !stored.has(1, clock.monotonic())) return pauseFor(clock.sleep(retryMs, ended.signal))
-      const refused = receive(packet.topic, packet.payload.length)
+      const refused = receive(topic, payload.length)
       if (refused?.retryable) return pauseFor(clock.sleep(retryMs, ended.signal))
-      shift()
+      waiting.shift()
       if (refused) {
-        dropped(packet.topic, refused.code, refused.message, refused.details)
+        dropped(topic, refused.code, refused.message, refused.details)
         finish(next)
         continue
       }
       if (waited) stored.take(1)
       const messageId = nextId()
-      if (write({ ...packet, messageId, ...remaining(packet, from?.expiresAt, now()) })) inFlight.set(messageId, next)
+      const packet = 'kept' in next ? toPacket(next.kept, 1, next.flagged) : next.packet
+      if (write({ ...packet, messageId, ...remaining(packet, expiresAt, now()) })) inFlight.set(messageId, next)
       else finish(next)
     }
   }
 
   const enqueue = (entry: Waiting) => {
+    if (ended.signal.aborted) return
     waiting.push(entry)
-    waitingBytes += entry.packet.payload.length
     pump()
   }
 
   const send = (packet: PublishPacket) => {
     if (packet.qos === 0) return sendNow(packet)
-    if (waiting.length - head >= maxWaiting || waitingBytes > maxWaitingBytes) {
-      return dropped(packet.topic, 'SESSION_QUEUE_FULL', 'too much waits for the client')
-    }
-    enqueue({ packet, waited: false })
+    if (!isOpen()) return
+    const bytes = packetBytes(packet)
+    const full = waiting.length >= maxWaiting || waitingBytes + bytes > maxWaitingBytes || !memory.allows(waitingBytes + bytes)
+    if (full) return dropped(packet.topic, 'SESSION_QUEUE_FULL', 'too much waits for the client')
+    waitingBytes += bytes
+    memory.add(bytes)
+    enqueue({ packet, bytes })
   }
 
   return {
@@ -203,9 +238,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       send({ ...packet, ...remaining(packet, kept.expiresAt, now()) })
     },
     offer(session, kept, flagged, waited = false) {
-      const { number, expiresAt } = kept
-      const from = { session, number, ...(expiresAt === undefined ? {} : { expiresAt }) }
-      enqueue({ packet: toPacket(kept, 1, flagged), from, waited })
+      enqueue({ session, kept, flagged, waited })
     },
     acknowledged(packetId) {
       const sent = inFlight.get(packetId)
@@ -216,11 +249,19 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     stop() {
       ended.abort(new Error('the connection has ended'))
-      waiting = []
-      head = 0
+      waiting = new Queue()
       inFlight.clear()
+      memory.add(-waitingBytes)
+      waitingBytes = 0
+      countUnread()
     },
   }
+}
+
+function packetBytes(packet: PublishPacket): number {
+  const { topic, properties } = packet
+  const message = { topic, payload: payloadOf(packet), ...(properties ? { properties: toProperties(properties) } : {}) }
+  return messageBytes(message) + queuedBytes
 }
 
 /** Of a message that expires, the whole seconds it has left [MQTT5-3.3.2-6]. */

@@ -1,4 +1,5 @@
 // Which clients a message goes to: one copy for each, however many of its filters match, and one for each group that shares a filter.
+import { createMemory, filterBytes, groupBytes, type Memory } from './memory.ts'
 import type { Outbox } from './outbox.ts'
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 
@@ -31,12 +32,14 @@ export interface Routes extends Pick<Subscriptions<unknown>, 'cover' | 'version'
   add(receiver: Receiver, filter: Filter): void
   remove(receiver: Receiver, topic: string): void
   removeAll(receiver: Receiver): void
-  /** Of one receiver: what it subscribed to. */
+  /** The filters of one receiver. */
   filtersOf(receiver: Receiver): readonly string[]
+  /** The same, with their options. */
+  subscriptionsOf(receiver: Receiver): readonly Filter[]
   match(topic: string, publisher: string | undefined): readonly Target[]
 }
 
-interface Held extends Filter {
+interface Held extends Required<Filter> {
   readonly receiver: Receiver
 }
 
@@ -52,8 +55,9 @@ const share = /^\$share\/[^/]+\/(.*)$/s
 
 export const isShared = (filter: string): boolean => filter.startsWith('$share/')
 
-export function createRoutes(): Routes {
-  const tree = createSubscriptions<Held | Group>()
+/** Filters and their levels are added to the memory. */
+export function createRoutes(memory: Memory = createMemory()): Routes {
+  const tree = createSubscriptions<Held | Group>(memory.add)
   const held = new Map<Receiver, Map<string, Held>>()
   const groups = new Map<string, Group>()
 
@@ -62,6 +66,7 @@ export function createRoutes(): Routes {
     if (known) return known
     const group = { key, filter: share.exec(key)![1]!, members: new Map(), turn: 0 }
     groups.set(key, group)
+    memory.add(groupBytes(key))
     tree.add(group.filter, group)
     return group
   }
@@ -71,29 +76,34 @@ export function createRoutes(): Routes {
     const known = own?.get(topic)
     if (!own || !known) return
     own.delete(topic)
+    memory.add(-filterBytes(topic))
     if (own.size === 0) held.delete(receiver)
     if (!isShared(topic)) return tree.remove(topic, known)
     const group = groupOf(topic)
     group.members.delete(receiver)
     if (group.members.size > 0) return
     groups.delete(topic)
+    memory.add(-groupBytes(topic))
     tree.remove(group.filter, group)
   }
 
   return {
     add(receiver, filter) {
       remove(receiver, filter.topic)
-      const entry = { ...filter, receiver }
+      const { topic, qos, noLocal = false, asPublished = false } = filter
+      const entry = { topic, qos, noLocal, asPublished, receiver }
       const own = held.get(receiver) ?? new Map<string, Held>()
-      held.set(receiver, own.set(filter.topic, entry))
-      if (isShared(filter.topic)) groupOf(filter.topic).members.set(receiver, entry)
-      else tree.add(filter.topic, entry)
+      held.set(receiver, own.set(topic, entry))
+      memory.add(filterBytes(topic))
+      if (isShared(topic)) groupOf(topic).members.set(receiver, entry)
+      else tree.add(topic, entry)
     },
     remove,
     removeAll(receiver) {
       for (const topic of [...(held.get(receiver)?.keys() ?? [])]) remove(receiver, topic)
     },
     filtersOf: (receiver) => [...(held.get(receiver)?.keys() ?? [])],
+    subscriptionsOf: (receiver) => [...(held.get(receiver)?.values() ?? [])].map(toFilter),
     match(topic, publisher) {
       const targets = new Map<Receiver, Target>()
       const shared: Target[] = []
@@ -112,12 +122,19 @@ export function createRoutes(): Routes {
   }
 }
 
-const toTarget = ({ receiver, qos, asPublished = false }: Held): Target => ({ receiver, qos, asPublished })
+const toFilter = ({ topic, qos, noLocal, asPublished }: Held): Filter => ({
+  topic,
+  qos,
+  ...(noLocal ? { noLocal } : {}),
+  ...(asPublished ? { asPublished } : {}),
+})
+
+const toTarget = ({ receiver, qos, asPublished }: Held): Target => ({ receiver, qos, asPublished })
 
 /** One copy with the highest QoS of all filters that match [MQTT-3.3.5-1]. */
 function merge(known: Target | undefined, found: Held): Target {
   if (!known) return toTarget(found)
-  return { receiver: known.receiver, qos: known.qos === 1 ? 1 : found.qos, asPublished: known.asPublished || found.asPublished === true }
+  return { receiver: known.receiver, qos: known.qos === 1 ? 1 : found.qos, asPublished: known.asPublished || found.asPublished }
 }
 
 /** Those that are connected take turns; when nobody is, one whose session waits for it [AWS iot shared subscriptions]. */

@@ -3,6 +3,7 @@ import type { Session } from '../access/access.ts'
 import { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { subackCode, toSuback, toUnsuback } from './answers.ts'
+import { type Memory, memoryFull, newFilterBytes } from './memory.ts'
 import type { Outbox } from './outbox.ts'
 import type { SubscribePacket, UnsubscribePacket } from './packets/decode.ts'
 import { type Filter, isShared, type Receiver, type Routes } from './routes.ts'
@@ -24,6 +25,7 @@ export interface Subscriber {
 export interface SubscribeDeps {
   readonly routes: Routes
   readonly sessions: Sessions
+  readonly memory: Memory
   readonly observe: Observe
 }
 
@@ -46,14 +48,14 @@ export function subscribe(packet: SubscribePacket, who: Subscriber, deps: Subscr
     who.disconnect(protocolError, 'PROTOCOL') // [MQTT5-3.8.3-4]
     return undefined
   }
-  const refusals = refusalsOf(packet, who, deps)
+  const known = new Set(deps.routes.filtersOf(who.receiver))
+  const refusals = refusalsOf(packet, known, who, deps)
   // An unauthorised SUBSCRIBE ends an MQTT 3 connection and is told to MQTT 5 [AWS iot policy].
   if (who.version !== 5 && refusals.some((refused) => refused?.code === 'NOT_AUTHORIZED')) {
     who.disconnect(notAuthorized, 'NOT_AUTHORIZED')
     return undefined
   }
   const granted = subscriptions.filter((_, i) => !refusals[i])
-  const known = new Set(deps.routes.filtersOf(who.receiver))
   const answer = () => {
     const codes = refusals.map((refused, i) => (refused ? subackCode(refused.code, who.version) : subscriptions[i]!.qos))
     who.write(toSuback(messageId, codes, who.version)) // [MQTT-3.8.4-4]
@@ -101,13 +103,18 @@ function whenStored(stored: Promise<void>, who: Subscriber, answer: () => void):
 
 function refusalsOf(
   { subscriptions }: SubscribePacket,
+  known: ReadonlySet<string>,
   who: Subscriber,
-  { observe }: SubscribeDeps,
+  { observe, memory }: SubscribeDeps,
 ): readonly (GatewayError | undefined)[] {
   const limited = who.session.subscribe(subscriptions.map(({ topic }) => topic))
+  let asked = 0
   return subscriptions.map(({ topic, qos }, i) => {
     const tooHigh = qos > 1 ? new GatewayError('QOS_NOT_SUPPORTED', 'QoS 2 is not supported; subscribe with QoS 0 or 1') : undefined
-    const refused = limited[i] ?? tooHigh ?? who.session.maySubscribe(topic)
+    const bytes = known.has(topic) ? 0 : newFilterBytes(topic)
+    const refused =
+      limited[i] ?? tooHigh ?? who.session.maySubscribe(topic) ?? (memory.hasRoom(asked + bytes) ? undefined : memoryFull(memory))
+    if (!refused) asked += bytes
     if (refused) {
       const { code, message: detail, details } = refused
       observe.record('client.failed', { code, clientId: who.receiver.clientId, topic, detail, ...details })

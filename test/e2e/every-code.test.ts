@@ -190,6 +190,7 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
     test: 'test/gateway/listen/problem.test.ts',
   }, // prettier-ignore
   SESSIONS_FAILED: { because: 'it takes a disk that fails', test: 'test/gateway/broker/sessions/journal.test.ts' },
+  SESSIONS_FULL: { because: 'it takes thousands of sessions', test: 'test/gateway/broker/held.test.ts' },
   SESSION_QUEUE_FULL: {
     because: 'the publisher has its acknowledgement; what an absent device misses is told in the log',
     test: 'test/gateway/broker/sessions/sessions.test.ts',

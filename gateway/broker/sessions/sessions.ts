@@ -5,11 +5,12 @@ import { createSteadyClock, type SteadyClock } from '../../../lib/steady.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import type { Observe } from '../../observe/observe.ts'
+import { defaultMaxBytes, type Memory, memoryFull, messageBytes, newFilterBytes, queuedBytes, sessionBytes } from '../memory.ts'
 import type { Filter, Routes, Target } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
 import type { Journal, Journaled } from './journal.ts'
 import { createReservations, type Reservation } from './reservations.ts'
-import { createState, type Kept, type StoredSession, sizeOf } from './state.ts'
+import { createState, type Kept, type StoredSession } from './state.ts'
 
 export const sessionsSchema = z.strictObject({
   persist: z
@@ -20,16 +21,20 @@ export const sessionsSchema = z.strictObject({
     ),
   maxBytes: z
     .int()
-    .min(1_024)
-    .default(256 * 1024 ** 2)
-    .describe('memory for retained and queued messages; beyond it retained messages are refused, and others are not queued'),
+    .min(65_536)
+    .default(defaultMaxBytes)
+    .describe(
+      'memory that the broker holds for its clients: sessions, filters of all connections, retained and queued messages, and packets that clients do not read; beyond it each of them is refused',
+    ),
   maxQueued: z.int().min(1).default(10_000).describe('QoS 1 messages queued for one session; further ones are not queued for it'),
 })
 
 export type SessionsConfig = z.infer<typeof sessionsSchema>
 
-export interface SessionsOptions extends SessionsConfig {
+export interface SessionsOptions extends Pick<SessionsConfig, 'maxQueued'> {
   readonly routes: Routes
+  /** Sessions, queues and messages are added to it. */
+  readonly memory: Memory
   readonly journal: (journaled: Journaled) => Journal
   readonly clock: Clock
   /** Time for what expires. Default: one that does not outlive the sessions. */
@@ -60,11 +65,12 @@ export interface Opened {
 
 export interface Sessions {
   start(): Promise<void>
+  /** Rejects with SESSIONS_FULL where a new session does not fit into the memory, and with SESSIONS_FAILED. */
   open(clientId: string, opening: Opening): Promise<Opened>
   subscribe(session: StoredSession, filters: readonly Filter[]): Promise<void>
   unsubscribe(session: StoredSession, filters: readonly string[]): Promise<void>
   /** Why this message cannot be retained. */
-  refusal(message: Pick<Message, 'retain' | 'topic' | 'payload'>): GatewayError | undefined
+  refusal(message: Pick<Message, 'retain' | 'topic' | 'payload' | 'properties'>): GatewayError | undefined
   /** Retains and queues as far as the message wants it; undefined when there is nothing to keep. Rejects with SESSIONS_FAILED. */
   keep(message: Message, targets: readonly Target[]): Promise<void> | undefined
   /** Like `keep`, but connected clients get the message only when its reservation is delivered. */
@@ -84,10 +90,11 @@ export interface Sessions {
 const sweepEveryMs = 1_000
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { routes, clock, observe, maxBytes, maxQueued, maxRetained, messageExpirySeconds } = options
+  const { routes, memory, clock, observe, maxQueued, maxRetained, messageExpirySeconds } = options
   const steady = options.steady ?? createSteadyClock(clock)
   const state = createState({
     routes,
+    memory,
     onQueued(session, kept, flagged) {
       if (!reservations.has(kept.number)) session.outbox?.offer(session, kept, flagged)
     },
@@ -111,6 +118,16 @@ export function createSessions(options: SessionsOptions): Sessions {
       () => ended.delete(client),
       () => ended.delete(client),
     )
+  }
+
+  /** Counts bytes that a change will take from before it is on disk, so that changes on their way do not exceed the limit together. */
+  const reserving = async <T>(bytes: number, change: Promise<T>): Promise<T> => {
+    memory.add(bytes)
+    try {
+      return await change
+    } finally {
+      memory.add(-bytes)
+    }
   }
 
   const isOver = ({ leftAt, expirySeconds }: StoredSession) =>
@@ -142,12 +159,16 @@ export function createSessions(options: SessionsOptions): Sessions {
   const drop = (clientId: string, topic: string, detail: string) =>
     observe.record('delivery.dropped', { code: 'SESSION_QUEUE_FULL', clientId, topic, detail })
 
-  const hasRoom = (session: StoredSession, { topic, payload }: Message): boolean => {
-    if (session.queue.size >= maxQueued) drop(session.clientId, topic, `${maxQueued} messages wait for it already`)
-    else if (state.bytes + sizeOf({ topic, payload }) > maxBytes) drop(session.clientId, topic, `${maxBytes} bytes are in use already`)
+  const hasRoom = ({ clientId, queue, queueBytes }: StoredSession, message: Message): boolean => {
+    const bytes = messageBytes(message)
+    if (queue.size >= maxQueued) drop(clientId, message.topic, `${maxQueued} messages wait for it already`)
+    else if (!memory.allows(queueBytes + bytes)) drop(clientId, message.topic, `messages of ${queueBytes} bytes wait for it already`)
     else return true
     return false
   }
+
+  /** What the message itself and its places in the queues will take. */
+  const entryBytes = (entry: KeptEntry) => messageBytes(entry) + entry.to.length * queuedBytes
 
   const toEntry = (message: Message, queued: readonly Target[]): KeptEntry => {
     const { topic, qos, payload, properties, retain, receivedAt } = message
@@ -188,8 +209,11 @@ export function createSessions(options: SessionsOptions): Sessions {
       const known = state.sessions.get(client)
       const present = known !== undefined && !asked && !ended.has(client) && known.protocol === protocol && !isOver(known)
       const life = { expirySeconds: Number.isFinite(expirySeconds) ? expirySeconds : null }
+      const bytes = known ? 0 : sessionBytes(client)
       try {
-        if (expirySeconds > 0 || present) await journal.append({ kind: 'opened', client, protocol, fresh: !present, ...life })
+        if (expirySeconds > 0 && !memory.hasRoom(bytes)) throw memoryFull(memory)
+        if (expirySeconds > 0 || present)
+          await reserving(bytes, journal.append({ kind: 'opened', client, protocol, fresh: !present, ...life }))
         else if (known) await journal.append({ kind: 'ended', client })
       } catch (error) {
         if (owners.get(client) === owner) owners.delete(client)
@@ -207,24 +231,31 @@ export function createSessions(options: SessionsOptions): Sessions {
         },
       }
     },
-    subscribe: ({ clientId: client }, filters) => journal.append({ kind: 'subscribed', client, filters }),
+    subscribe({ clientId: client }, filters) {
+      const bytes = filters.reduce((sum, { topic }) => sum + newFilterBytes(topic), 0)
+      return reserving(bytes, journal.append({ kind: 'subscribed', client, filters }))
+    },
     unsubscribe: ({ clientId: client }, filters) => journal.append({ kind: 'unsubscribed', client, filters }),
-    refusal({ retain, topic, payload }) {
+    refusal(message) {
+      const { retain, topic, payload } = message
       if (!retain || payload.length === 0) return undefined
       const before = state.retained.get(topic)
       if (!before && state.retained.size >= maxRetained) {
         return new GatewayError('RETAINED_FULL', `${maxRetained} messages are retained already`, { details: { limit: 'retainedMessages' } })
       }
-      const more = sizeOf({ topic, payload }) - (before ? sizeOf(before) : 0)
-      return state.bytes + more > maxBytes ? new GatewayError('RETAINED_FULL', `${maxBytes} bytes are in use already`) : undefined
+      const more = messageBytes(message) - (before ? messageBytes(before) : 0)
+      if (more <= 0 || memory.allows(state.retainedBytes + more)) return undefined
+      return new GatewayError('RETAINED_FULL', `retained messages take ${state.retainedBytes} bytes already`, {
+        details: { limit: 'sessions.maxBytes', value: memory.max },
+      })
     },
     keep(message, targets) {
       const entry = entryOf(message, targets)
-      return entry && journal.append(entry)
+      return entry && reserving(entryBytes(entry), journal.append(entry))
     },
     reserve(message, targets) {
       const entry = entryOf(message, targets)
-      return entry && reservations.make(entry)
+      return entry && reserving(entryBytes(entry), reservations.make(entry))
     },
     retained(topic) {
       const kept = state.retained.get(topic)
@@ -243,7 +274,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       else releases.set(session, [number])
     },
     get counts() {
-      return count(state)
+      return { ...count(state), bytes: memory.used }
     },
     async stop() {
       stopSweep()
@@ -253,8 +284,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-function count({ sessions, retained, bytes }: ReturnType<typeof createState>): Sessions['counts'] {
+function count({ sessions, retained }: ReturnType<typeof createState>) {
   let queued = 0
   for (const { queue } of sessions.values()) queued += queue.size
-  return { sessions: sessions.size, retained: retained.size, queued, bytes }
+  return { sessions: sessions.size, retained: retained.size, queued }
 }

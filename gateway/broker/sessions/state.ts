@@ -1,4 +1,5 @@
 // Sessions and retained messages in memory: what the entries of the journal add up to. Nothing changes but by an entry that is on disk.
+import { type Memory, messageBytes, queuedBytes, sessionBytes } from '../memory.ts'
 import type { Outbox } from '../outbox.ts'
 import type { Receiver, Routes } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
@@ -9,13 +10,12 @@ export interface StoredSession extends Receiver {
   expirySeconds: number | null
   /** Steady time; undefined while the client is connected. */
   leftAt: number | undefined
-  readonly filters: Map<string, FilterOf>
   /** Numbers of messages, oldest first, and whether their copy carries the RETAIN flag. */
   readonly queue: Map<number, boolean>
+  /** Of the messages in the queue, as if it were their only one. */
+  queueBytes: number
   outbox: Outbox | undefined
 }
-
-type FilterOf = Extract<Entry, { kind: 'subscribed' }>['filters'][number]
 
 export interface Kept extends Omit<KeptEntry, 'kind' | 'to' | 'flagged' | 'retained'> {
   retained: boolean
@@ -28,8 +28,8 @@ export interface State {
   /** By topic. */
   readonly retained: ReadonlyMap<string, Kept>
   readonly kept: ReadonlyMap<number, Kept>
-  /** What messages and sessions take in memory, about. */
-  readonly bytes: number
+  /** Of the retained messages. */
+  readonly retainedBytes: number
   /** The highest number so far. */
   readonly lastNumber: number
   apply(entry: Entry): void
@@ -39,28 +39,29 @@ export interface State {
 
 export interface StateOptions {
   readonly routes: Routes
+  /** Sessions, queues and messages are added to it. */
+  readonly memory: Memory
   /** A message was put into the queue of a session. */
   readonly onQueued?: (session: StoredSession, kept: Kept, flagged: boolean) => void
 }
 
-/** The objects and strings around a payload. */
-const overheadBytes = 512
-
-export function createState({ routes, onQueued = () => {} }: StateOptions): State {
+export function createState({ routes, memory, onQueued = () => {} }: StateOptions): State {
   const sessions = new Map<string, StoredSession>()
   const retained = new Map<string, Kept>()
   const kept = new Map<number, Kept>()
-  let bytes = 0
+  let retainedBytes = 0
   let lastNumber = 0
 
   const forget = (message: Kept) => {
     if (message.retained || message.holders > 0 || !kept.delete(message.number)) return
-    bytes -= sizeOf(message)
+    memory.add(-messageBytes(message))
   }
 
   const release = (session: StoredSession, number: number) => {
     const message = kept.get(number)
     if (!session.queue.delete(number) || !message) return
+    session.queueBytes -= messageBytes(message)
+    memory.add(-queuedBytes)
     message.holders--
     forget(message)
   }
@@ -69,7 +70,7 @@ export function createState({ routes, onQueued = () => {} }: StateOptions): Stat
     const session = sessions.get(client)
     if (!session) return
     sessions.delete(client)
-    bytes -= overheadBytes
+    memory.add(-sessionBytes(client))
     routes.removeAll(session)
     for (const number of [...session.queue.keys()]) release(session, number)
   }
@@ -83,33 +84,40 @@ export function createState({ routes, onQueued = () => {} }: StateOptions): Stat
     }
     end(client)
     const life = { expirySeconds, leftAt: undefined, outbox: undefined }
-    sessions.set(client, { clientId: client, persistent: true, protocol, ...life, filters: new Map(), queue: new Map() })
-    bytes += overheadBytes
+    sessions.set(client, { clientId: client, persistent: true, protocol, ...life, queue: new Map(), queueBytes: 0 })
+    memory.add(sessionBytes(client))
   }
 
   const retain = (message: Kept) => {
     const before = retained.get(message.topic)
     if (before) {
       retained.delete(message.topic)
+      retainedBytes -= messageBytes(before)
       before.retained = false
       forget(before)
     }
     // An empty one only clears the topic [MQTT-3.3.1-10].
-    if (message.payload.length === 0) message.retained = false
-    else retained.set(message.topic, message)
+    if (message.payload.length === 0) {
+      message.retained = false
+      return
+    }
+    retained.set(message.topic, message)
+    retainedBytes += messageBytes(message)
   }
 
-  const keep = ({ kind: _, to, flagged = [], ...message }: KeptEntry) => {
-    const found: Kept = { ...message, holders: 0 }
+  const keep = ({ kind: _, to, flagged = [], payload, ...message }: KeptEntry) => {
+    const found: Kept = { ...message, payload: ownBytes(payload), holders: 0 }
     lastNumber = Math.max(lastNumber, found.number)
     kept.set(found.number, found)
-    bytes += sizeOf(found)
+    memory.add(messageBytes(found))
     if (found.retained) retain(found)
     for (const client of to) {
       const session = sessions.get(client)
       if (!session || session.queue.has(found.number)) continue
       const carriesFlag = flagged.includes(client)
       session.queue.set(found.number, carriesFlag)
+      session.queueBytes += messageBytes(found)
+      memory.add(queuedBytes)
       found.holders++
       onQueued(session, found, carriesFlag)
     }
@@ -127,23 +135,19 @@ export function createState({ routes, onQueued = () => {} }: StateOptions): Stat
       session.leftAt = entry.at
       session.expirySeconds = entry.expirySeconds
     } else if (entry.kind === 'subscribed') {
-      for (const filter of entry.filters) {
-        session.filters.set(filter.topic, filter)
-        routes.add(session, filter)
-      }
+      for (const filter of entry.filters) routes.add(session, filter)
     } else if (entry.kind === 'unsubscribed') {
-      for (const topic of entry.filters) {
-        session.filters.delete(topic)
-        routes.remove(session, topic)
-      }
+      for (const topic of entry.filters) routes.remove(session, topic)
     } else for (const number of entry.numbers) release(session, number)
   }
 
   function* entries(): Generator<Entry> {
     const queued = new Map<number, { readonly to: string[]; readonly flagged: string[] }>()
-    for (const { clientId: client, protocol, expirySeconds, leftAt, filters, queue } of sessions.values()) {
+    for (const session of sessions.values()) {
+      const { clientId: client, protocol, expirySeconds, leftAt, queue } = session
+      const filters = routes.subscriptionsOf(session)
       yield { kind: 'opened', client, protocol, fresh: true, expirySeconds }
-      if (filters.size > 0) yield { kind: 'subscribed', client, filters: [...filters.values()] }
+      if (filters.length > 0) yield { kind: 'subscribed', client, filters }
       if (leftAt !== undefined) yield { kind: 'left', client, at: leftAt, expirySeconds }
       for (const [number, flagged] of queue) {
         const who = queued.get(number) ?? { to: [], flagged: [] }
@@ -161,8 +165,8 @@ export function createState({ routes, onQueued = () => {} }: StateOptions): Stat
     sessions,
     retained,
     kept,
-    get bytes() {
-      return bytes
+    get retainedBytes() {
+      return retainedBytes
     },
     get lastNumber() {
       return lastNumber
@@ -172,6 +176,9 @@ export function createState({ routes, onQueued = () => {} }: StateOptions): Stat
   }
 }
 
-export function sizeOf({ payload, topic }: Pick<KeptEntry, 'payload' | 'topic'>): number {
-  return payload.length + topic.length + overheadBytes
+/** A slice would keep the whole buffer that it was cut from. */
+function ownBytes(payload: Uint8Array): Buffer {
+  const own = Buffer.allocUnsafeSlow(payload.length)
+  own.set(payload)
+  return own
 }

@@ -31,7 +31,7 @@ async function start(limits: object = {}, journal?: SessionsOptions['journal']) 
   const kept = { ...sessionsSchema.parse({}), maxRetained: 10, messageExpirySeconds, clock: systemClock, observe }
   broker = createEmbeddedBroker({
     ingest: async ({ payload }) => void ingested.push(`${Buffer.from(payload)}`),
-    ...(journal ? { sessions: (routes) => createSessions({ ...kept, routes, journal }) } : {}),
+    ...(journal ? { sessions: (routes, memory) => createSessions({ ...kept, routes, memory, journal }) } : {}),
     access,
     observe,
     clock: systemClock,

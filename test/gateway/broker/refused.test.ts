@@ -38,10 +38,10 @@ async function start() {
       if (pipeline === 'full') throw new GatewayError('SPOOL_FULL', 'full')
       ingested.push(`${Buffer.from(payload)}`)
     },
-    sessions: (routes) =>
+    sessions: (routes, memory) =>
       createSessions({
         ...{ ...sessionsSchema.parse({}), maxRetained: 10, messageExpirySeconds: access.limits.messageExpirySeconds },
-        ...{ routes, clock: systemClock, observe },
+        ...{ routes, memory, clock: systemClock, observe },
         journal: (journaled) => createFileJournal({ journaled, dir: '/sessions', salt: 1, observe, fs }),
       }),
     ...{ access, observe, clock: systemClock, ids },

@@ -1,6 +1,7 @@
 // The journal against a list, on a disk that fails, forgets and tears: what was promised is there, what was released is not.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createMemory } from '../../../../gateway/broker/memory.ts'
 import { createRoutes } from '../../../../gateway/broker/routes.ts'
 import type { Entry } from '../../../../gateway/broker/sessions/entry.ts'
 import { fromRecord, toRecord } from '../../../../gateway/broker/sessions/entry.ts'
@@ -17,7 +18,7 @@ const ticks = async (count: number) => {
 }
 
 async function boot(fs: MemoryFs, salt: number, roomBytes = 3_000, observe: SpyObserve = createSpyObserve()) {
-  const state = createState({ routes: createRoutes() })
+  const state = createState({ routes: createRoutes(), memory: createMemory() })
   const journal = createFileJournal({ journaled: state, dir, salt, roomBytes, observe, fs })
   await journal.start()
   return { state, journal }

@@ -1,28 +1,29 @@
 // Sessions on a clock of the test's own: how long they live, whose they are, and what fits into them.
 import { expect, test } from 'vitest'
+import { createMemory } from '../../../../gateway/broker/memory.ts'
 import { createRoutes } from '../../../../gateway/broker/routes.ts'
-import { createMemoryJournal } from '../../../../gateway/broker/sessions/journal.ts'
+import { createFileJournal, createMemoryJournal } from '../../../../gateway/broker/sessions/journal.ts'
 import { createSessions, type Opening, type SessionsOptions } from '../../../../gateway/broker/sessions/sessions.ts'
 import type { Message } from '../../../../gateway/message.ts'
 import { createManualClock } from '../../../helpers/manual-clock.ts'
+import { createMemoryFs } from '../../../helpers/memory-fs.ts'
 import { toReading } from '../../../helpers/messages.ts'
 import { createSpyObserve } from '../../../helpers/spy-observe.ts'
 
 const resuming: Opening = { protocol: 3, fresh: false, expirySeconds: 60 }
 
-async function setUp(change: Partial<SessionsOptions> = {}) {
+async function setUp({ maxBytes = 1_000_000, ...change }: Partial<SessionsOptions> & { readonly maxBytes?: number } = {}) {
   const clock = createManualClock()
   const observe = createSpyObserve()
-  const routes = createRoutes()
+  const memory = createMemory(maxBytes)
+  const routes = createRoutes(memory)
   const sessions = createSessions({
     ...{
-      persist: false,
-      maxBytes: 1_000_000,
       maxQueued: 10,
       maxRetained: 2,
       messageExpirySeconds: (asked: number) => Math.min(asked, 100),
     },
-    ...{ routes, clock, observe, journal: createMemoryJournal },
+    ...{ routes, memory, clock, observe, journal: createMemoryJournal },
     ...change,
   })
   await sessions.start()
@@ -37,7 +38,7 @@ async function setUp(change: Partial<SessionsOptions> = {}) {
   }
   const waiting = (clientId: string) =>
     sessions.open(clientId, resuming).then(({ session }) => [...sessions.queued(session!)].map(([{ payload }]) => `${payload}`))
-  return { clock, observe, routes, sessions, subscribed, publish, waiting }
+  return { clock, observe, memory, routes, sessions, subscribed, publish, waiting }
 }
 
 test('a session lives as long as it was granted, counted from when its client left', async () => {
@@ -131,17 +132,53 @@ test('what does not fit is not queued, is counted, and costs the other sessions 
   expect([numbers(full), numbers(roomy)]).toEqual([[1, 2], [3]])
 })
 
-test('memory has a bound as well, for what waits and for what is retained', async () => {
-  const { sessions, subscribed, publish, observe } = await setUp({ maxBytes: 4_000 })
+test('a session may queue, and all topics together may retain, as much as is still free', async () => {
+  const { memory, sessions, subscribed, publish, observe } = await setUp({ maxBytes: 100_000 })
   await subscribed('f-1')
-  await publish(1, { payload: Buffer.alloc(2_000) })
-  await publish(2, { payload: Buffer.alloc(2_000) })
-  expect(observe.of('delivery.dropped')).toHaveLength(1)
-  expect(sessions.refusal({ retain: true, topic: 'state', payload: Buffer.alloc(2_000) })?.code).toBe('RETAINED_FULL')
-  const { session } = await sessions.open('f-1', resuming)
-  sessions.release(session!, 1)
+  for (let i = 1; i <= 9; i++) await publish(i, { payload: Buffer.alloc(12_000) })
+  expect(sessions.counts.queued).toBe(4)
+  expect(observe.of('delivery.dropped')).toHaveLength(5)
+  expect(observe.of('delivery.dropped')[0]).toMatchObject({ code: 'SESSION_QUEUE_FULL', clientId: 'f-1' })
+  // Another session gets its share of the rest.
+  const other = await subscribed('f-2')
+  await publish(10, { payload: Buffer.alloc(12_000) })
+  expect([...sessions.queued(other.session!)]).toHaveLength(1)
+  const state = { retain: true, topic: 'state', payload: Buffer.alloc(40_000) }
+  expect(sessions.refusal(state)?.code).toBe('RETAINED_FULL')
+  expect(sessions.refusal({ ...state, payload: Buffer.alloc(10_000) })).toBeUndefined()
+  expect(memory.used).toBeLessThan(100_000)
+})
+
+test('sessions, filters, queues and messages are counted, and given back', async () => {
+  const { memory, sessions, subscribed, publish } = await setUp()
+  const used = [memory.used]
+  const opened = await subscribed('f-1')
+  used.push(memory.used)
+  await publish(1)
+  used.push(memory.used)
+  await publish(2, { retain: true, properties: { userProperties: Array.from({ length: 100 }, (_, i) => [`${i}`, ''] as const) } })
+  used.push(memory.used)
+  expect(used).toEqual([...used].sort((a, b) => a - b))
+  // A property of one character takes a hundred bytes.
+  expect(used[3]! - used[2]!).toBeGreaterThan(10_000)
+  await publish(3, { retain: true, payload: Buffer.alloc(0) })
+  opened.close(0)
   await Promise.resolve()
-  expect(sessions.refusal({ retain: true, topic: 'state', payload: Buffer.alloc(2_000) })).toBeUndefined()
+  expect(sessions.counts).toMatchObject({ sessions: 0, retained: 0, queued: 0, bytes: 0 })
+})
+
+test('what an earlier run left on disk counts from the start', async () => {
+  const fs = createMemoryFs()
+  const journal: SessionsOptions['journal'] = (journaled) =>
+    createFileJournal({ journaled, dir: '/sessions', salt: 1, observe: createSpyObserve(), fs })
+  const first = await setUp({ journal })
+  await first.subscribed('f-1')
+  await first.publish(1)
+  await first.publish(2, { retain: true })
+  await first.sessions.stop()
+  const second = await setUp({ journal })
+  expect(second.memory.used).toBe(first.memory.used)
+  await second.sessions.stop()
 })
 
 test('retained: one for a topic, so many topics, an empty one clears, an expired one is gone', async () => {
