@@ -1,5 +1,6 @@
 // Steps of the wall clock: two hours forwards and two hours back expire nothing, and nothing lives longer for it.
 import { expect, test } from 'vitest'
+import { createMemory } from '../../../gateway/broker/memory.ts'
 import { createRoutes } from '../../../gateway/broker/routes.ts'
 import { createFileJournal } from '../../../gateway/broker/sessions/journal.ts'
 import { createSessions } from '../../../gateway/broker/sessions/sessions.ts'
@@ -25,7 +26,7 @@ async function openSessions(fs: MemoryFs, clock: ManualClock) {
   const steady = await openSteadyClock({ clock, observe, disk: { fs, dir: '/data' } })
   const routes = createRoutes()
   const sessions = createSessions({
-    ...{ persist: true, maxBytes: 1_000_000, maxQueued: 10, maxRetained: 2, messageExpirySeconds: (asked: number) => asked },
+    ...{ memory: createMemory(1_000_000), maxQueued: 10, maxRetained: 2, messageExpirySeconds: (asked: number) => asked },
     ...{ routes, clock, observe, steady },
     journal: (journaled) => createFileJournal({ journaled, dir: '/data/sessions', salt: 1, observe, fs }),
   })
