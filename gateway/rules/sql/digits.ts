@@ -1,124 +1,122 @@
-// Decides from its digits whether a double shows a decimal: whether the shortest text of the double is the same number. This is the
-// quick way; the decimal library is asked only where it must be.
+// What the digits of a decimal say: whether a double shows the number, and how BigDecimal writes it. This is the quick way, in one look
+// at the text; the decimal library is asked only where it must be.
 
 /** Most significant digits of a Decimal. */
 export const maxSignificant = 34
 
-/** Every decimal of so many significant digits survives a double, without a large exponent. */
+/** Every decimal of so many significant digits survives a double. */
 const safeDigits = 15
-
-/** What the text of a JSON number shows. Memory for one number after another. */
-interface Shape {
-  /** Index of the first digit that is not 0; -1 where all are. */
-  first: number
-  /** Index of the last one. */
-  last: number
-  /** Decimal exponent of the first: 0 in 1.5, 2 in 123, -3 in 0.001. */
-  exponent: number
-  hasExponent: boolean
-}
-
-const shapes: readonly [Shape, Shape] = [
-  { first: -1, last: -1, exponent: 0, hasExponent: false },
-  { first: -1, last: -1, exponent: 0, hasExponent: false },
-]
-
-/** Most digits of the shortest text of a double. */
+/** The shortest text of a double never has more. */
 const maxShortest = 17
+/** Within these, a double has its full precision, and a Decimal neither ends nor becomes 0. */
+const nearExponent = 290
+/** `String` writes a double of at least 1e-6 and below 1e21 without an exponent. */
+const leastPlain = -6
+const mostPlain = 20
 
+const plus = 0x2b
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
 const nine = 0x39
 
-function look(text: string, shape: Shape): void {
-  let point = -1
-  let end = text.length
-  shape.first = -1
-  for (let i = 0; i < end; i++) {
-    const code = text.charCodeAt(i)
-    if (code > zero && code <= nine) {
-      if (shape.first === -1) shape.first = i
-      shape.last = i
-    } else if (code === dot) point = i
-    else if (code === 0x65 || code === 0x45) end = i
-  }
-  if (point === -1) point = end
-  shape.hasExponent = end < text.length
-  shape.exponent = point > shape.first ? point - shape.first - 1 : point - shape.first
-  if (shape.hasExponent) shape.exponent += Number(text.slice(end + 1))
+/** A number in a text. Filled anew for each number, so that nothing is made for it. */
+export interface Shape {
+  /** Index behind the number, in the text. */
+  end: number
+  /** Place of the first digit that is not 0, from the start of the number; -1 where all are. */
+  first: number
+  /** Place of the last one. */
+  last: number
+  /** How many digits there are from the first to the last. */
+  digits: number
+  /** Decimal exponent of the first: 0 in 1.5, 2 in 123, -3 in 0.001. */
+  exponent: number
+  /** Neither an exponent, nor zeros at either end that `String` would leave out. */
+  canonical: boolean
 }
 
-/** Compares the significant digits, whatever dots are among them. */
-function sameDigits(a: string, b: string, shapeA: Shape, shapeB: Shape): boolean {
-  let i = shapeA.first
-  let j = shapeB.first
-  for (;;) {
-    if (a.charCodeAt(i) === dot) i++
-    if (b.charCodeAt(j) === dot) j++
-    if (i > shapeA.last || j > shapeB.last) return i > shapeA.last && j > shapeB.last
-    if (a.charCodeAt(i++) !== b.charCodeAt(j++)) return false
-  }
+export function createShape(): Shape {
+  return { end: 0, first: -1, last: -1, digits: 0, exponent: 0, canonical: true }
 }
 
-/** `text` is a JSON number or an SQL number, and `double` is `Number(text)`. False also for numbers of more than 34 digits, which are rounded first. */
-export function shows(double: number, text: string): boolean {
-  if (text.length <= safeDigits && !hasExponent(text)) return true
-  if (isCanonical(text) && double !== 0) {
-    if (hasManyDigits(text)) return false
-    const shortest = String(double)
-    if (shortest === text) return true
-    if (!hasExponent(shortest)) return false
-  }
-  const [own, other] = shapes
-  look(text, own)
-  if (own.first === -1) return double === 0
-  if (double === 0 || !Number.isFinite(double) || own.last - own.first > maxSignificant) return false
+/** Looks at the number that begins at `start`: a valid one, which ends where no character of a number follows. */
+export function look(text: string, start: number, shape: Shape): void {
+  const lead = text.charCodeAt(start) === minus ? start + 1 : start
+  const whole = digitsEnd(text, lead)
+  const hasFraction = text.charCodeAt(whole) === dot
+  const end = hasFraction ? digitsEnd(text, whole + 1) : whole
+  const hasExponent = (text.charCodeAt(end) | 0x20) === 0x65
+  let first = lead
+  while (first < end && isZeroOrDot(text.charCodeAt(first))) first++
+  let last = end - 1
+  while (last > first && isZeroOrDot(text.charCodeAt(last))) last--
+  const leadsWithZeros = text.charCodeAt(lead) === zero && whole > lead + 1
+  shape.first = first === end ? -1 : first - start
+  shape.last = last - start
+  shape.digits = last - first + (first < whole && last > whole ? 0 : 1)
+  shape.exponent = first < whole ? whole - first - 1 : whole - first
+  shape.canonical = !hasExponent && !leadsWithZeros && (!hasFraction || last === end - 1)
+  shape.end = hasExponent ? lookAtExponent(text, end + 1, shape) : end
+}
+
+function digitsEnd(text: string, start: number): number {
+  let i = start
+  for (let code = text.charCodeAt(i); code >= zero && code <= nine; code = text.charCodeAt(++i));
+  return i
+}
+
+function isZeroOrDot(code: number): boolean {
+  return code === zero || code === dot
+}
+
+/** Adds the exponent, and returns the index behind it. */
+function lookAtExponent(text: string, start: number, shape: Shape): number {
+  const sign = text.charCodeAt(start)
+  let i = sign === minus || sign === plus ? start + 1 : start
+  let power = 0
+  for (let code = text.charCodeAt(i); code >= zero && code <= nine; code = text.charCodeAt(++i)) power = power * 10 + code - zero
+  shape.exponent += sign === minus ? -power : power
+  return i
+}
+
+const ofShortest = createShape()
+
+/** Whether the number is exactly the one that the shortest text of the double shows. False for more than 34 digits, which are rounded first. */
+export function shows(double: number, text: string, shape: Shape): boolean {
+  const { first, digits, exponent, canonical } = shape
+  if (first === -1) return true
+  if (digits > maxShortest || double === 0 || !Number.isFinite(double)) return false
+  if (digits <= safeDigits && exponent > -nearExponent && exponent < nearExponent) return true
   const shortest = String(double)
-  look(shortest, other)
-  return own.exponent === other.exponent && sameDigits(text, shortest, own, other)
+  if (canonical && exponent >= leastPlain && exponent <= mostPlain) return shortest === text
+  look(shortest, 0, ofShortest)
+  return exponent === ofShortest.exponent && digits === ofShortest.digits && digitsOf(text, shape) === digitsOf(shortest, ofShortest)
 }
 
-/** Written as `String` writes a number that needs no exponent: no zeros at either end that say nothing. */
-function isCanonical(text: string): boolean {
-  const start = text.charCodeAt(0) === minus ? 1 : 0
-  if (text.charCodeAt(start) === zero && text.charCodeAt(start + 1) !== dot) return false
-  return !hasExponent(text) && (text.charCodeAt(text.length - 1) !== zero || !text.includes('.'))
+function digitsOf(text: string, { first, last }: Shape): string {
+  return text.slice(first, last + 1).replace('.', '')
 }
 
-/** More than the 17 digits that the shortest text of a double has. Of a canonical text. */
-function hasManyDigits(text: string): boolean {
-  if (text.length <= maxShortest + 2 || text.charCodeAt(text.length - 1) === zero) return false
-  const start = text.charCodeAt(0) === minus ? 1 : 0
-  return text.charCodeAt(start) !== zero
+export function isWhole({ first, digits, exponent }: Shape): boolean {
+  return first === -1 || exponent >= digits - 1
 }
-
-function hasExponent(text: string): boolean {
-  return text.includes('e') || text.includes('E')
-}
-
-/** Beyond these, a Decimal ends or becomes 0: the library knows where. */
-const farExponent = 900
 
 /**
- * The number as BigDecimal writes it, found by moving digits: with an exponent below 1E-6 and from 1E34 on, without zeros at the end of a
- * fraction, and without the `.0` of a whole Decimal. Undefined where that needs the library: more than 34 digits, or a far exponent.
+ * The number as BigDecimal writes it: with an exponent below 1E-6 and from 1E34 on, without zeros at the end of a fraction, and without
+ * the `.0` of a whole Decimal. Undefined where that needs arithmetic: more than 34 digits, or an exponent near the end of Decimal.
  */
-export function bigDecimalText(double: number, text: string): string | undefined {
-  if (text.length <= maxSignificant && Math.abs(double) >= 1e-6 && isCanonical(text)) return text
-  const [own] = shapes
-  look(text, own)
-  const { first, last, exponent } = own
+export function bigDecimalText(text: string, shape: Shape): string | undefined {
+  const { first, digits, exponent, canonical } = shape
   if (first === -1) return '0'
-  if (last - first > maxSignificant || Math.abs(exponent) > farExponent) return undefined
-  const digits = text.slice(first, last + 1).replace('.', '')
-  if (digits.length > maxSignificant) return undefined
-  return (text.charCodeAt(0) === minus ? '-' : '') + placed(digits, exponent)
+  if (digits > maxSignificant || exponent <= -nearExponent || exponent >= nearExponent) return undefined
+  if (canonical && exponent >= leastPlain && exponent < maxSignificant) return text
+  return (text.charCodeAt(0) === minus ? '-' : '') + placed(digitsOf(text, shape), exponent)
 }
 
 /** The digits of a number whose first has this exponent. */
 function placed(digits: string, exponent: number): string {
-  if (exponent >= maxSignificant || exponent < -6) return withExponent(digits, exponent)
+  if (exponent >= maxSignificant || exponent < leastPlain) return withExponent(digits, exponent)
   if (exponent >= digits.length - 1) return digits.padEnd(exponent + 1, '0')
   if (exponent >= 0) return `${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`
   return `0.${digits.padStart(digits.length - exponent - 1, '0')}`
@@ -143,8 +141,4 @@ export function shortened(text: string): string {
   const sticky = /[1-9]/.test(digits.slice(first + keptDigits)) ? '1' : ''
   const exponent = Math.max(-farthestExponent, Math.min(farthestExponent, whole.length - first + Number(power)))
   return `${sign}0.${digits.slice(first, first + keptDigits)}${sticky}e${exponent}`
-}
-
-export function isWholeText(text: string): boolean {
-  return !text.includes('.') && !text.includes('E')
 }

@@ -1,10 +1,10 @@
 // JSON text to values where a double would change one of its numbers. The text is known to be JSON, so nothing is checked. JSON.parse with
 // a reviver does the same, in five times the time.
-import { type NumberMode, numberOf } from './number.ts'
+import { createShape, look } from './digits.ts'
+import { type NumberMode, numberWith } from './number.ts'
 import { assign, type Value } from './value.ts'
 
 const quote = 0x22
-const plus = 0x2b
 const comma = 0x2c
 const minus = 0x2d
 const nine = 0x39
@@ -14,10 +14,9 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Longer numbers, and those with an exponent, may need more digits than a double has. */
-const maxShort = 15
+const shape = createShape()
 
-/** Numbers become what `numberOf` makes of them; a member or element beyond the end of Decimal is left out. */
+/** Numbers become what `numberWith` makes of them; a member or element beyond the end of Decimal is left out. */
 export function parseExactly(text: string, mode: NumberMode): Value {
   let pos = 0
 
@@ -43,13 +42,9 @@ export function parseExactly(text: string, mode: NumberMode): Value {
 
   const readNumber = (): Value => {
     const start = pos
-    let isShort = !mode.wholeDecimals
-    for (let code = text.charCodeAt(pos); code <= nine || code === 0x65 || code === 0x45; code = text.charCodeAt(++pos)) {
-      if (code === comma || code <= 0x20) break
-      if (code > nine || code === plus) isShort = false
-    }
-    const number = text.slice(start, pos)
-    return isShort && pos - start <= maxShort ? Number(number) + 0 : numberOf(number, mode)
+    look(text, start, shape)
+    pos = shape.end
+    return numberWith(text.slice(start, pos), shape, mode)
   }
 
   const readArray = (): Value => {

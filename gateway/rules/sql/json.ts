@@ -74,7 +74,19 @@ function isDigitOrDot(code: number): boolean {
   return code === dot || isDigit(code)
 }
 
+/** Few payloads have so many arrays and objects that they could nest too deeply. */
 function tooDeep(text: string): boolean {
+  return countOf(text, '[', countOf(text, '{', 0)) > maxDepth && nestsTooDeep(text)
+}
+
+/** Counts on from what was counted, and stops when the depth is out of question. */
+function countOf(text: string, sign: string, counted: number): number {
+  let count = counted
+  for (let at = text.indexOf(sign); at !== -1 && count <= maxDepth; at = text.indexOf(sign, at + 1)) count++
+  return count
+}
+
+function nestsTooDeep(text: string): boolean {
   let depth = 0
   let inText = false
   for (let i = 0; i < text.length; i++) {

@@ -2,7 +2,7 @@
 // the decimal its shortest text shows (0.1 is exactly 0.1), and only a number that no double shows becomes an Exact. So every value has one
 // form: two doubles are equal, or ordered, exactly as their decimals are.
 import { Decimal as Library } from 'decimal.js'
-import { bigDecimalText, isWholeText, maxSignificant as maxIntDigits, shortened, shows } from './digits.ts'
+import { bigDecimalText, createShape, isWhole, look, maxSignificant, type Shape, shortened, shows } from './digits.ts'
 
 const Decimal = Library.clone({ precision: 34, rounding: Library.ROUND_HALF_UP, modulo: Library.ROUND_DOWN, maxE: 999, minE: -1032 })
 type Decimal = InstanceType<typeof Decimal>
@@ -48,15 +48,22 @@ export const keeping: NumberMode = { wholeDecimals: true }
 
 const numericText = /^-?\d+(?:\.\d+)?(?:[eE]-?\d+)?$/
 
+const shape = createShape()
+
 /** Any JSON number text or SQL number. Undefined beyond 9.99…E999, the end of Decimal. */
 export function numberOf(text: string, mode: NumberMode = folding): Numeric | undefined {
-  const double = Number(text)
+  look(text, 0, shape)
+  return numberWith(text, shape, mode)
+}
+
+/** The same of a text that has been looked at. */
+export function numberWith(text: string, seen: Shape, mode: NumberMode): Numeric | undefined {
   const isDecimal = mode.wholeDecimals && /[.eE]/.test(text)
-  const shown = shows(double, text)
-  if (shown && !(isDecimal && Number.isInteger(double))) return double + 0
-  const known = bigDecimalText(double, text)
-  if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxIntDigits), isDecimal ? mode : folding)
-  return new Exact(known, !isDecimal && isWholeText(known))
+  const double = Number(text)
+  if (shows(double, text, seen) && !(isDecimal && Number.isInteger(double))) return double + 0
+  const known = bigDecimalText(text, seen)
+  if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxSignificant), isDecimal ? mode : folding)
+  return new Exact(known, !isDecimal && isWhole(seen) && seen.exponent < maxSignificant)
 }
 
 /** The standard conversion of a String to a Decimal: a narrower pattern than any host parser's [AWS iot-sql-data-types, to decimal]. */
@@ -88,10 +95,10 @@ export function numberText(value: Numeric): string {
   if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e21) return String(value)
   if (typeof value === 'number' && Math.abs(value) >= 1e-6 && Math.abs(value) < 1e21) return String(value)
   if (typeof value !== 'number' && value.known !== undefined) {
-    return !value.int && isWholeText(value.known) ? `${value.known}.0` : value.known
+    return value.int || /[.E]/.test(value.known) ? value.known : `${value.known}.0`
   }
   const decimal = decimalOf(value)
-  if (decimal.isInteger() && decimal.e < maxIntDigits)
+  if (decimal.isInteger() && decimal.e < maxSignificant)
     return typeof value === 'number' || value.int ? decimal.toFixed() : `${decimal.toFixed()}.0`
   if (decimal.e >= -6 && !decimal.isInteger()) return decimal.toFixed()
   return decimal.toExponential().replace('e', 'E')
@@ -164,7 +171,7 @@ function settle(decimal: Decimal, mode: NumberMode): Numeric | undefined {
   if (whole && mode.wholeDecimals) return new Exact(decimal, false)
   const double = decimal.toNumber()
   if (Number.isFinite(double) && new Decimal(double).eq(decimal)) return double + 0
-  return new Exact(decimal, whole && decimal.e < maxIntDigits)
+  return new Exact(decimal, whole && decimal.e < maxSignificant)
 }
 
 function exactly(operator: ArithmeticOperator, x: Decimal, y: Decimal, ints: boolean): Decimal | undefined {
