@@ -349,7 +349,7 @@ function judgeSubscribe(reader: Reader, { version }: State): Effect {
     const filter = reader.string('filter')
     const options = reader.byte('options')
     checkOptions(filter, options, version)
-    broken ||= !isFilter(filter)
+    broken ||= !isFilter(filter) || isReserved(filter)
     const qos = options & 3
     reasons.push(qos > maxQos ? [0, 1, 2, ...refusals] : [...Array(qos + 1).keys()])
   }
@@ -364,6 +364,9 @@ function checkOptions(filter: string, options: number, version: 4 | 5): void {
   if ((options & 0x30) === 0x30) throw illegal('MQTT5-3.8.3.1', 'retain handling 3', malformed, protocolError)
   if (options & 4 && filter.startsWith('$share/')) throw illegal('MQTT-3.8.3-4', 'no local on a shared subscription', protocolError)
 }
+
+/** A server may keep topics that begin with `$` to itself [MQTT5-4.7.2]. */
+const isReserved = (filter: string) => filter.startsWith('$') && !filter.startsWith('$share/')
 
 /** [MQTT5-4.7.1, 4.8.2] */
 function isFilter(filter: string): boolean {
