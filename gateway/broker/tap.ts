@@ -81,7 +81,7 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
   let early: (Packet | IllegalPacket)[] | undefined
   let holding = false
   let held: (Packet | IllegalPacket)[] = []
-  /** An illegal packet is the last one that is read; those before it still take effect first. */
+  /** A DISCONNECT and an illegal packet are the last ones that are read; those before them still take effect first. */
   let ended = false
 
   const handOver = (packet: Packet) => guarded(onError, () => void listener.call(parser, packet))
@@ -160,8 +160,13 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
         kindOf(bytes[at]!, version)
         return gather.begin(bytes.subarray(at), frame.end - at)
       }
-      if (isUsual(bytes, at)) keepAlive(client)
-      else receive(decoded(bytes, at))
+      if (isUsual(bytes, at)) {
+        keepAlive(client)
+        continue
+      }
+      const packet = decoded(bytes, at)
+      receive(packet)
+      ended = packet.cmd === 'disconnect' // [MQTT-3.14.4-1]
     }
   }
 

@@ -246,3 +246,8 @@ test('a PUBLISH reaches its subscribers although its publisher leaves before the
   client.send(`${v4}32060001610001 78e000`.replaceAll(' ', ''))
   expect(await subscriber.next('publish')).toMatchObject([{ topic: 'a', qos: 1 }])
 })
+
+test('what follows a DISCONNECT in the same segment does not count [MQTT-3.14.4-1]', async () => {
+  await refused(`${v4}|e000 3206000161000178`)
+  expect(ingested).toEqual([])
+})
