@@ -1,6 +1,8 @@
 // What the digits of a decimal say: whether a double shows the number, and how BigDecimal writes it. This is the quick way, in one look
 // at the text; the decimal library is asked only where it must be.
 
+import { isShortest, mostPlaces } from './shortest.ts'
+
 /** Most significant digits of a Decimal. */
 export const maxSignificant = 34
 
@@ -88,10 +90,28 @@ export function shows(double: number, text: string, shape: Shape): boolean {
   if (first === -1) return true
   if (digits > maxShortest || double === 0 || !Number.isFinite(double)) return false
   if (digits <= safeDigits && exponent > -nearExponent && exponent < nearExponent) return true
+  const places = digits - 1 - exponent
+  if (places >= 0 && places <= mostPlaces) {
+    const known = isShortest(double, lastEight(text, shape.last), places)
+    if (known !== undefined) return known
+  }
   const shortest = String(double)
   if (canonical && exponent >= leastPlain && exponent <= mostPlain) return shortest === text
   look(shortest, 0, ofShortest)
   return exponent === ofShortest.exponent && digits === ofShortest.digits && digitsOf(text, shape) === digitsOf(shortest, ofShortest)
+}
+
+/** Of a number of more digits. */
+function lastEight(text: string, last: number): number {
+  let value = 0
+  let scale = 1
+  for (let i = last; scale < 1e8; i--) {
+    const code = text.charCodeAt(i)
+    if (code === dot) continue
+    value += (code - zero) * scale
+    scale *= 10
+  }
+  return value
 }
 
 function digitsOf(text: string, { first, last }: Shape): string {

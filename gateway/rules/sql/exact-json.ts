@@ -15,9 +15,14 @@ const openBrace = 0x7b
 const closeBrace = 0x7d
 
 const shape = createShape()
+const none: readonly unknown[] = []
 
-/** Numbers become what `numberWith` makes of them; a member or element beyond the end of Decimal is left out. */
-export function parseExactly(text: string, mode: NumberMode): Value {
+/**
+ * `native` is what JSON.parse makes of the text: its numbers are the nearest doubles. Of equal keys it has only the last, so the double of
+ * an earlier one may be wrong, which is overwritten. Numbers become what `numberWith` makes of them; a member or element beyond the end of Decimal
+ * is left out.
+ */
+export function parseExactly(text: string, mode: NumberMode, native: unknown): Value {
   let pos = 0
 
   const skipSpace = () => {
@@ -40,19 +45,20 @@ export function parseExactly(text: string, mode: NumberMode): Value {
     return JSON.parse(text.slice(start, pos)) as string
   }
 
-  const readNumber = (): Value => {
+  const readNumber = (nearest: unknown): Value => {
     const start = pos
     look(text, start, shape)
     pos = shape.end
-    return numberWith(text.slice(start, pos), shape, mode)
+    const number = text.slice(start, pos)
+    return numberWith(number, shape, mode, typeof nearest === 'number' ? nearest : Number(number))
   }
 
-  const readArray = (): Value => {
+  const readArray = (natives: readonly unknown[]): Value => {
     const items: Value[] = []
     pos++
     for (skipSpace(); text.charCodeAt(pos) !== closeBracket; skipSpace()) {
       if (text.charCodeAt(pos) === comma) pos++
-      const value = readValue()
+      const value = readValue(natives[items.length])
       if (value === undefined) items.length++
       else items.push(value)
     }
@@ -60,7 +66,7 @@ export function parseExactly(text: string, mode: NumberMode): Value {
     return items
   }
 
-  const readObject = (): Value => {
+  const readObject = (natives: Readonly<Record<string, unknown>>): Value => {
     const members: Record<string, Value> = {}
     let isWhole = true
     pos++
@@ -70,7 +76,7 @@ export function parseExactly(text: string, mode: NumberMode): Value {
       const key = readString()
       skipSpace()
       pos++
-      const value = readValue()
+      const value = readValue(natives[key])
       if (value === undefined) isWhole = false
       assign(members, key, value)
     }
@@ -84,15 +90,16 @@ export function parseExactly(text: string, mode: NumberMode): Value {
     return value
   }
 
-  const readValue = (): Value => {
+  const readValue = (known: unknown): Value => {
     skipSpace()
     const code = text.charCodeAt(pos)
     if (code === quote) return readString()
-    if (code === minus || code <= nine) return readNumber()
-    if (code === openBracket) return readArray()
-    if (code === openBrace) return readObject()
+    if (code === minus || code <= nine) return readNumber(known)
+    if (code === openBracket) return readArray(Array.isArray(known) ? known : none)
+    if (code === openBrace)
+      return readObject(typeof known === 'object' && known !== null ? (known as Readonly<Record<string, unknown>>) : {})
     return code === 0x74 ? readWord(4, true) : code === 0x66 ? readWord(5, false) : readWord(4, null)
   }
 
-  return readValue()
+  return readValue(native)
 }

@@ -13,7 +13,7 @@ export function parseJson(text: string, mode: NumberMode = folding): Value {
   try {
     const value = JSON.parse(text) as Value
     const exact = hasLongNumber(text) || (mode.wholeDecimals && /\d[.eE]/.test(text))
-    return exact ? parseExactly(text, mode) : value
+    return exact ? parseExactly(text, mode, value) : value
   } catch {
     return undefined
   }
@@ -31,7 +31,6 @@ function hasLongNumber(text: string): boolean {
       met = 0
     } else {
       met++
-      if (met > 4 && isLongRun(text, i)) return true
       // With or without a sign, the `e` of three digits is at most four characters before each of them.
       if (
         isE(text.charCodeAt(i - 1)) ||
@@ -40,17 +39,28 @@ function hasLongNumber(text: string): boolean {
       ) {
         if (isLongExponent(text, i)) return true
       }
+      if (met > 4) {
+        const end = runEnd(text, i)
+        if (end - runStart(text, i) > 15) return true
+        i = end
+        met = 0
+      }
     }
   }
   return false
 }
 
-function isLongRun(text: string, middle: number): boolean {
+/** Of the digits and dots around a place. */
+function runStart(text: string, middle: number): number {
   let start = middle
-  let end = middle + 1
   while (start > 0 && isDigitOrDot(text.charCodeAt(start - 1))) start--
+  return start
+}
+
+function runEnd(text: string, middle: number): number {
+  let end = middle + 1
   while (end < text.length && isDigitOrDot(text.charCodeAt(end))) end++
-  return end - start > 15
+  return end
 }
 
 /** `e123`, `E+123` or `e-123` around a digit, with a digit before it. */

@@ -53,13 +53,12 @@ const shape = createShape()
 /** Any JSON number text or SQL number. Undefined beyond 9.99…E999, the end of Decimal. */
 export function numberOf(text: string, mode: NumberMode = folding): Numeric | undefined {
   look(text, 0, shape)
-  return numberWith(text, shape, mode)
+  return numberWith(text, shape, mode, Number(text))
 }
 
-/** The same of a text that has been looked at. */
-export function numberWith(text: string, seen: Shape, mode: NumberMode): Numeric | undefined {
+/** The same of a text that has been looked at, and whose nearest double is known. */
+export function numberWith(text: string, seen: Shape, mode: NumberMode, double: number): Numeric | undefined {
   const isDecimal = mode.wholeDecimals && /[.eE]/.test(text)
-  const double = Number(text)
   if (shows(double, text, seen) && !(isDecimal && Number.isInteger(double))) return double + 0
   const known = bigDecimalText(text, seen)
   if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxSignificant), isDecimal ? mode : folding)
