@@ -108,8 +108,15 @@ function noneYet(error: NodeJS.ErrnoException): string[] {
   throw error
 }
 
-export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock, steady }: DataDirDeps) {
-  const place = { dir: join(dataDir, 'sessions'), salt: randomSeed(), observe, fs: nodeFs }
+export function openSessions({ sessions, dataDir }: GatewayConfig, limits: Limits, { observe, clock, losses, steady }: DataDirDeps) {
+  const place = {
+    dir: join(dataDir, 'sessions'),
+    salt: randomSeed(),
+    observe,
+    clock,
+    fs: nodeFs,
+    losses: losses.place('sessions', 'sessions'),
+  }
   return (routes: Routes, memory: SessionsOptions['memory']): Sessions =>
     createSessions({
       ...sessions,

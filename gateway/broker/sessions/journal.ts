@@ -6,25 +6,18 @@
 // A file counts once `whole` is in it, and then its predecessors are deleted: a crash at any point leaves one file that holds everything.
 // Every start begins a file if there is room for one, and so does a write after one that failed, because what a failed sync left in the page cache cannot be trusted.
 import { join } from 'node:path'
+import type { Clock } from '../../../lib/clock.ts'
 import { GatewayError, textOf } from '../../errors.ts'
 import type { Observe } from '../../observe/observe.ts'
 import type { SpoolFile, SpoolFs } from '../../spool/fs.ts'
 import { createGroupCommit } from '../../spool/group.ts'
 import { lockDir } from '../../spool/lock.ts'
-import { decodeRecord, encodeRecord, recordSizeLimit } from '../../spool/record.ts'
-import { isTorn } from '../../spool/recover.ts'
-import {
-  createSegment,
-  findRecord,
-  headerBytes,
-  isZero,
-  readChunk,
-  readHeader,
-  type SegmentWriter,
-  segmentName,
-  segmentNumber,
-} from '../../spool/segment.ts'
+import type { PlaceLosses } from '../../spool/losses.ts'
+import { encodeRecord, recordSizeLimit } from '../../spool/record.ts'
+import { createSegment, type SegmentWriter, segmentName, segmentNumber } from '../../spool/segment.ts'
+import { turnNames } from '../../spool/turns.ts'
 import { type Entry, fromRecord, toRecord } from './entry.ts'
+import { type Counts, openSaved, recoverJournal, type SavedFiles } from './recover.ts'
 
 export interface Journal {
   /** Gives every entry found to `apply`. Rejects with SPOOL_LOCKED or DATA_DIR_UNUSABLE. */
@@ -39,6 +32,7 @@ export interface Journaled {
   apply(entry: Entry): void
   /** Entries that add up to the present state. */
   entries(): Iterable<Entry>
+  counts(): Counts
 }
 
 export interface FileJournalOptions {
@@ -50,11 +44,15 @@ export interface FileJournalOptions {
   readonly salt: number
   readonly observe: Observe
   readonly fs: SpoolFs
+  readonly clock: Pick<Clock, 'every'>
+  /** Where lost messages are accounted for. */
+  readonly losses: PlaceLosses
 }
 
 const MiB = 1024 ** 2
 /** A snapshot is written this many bytes at a time, so that it is never in memory whole. */
 const chunkBytes = 256 * 1024
+const watchEveryMs = 1_000
 
 /** Nothing outlives the gateway. */
 export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journal {
@@ -68,13 +66,53 @@ export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journa
 }
 
 export function createFileJournal(options: FileJournalOptions): Journal {
-  const { journaled, dir, salt, observe, fs, roomBytes = 8 * MiB } = options
+  const { journaled, dir, salt, observe, fs, clock, losses, roomBytes = 8 * MiB } = options
   let writer: SegmentWriter | undefined
   let limit = 0
   let nextNumber = 1
   let unlock = async () => {}
   let stopped = false
   let failing = false
+  /** The file in use is gone; the next write begins another. */
+  let vanished = false
+  let saved: SavedFiles | undefined
+  let unsaved = false
+  let saving: Promise<void> | undefined
+  let endWatch = () => {}
+
+  const save = async (closed: boolean) => {
+    if (!writer || !unsaved) return
+    unsaved = false
+    const { number, bytes } = writer.segment
+    const { sessions, retained, queued } = journaled.counts()
+    await saved?.write({ segment: number, bytes, sessions, retained, queued, closed }).catch((error) => {
+      unsaved = true
+      observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `sessions: ${textOf(error)}` })
+    })
+  }
+
+  /** Looks for files that somebody removes while the gateway runs. Memory holds all there is, so they are written again. */
+  const watch = async () => {
+    const segment = writer?.segment
+    const names = await fs.list(dir)
+    if (!turnNames('state').every((name) => names.includes(name))) {
+      await saved?.forget()
+      unsaved = true
+    }
+    if (!segment || segment !== writer?.segment || names.includes(segmentName(segment.number))) return
+    vanished = true
+    observe.record('sessions.corrupted', { detail: `${segment.path} is missing; it is written again` })
+    await append({ kind: 'released', client: '', numbers: [] })
+  }
+
+  const tick = () => {
+    saving ??= watch()
+      .then(() => save(false))
+      .catch((error) => observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `sessions: ${textOf(error)}` }))
+      .finally(() => {
+        saving = undefined
+      })
+  }
 
   /** Writes all there is into a file of its own, which takes the place of those before. */
   const begin = async () => {
@@ -95,11 +133,13 @@ export function createFileJournal(options: FileJournalOptions): Journal {
   const removeBefore = async (number: number) => {
     const old = (await fs.list(dir)).filter((name) => (segmentNumber(name) ?? number) < number)
     for (const name of old) await fs.remove(join(dir, name))
+    unsaved = true
   }
 
   const commits = createGroupCommit(salt, async (group) => {
     try {
-      if (!writer || writer.segment.bytes > limit) await begin()
+      if (!writer || vanished || writer.segment.bytes > limit) await begin()
+      vanished = false
       await write(writer!, group.buffer.subarray(0, group.bytes))
     } catch (cause) {
       await writer?.close().catch(() => undefined)
@@ -110,20 +150,35 @@ export function createFileJournal(options: FileJournalOptions): Journal {
     }
     if (failing) observe.record('gateway.recovered', { code: 'SESSIONS_FAILED' })
     failing = false
+    unsaved = true
     for (const message of group.messages) journaled.apply(fromRecord(message))
   })
+
+  const append = (entry: Entry) => {
+    const record = toRecord(entry)
+    return commits.append(record, recordSizeLimit(record))
+  }
 
   return {
     async start() {
       try {
         await fs.makeDir(dir)
         unlock = await lockDir(fs, dir)
-        const { last, damaged } = await recover(options)
+        saved = await openSaved(fs, dir)
+        const { last, damaged, loss } = await recoverJournal(options, saved.found)
         nextNumber = last + 1
+        if (loss) losses.add('start', loss)
+        await losses.saved()
         await begin().catch((error) => {
           // What was found holds everything still, and a disk that is full now may have room when there is something to write.
           if (damaged) throw error
         })
+        // Both files, so that a disk that is full later has no part of the state to find room for.
+        for (const _ of turnNames('state')) {
+          unsaved = true
+          await save(false)
+        }
+        endWatch = clock.every(watchEveryMs, tick)
       } catch (cause) {
         await unlock().catch(() => undefined)
         unlock = async () => {}
@@ -134,13 +189,17 @@ export function createFileJournal(options: FileJournalOptions): Journal {
     },
     append(entry) {
       if (stopped) return commits.refuse(new GatewayError('STOPPING', 'the gateway is shutting down'))
-      const record = toRecord(entry)
-      return commits.append(record, recordSizeLimit(record))
+      return append(entry)
     },
     async stop() {
       if (stopped) return
       stopped = true
+      endWatch()
+      await saving
       await commits.idle()
+      unsaved = true
+      await save(true)
+      await saved?.close().catch(() => undefined)
       await writer?.close().catch(() => undefined)
       await unlock().catch(() => undefined)
     },
@@ -168,58 +227,4 @@ function* chunks(first: Iterable<Entry>, all: Iterable<Entry>, last: Iterable<En
     }
   }
   yield buffer.subarray(0, used)
-}
-
-/** Applies what the last whole file holds; `last` is the highest number in use. A file with damage in it is kept beside, as evidence and for rescue. */
-async function recover({ journaled, dir, observe, fs }: FileJournalOptions): Promise<{ readonly last: number; readonly damaged: boolean }> {
-  const names = await fs.list(dir)
-  const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => b - a)
-  const last = numbers[0] ?? 0
-  for (const number of numbers) {
-    const path = join(dir, segmentName(number))
-    let whole = false
-    await scan(fs, path, ({ kind }) => {
-      whole ||= kind === 'whole'
-      return whole
-    })
-    if (!whole) continue
-    const lost = await scan(fs, path, (entry) => {
-      journaled.apply(entry)
-      return false
-    })
-    if (lost > 0) {
-      observe.record('sessions.corrupted', { bytes: lost, detail: `${path}.corrupt` })
-      await fs.rename(path, `${path}.corrupt`)
-    }
-    return { last, damaged: lost > 0 }
-  }
-  return { last, damaged: false }
-}
-
-/** Shows the entries of a file in order, until one is enough. Resolves with the bytes of damage in between. */
-async function scan(fs: SpoolFs, path: string, isEnough: (entry: Entry) => boolean): Promise<number> {
-  const file = await fs.open(path, 'r')
-  try {
-    const salt = await readHeader(file)
-    const size = salt === undefined ? 0 : await file.size()
-    let enough = false
-    let lost = 0
-    for (let at = headerBytes; at < size && !enough; ) {
-      const { next, bad } = await readChunk(file, salt!, at, size, (buffer, start, length) => {
-        enough ||= isEnough(fromRecord(decodeRecord(buffer, start, length)))
-      })
-      at = bad ? await skip(file, salt!, next, size) : next
-      if (bad && at < size) lost += at - next
-    }
-    return lost
-  } finally {
-    await file.close()
-  }
-}
-
-/** Behind damage in the middle; the end of the file where a crash has cut the last write short. */
-async function skip(file: SpoolFile, salt: number, from: number, size: number): Promise<number> {
-  if (await isZero(file, from, size)) return size
-  const found = await findRecord(file, salt, from, size)
-  return found < size && (await isTorn(file, salt, from, found, size)) ? size : found
 }

@@ -9,8 +9,9 @@ import { defaultMaxBytes, type Memory, memoryFull, messageBytes, newFilterBytes,
 import type { Filter, Routes, Target } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
 import type { Journal, Journaled } from './journal.ts'
+import type { Counts } from './recover.ts'
 import { createReservations, type Reservation } from './reservations.ts'
-import { createState, type Kept, type StoredSession } from './state.ts'
+import { createState, type Kept, type State, type StoredSession } from './state.ts'
 
 export const sessionsSchema = z.strictObject({
   persist: z
@@ -99,7 +100,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (!reservations.has(kept.number)) session.outbox?.offer(session, kept, flagged)
     },
   })
-  const journal = options.journal(state)
+  const counts = () => count(state)
+  const journal = options.journal({ apply: state.apply, entries: state.entries, counts })
   const reservations = createReservations(state, journal)
   /** The connection that a client id belongs to: the last one that opened it. */
   const owners = new Map<string, object>()
@@ -199,7 +201,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       await journal.start()
       number = state.lastNumber
       leaveAll()
-      const { sessions, retained, queued } = count(state)
+      const { sessions, retained, queued } = counts()
       if (sessions + retained > 0) observe.record('sessions.recovered', { sessions, retained, queued })
       stopSweep = clock.every(sweepEveryMs, sweep)
     },
@@ -284,7 +286,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-function count({ sessions, retained }: ReturnType<typeof createState>) {
+export function count({ sessions, retained }: Pick<State, 'sessions' | 'retained'>): Counts {
   let queued = 0
   for (const { queue } of sessions.values()) queued += queue.size
   return { sessions: sessions.size, retained: retained.size, queued }

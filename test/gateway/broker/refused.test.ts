@@ -8,6 +8,7 @@ import { GatewayError } from '../../../gateway/errors.ts'
 import type { Door } from '../../../gateway/listen/door.ts'
 import { createMqttDoor } from '../../../gateway/listen/mqtt.ts'
 import { createIds, type Message } from '../../../gateway/message.ts'
+import { createLosses } from '../../../gateway/spool/losses.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'
@@ -42,7 +43,16 @@ async function start() {
       createSessions({
         ...{ ...sessionsSchema.parse({}), maxRetained: 10, messageExpirySeconds: access.limits.messageExpirySeconds },
         ...{ routes, memory, clock: systemClock, observe },
-        journal: (journaled) => createFileJournal({ journaled, dir: '/sessions', salt: 1, observe, fs }),
+        journal: (journaled) =>
+          createFileJournal({
+            journaled,
+            dir: '/sessions',
+            salt: 1,
+            observe,
+            fs,
+            clock: systemClock,
+            losses: createLosses({ clock: systemClock, observe }).place('sessions', 'sessions'),
+          }),
       }),
     ...{ access, observe, clock: systemClock, ids },
   })

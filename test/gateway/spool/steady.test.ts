@@ -8,6 +8,7 @@ import { createTenants } from '../../../gateway/consume/tenants.ts'
 import { createLog } from '../../../gateway/observe/log.ts'
 import { createDirectSpool } from '../../../gateway/spool/direct.ts'
 import { createFileSpool } from '../../../gateway/spool/file.ts'
+import { createLosses } from '../../../gateway/spool/losses.ts'
 import { openSteadyClock } from '../../../gateway/spool/steady.ts'
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts'
 import { createMemoryFs, type MemoryFs } from '../../helpers/memory-fs.ts'
@@ -28,7 +29,16 @@ async function openSessions(fs: MemoryFs, clock: ManualClock) {
   const sessions = createSessions({
     ...{ memory: createMemory(1_000_000), maxQueued: 10, maxRetained: 2, messageExpirySeconds: (asked: number) => asked },
     ...{ routes, clock, observe, steady },
-    journal: (journaled) => createFileJournal({ journaled, dir: '/data/sessions', salt: 1, observe, fs }),
+    journal: (journaled) =>
+      createFileJournal({
+        journaled,
+        dir: '/data/sessions',
+        salt: 1,
+        observe,
+        fs,
+        clock,
+        losses: createLosses({ clock, observe }).place('sessions', 'sessions'),
+      }),
   })
   await sessions.start()
   const open = () => sessions.open('away', { protocol: 5, fresh: false, expirySeconds: 3_600 })

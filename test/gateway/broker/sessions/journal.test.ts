@@ -6,8 +6,11 @@ import { createRoutes } from '../../../../gateway/broker/routes.ts'
 import type { Entry } from '../../../../gateway/broker/sessions/entry.ts'
 import { fromRecord, toRecord } from '../../../../gateway/broker/sessions/entry.ts'
 import { createFileJournal, type Journal } from '../../../../gateway/broker/sessions/journal.ts'
+import { count } from '../../../../gateway/broker/sessions/sessions.ts'
 import { createState, type State } from '../../../../gateway/broker/sessions/state.ts'
+import { createLosses } from '../../../../gateway/spool/losses.ts'
 import { createRandom } from '../../../../lib/random.ts'
+import { createManualClock, type ManualClock } from '../../../helpers/manual-clock.ts'
 import { type Call, createMemoryFs, errno, type MemoryFs } from '../../../helpers/memory-fs.ts'
 import { createSpyObserve, type SpyObserve } from '../../../helpers/spy-observe.ts'
 
@@ -19,9 +22,13 @@ const ticks = async (count: number) => {
 
 async function boot(fs: MemoryFs, salt: number, roomBytes = 3_000, observe: SpyObserve = createSpyObserve()) {
   const state = createState({ routes: createRoutes(), memory: createMemory() })
-  const journal = createFileJournal({ journaled: state, dir, salt, roomBytes, observe, fs })
+  const clock = createManualClock()
+  const losses = createLosses({ clock, observe: createSpyObserve() })
+  const journaled = { apply: state.apply, entries: state.entries, counts: () => count(state) }
+  const place = { dir, salt, roomBytes, observe, fs, clock, losses: losses.place('sessions', 'sessions') }
+  const journal = createFileJournal({ journaled, ...place })
   await journal.start()
-  return { state, journal }
+  return { state, journal, losses, clock }
 }
 
 const opened: Entry = { kind: 'opened', client, protocol: 3, fresh: false, expirySeconds: 3_600 }
@@ -38,6 +45,7 @@ class World {
   fs = createMemoryFs()
   state!: State
   journal!: Journal
+  clock!: ManualClock
   /** Of every number: whether it is retained, what became of its append, and of its release. */
   readonly entries = new Map<number, { readonly retained: boolean; fate: Fate; release?: Fate }>()
   appends: Promise<unknown>[] = []
@@ -47,7 +55,9 @@ class World {
   }
 
   async start(): Promise<void> {
-    Object.assign(this, await boot(this.fs, Math.floor(this.random() * 2 ** 32)))
+    const { losses, ...booted } = await boot(this.fs, Math.floor(this.random() * 2 ** 32))
+    Object.assign(this, booted)
+    expect(losses.list(), 'reported as lost').toEqual([])
     this.appends = []
   }
 
@@ -144,6 +154,7 @@ const step = fc.oneof(
       .map(([call, times]): Step => [`fail ${call} ×${times}`, (w) => w.fail(call, times)]),
   },
   { weight: 2, arbitrary: fc.nat(9).map((after): Step => [`crash after ${after}`, (w) => w.crash(after)]) },
+  { weight: 2, arbitrary: fc.constant<Step>(['a second', (w) => w.clock.advance(1_000)]) },
   { weight: 1, arbitrary: fc.constant<Step>(['restart', (w) => w.restart()]) },
 )
 

@@ -5,6 +5,7 @@ import { createRoutes } from '../../../../gateway/broker/routes.ts'
 import { createFileJournal, createMemoryJournal } from '../../../../gateway/broker/sessions/journal.ts'
 import { createSessions, type Opening, type SessionsOptions } from '../../../../gateway/broker/sessions/sessions.ts'
 import type { Message } from '../../../../gateway/message.ts'
+import { createLosses } from '../../../../gateway/spool/losses.ts'
 import { createManualClock } from '../../../helpers/manual-clock.ts'
 import { createMemoryFs } from '../../../helpers/memory-fs.ts'
 import { toReading } from '../../../helpers/messages.ts'
@@ -169,8 +170,11 @@ test('sessions, filters, queues and messages are counted, and given back', async
 
 test('what an earlier run left on disk counts from the start', async () => {
   const fs = createMemoryFs()
+  const clock = createManualClock()
+  const observe = createSpyObserve()
+  const losses = createLosses({ clock, observe }).place('sessions', 'sessions')
   const journal: SessionsOptions['journal'] = (journaled) =>
-    createFileJournal({ journaled, dir: '/sessions', salt: 1, observe: createSpyObserve(), fs })
+    createFileJournal({ journaled, dir: '/sessions', salt: 1, observe, fs, clock, losses })
   const first = await setUp({ journal })
   await first.subscribed('f-1')
   await first.publish(1)
