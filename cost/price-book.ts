@@ -92,7 +92,7 @@ export function regions(): readonly string[] {
 /** Throws a CostError for a region without a book. */
 export function loadPriceBook(region: string): PriceBook {
   const known = regions()
-  if (!known.includes(region)) throw new CostError(`there is no price book for region "${region}"; ${suggest(region, known)}`)
+  if (!known.includes(region)) throw new CostError(`region "${region}" has no price book; ${suggest(region, known)}`)
   const book = loaded.get(region) ?? toPriceBook(JSON.parse(readFileSync(new URL(`${region}.json`, folder), 'utf8')))
   loaded.set(region, book)
   return book

@@ -148,10 +148,10 @@ export function createConnections(
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'there is no such host',
+  ENOTFOUND: 'the host name does not exist',
   EAI_AGAIN: 'the name could not be looked up',
-  EHOSTUNREACH: 'there is no route to it',
-  ENETUNREACH: 'there is no route to it',
+  EHOSTUNREACH: 'no route leads there',
+  ENETUNREACH: 'no route leads there',
   ECONNRESET: 'it closed the connection at once',
 }
 

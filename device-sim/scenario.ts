@@ -183,7 +183,7 @@ export function parseScenario(input: unknown, file = 'scenario'): Scenario {
 /** The text of a scenario file as an object, not yet checked, so that flags can be laid over it. */
 export async function readScenario(file: string): Promise<Record<string, unknown>> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new FleetError(`${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`, 2)
+    throw new FleetError(`${file}: cannot be read (${error.code})`, 2)
   })
   try {
     return JSON.parse(text)

@@ -71,7 +71,7 @@ Exit code 1: a check found something; 2: wrong usage, or what cannot be deployed
 /** The exit code where the stack is not wanted; undefined where it is. */
 function answerTo(args: readonly string[]): number | undefined {
   const unknown = args.find((arg) => arg !== '--help' && arg !== '-h')
-  if (unknown !== undefined) process.stderr.write(`synth: there is no ${unknown}\n\n${help}`)
+  if (unknown !== undefined) process.stderr.write(`synth: unknown flag ${unknown}\n\n${help}`)
   else if (args.length > 0) process.stdout.write(help)
   else return undefined
   return unknown === undefined ? 0 : 2

@@ -19,7 +19,7 @@ export class Processing extends Construct {
     super(scope, 'Processing')
     const functionOf = ({ config, entry }: Deployed) => {
       const pair = queues.pairs[config.queue]
-      if (!pair) throw new GatewayError('CONFIG_INVALID', `consumers.json: there is no queue "${config.queue}" in resources.json`)
+      if (!pair) throw new GatewayError('CONFIG_INVALID', `consumers.json: queue "${config.queue}" is not in resources.json`)
       return [config.queue, createConsumer(this, { config, entry, ...pair })] as const
     }
     this.functions = Object.fromEntries(consumers.map(functionOf))

@@ -73,7 +73,7 @@ export class Queues extends Construct {
 
   private subscribe(topic: Topic, topicName: string, { queue: name, raw, filterPolicy, filterPolicyScope }: Subscription): void {
     const pair = this.pairs[name]
-    if (!pair) throw new GatewayError('CONFIG_INVALID', `resources.json: topics.${topicName}: there is no queue "${name}"`)
+    if (!pair) throw new GatewayError('CONFIG_INVALID', `resources.json: topics.${topicName}: queue "${name}" is not in queues`)
     const { queue, deadLetterQueue } = pair
     for (const target of [queue, deadLetterQueue]) allowTopic(target, topic)
     new CfnSubscription(this, `${topicName}-to-${name}`, {

@@ -43,7 +43,7 @@ function lookUp(db: Database, type: string) {
 function checkProperties(db: Database, id: string, { Type, Properties = {} }: TemplateResource): readonly string[] {
   if (Type === 'AWS::CDK::Metadata') return []
   const known = lookUp(db, Type)
-  return known ? checkObject(db, Properties, known.properties, `${id} (${Type})`) : [`${id}: there is no resource type ${Type}`]
+  return known ? checkObject(db, Properties, known.properties, `${id} (${Type})`) : [`${id}: resource type ${Type} does not exist`]
 }
 
 function checkObject(db: Database, value: object, properties: Properties, at: string): readonly string[] {

@@ -41,6 +41,9 @@ function explain(issue: z.core.$ZodIssue, schema: Schema, input: unknown): strin
     const known = keysAt(schema, issue.path, input)
     return issue.keys.map((key) => `${pathText([...issue.path, key])} is not a known field; ${suggest(key, known)}`).join('; ')
   }
+  if (issue.code === 'invalid_key') return `${at}: ${issue.issues[0]?.message ?? 'the name is not allowed'}`
+  if (issue.code === 'invalid_value' && valueAt(input, issue.path) === undefined)
+    return `${at} is missing; expected ${issue.values.length === 1 ? show(issue.values[0]) : `one of ${issue.values.join(', ')}`}`
   if (issue.code === 'invalid_value' && issue.values.length === 1)
     return `${at} is ${show(valueAt(input, issue.path))}; expected ${show(issue.values[0])}`
   if (issue.code === 'invalid_value')

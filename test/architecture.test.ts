@@ -168,7 +168,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
-  'gateway/template': ['gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/local/resources.ts'],
+  'gateway/template': ['lib', 'zod', 'gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/local/resources.ts'],
   'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
   'gateway/data-dir.ts': [
     ...['lib', 'gateway/config.ts', 'gateway/observe', 'gateway/access/limits.ts', 'gateway/spool', 'gateway/broker/routes.ts'],

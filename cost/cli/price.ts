@@ -53,7 +53,7 @@ function parseJson(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch {
-    throw new CostError('this is not JSON')
+    throw new CostError('the line is not JSON')
   }
   throw new CostError('expected a JSON object with inputs')
 }

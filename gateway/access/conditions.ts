@@ -163,11 +163,11 @@ export function conditionProblem(operatorText: string, values: readonly string[]
   const named = parseOperator(operatorText)
   if (!named) {
     const meant = nearest(operatorText, operatorNames)
-    return `there is no condition operator ${operatorText}${meant ? `; did you mean ${meant}?` : ''}`
+    return `condition operator ${operatorText} does not exist${meant ? `; did you mean ${meant}?` : ''}`
   }
   const constants = values.filter((value) => parseTemplate(value).constant)
   const wrong = constants.find((value) => named.operator.compile(parseTemplate(value).resolve({})!) === undefined)
-  return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is no value for ${operatorText}`
+  return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is not a value for ${operatorText}`
 }
 
 export interface Condition {

@@ -63,7 +63,7 @@ export const thingsSchema = z
     for (const list of ['certificates', 'things', 'users', 'tokens'] as const) {
       file[list].forEach(({ policies }, index) => {
         for (const name of policies)
-          if (!Object.hasOwn(file.policies, name)) report([list, index, 'policies'], `there is no policy ${name}`)
+          if (!Object.hasOwn(file.policies, name)) report([list, index, 'policies'], `policy ${name} is not in policies`)
       })
     }
     // Users and tokens are principals side by side.

@@ -43,7 +43,7 @@ async function run(name: string, { tenant, policy = [] }: Flags): Promise<void> 
 }
 
 function secretProblem(secret: string): string | undefined {
-  if (secret === '') return 'there is no secret on standard input'
+  if (secret === '') return 'standard input is empty; pass the secret there'
   if (/[\r\n\0]/.test(secret)) return 'a secret is one line; there is more on standard input'
   if (Buffer.byteLength(secret) > maxSecretBytes) return `a secret has at most ${maxSecretBytes} bytes`
   return undefined

@@ -80,7 +80,7 @@ function parse(line: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 async function* fileLines(path: string, follow: boolean): AsyncGenerator<string> {
-  if (!(await exists(path))) throw new GatewayError('CONFIG_INVALID', `${path}: there is no such log; start weir up, or name a file`)
+  if (!(await exists(path))) throw new GatewayError('CONFIG_INVALID', `${path} does not exist; start \`weir up\`, or name a log file`)
   if ((await stat(path)).isDirectory()) throw new GatewayError('CONFIG_INVALID', `${path} is a directory; name a file of JSON lines`)
   let offset = 0
   let rest = ''

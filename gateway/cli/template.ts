@@ -2,10 +2,12 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { privateFile } from '../../lib/private-files.ts'
+import { parseAs } from '../../lib/problems.ts'
 import type { GatewayConfigInput } from '../config.ts'
-import { GatewayError, textOf } from '../errors.ts'
+import { GatewayError, invalidConfig, textOf } from '../errors.ts'
 import { type Resources, resourcesSchema } from '../local/resources.ts'
 import type { Place, Template } from '../template/intrinsics.ts'
+import { templateShape } from '../template/shapes.ts'
 import { type Finding, type Plan, translate } from '../template/translate.ts'
 import { makeDataDir } from './data-dir.ts'
 
@@ -35,7 +37,7 @@ export function loadTemplate(path: string, { dataDir, strict, ...place }: Templa
     throw new GatewayError('TEMPLATE_UNSUPPORTED', missing.map(({ id, text }) => `${path}: ${id}: ${text}`).join('\n'))
   const rules = writeAll(join(dataDir, 'template', 'rules'), plan.rules)
   const policies = writeAll(join(dataDir, 'template', 'policies'), plan.policies)
-  const resources = resourcesSchema.parse(plan.resources)
+  const resources = parseAs(resourcesSchema, plan.resources, path, invalidConfig)
   return {
     config: { rules: { dir: rules.directory }, resources: plan.resources },
     reached: { ...resources, topics: publishedTopics(plan, resources) },
@@ -46,7 +48,7 @@ export function loadTemplate(path: string, { dataDir, strict, ...place }: Templa
 }
 
 function readTemplate(path: string): Template {
-  let template: Partial<Template>
+  let template: unknown
   try {
     template = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
@@ -54,8 +56,8 @@ function readTemplate(path: string): Template {
     const why = code === undefined ? 'is not JSON; a YAML template must be converted first' : `cannot be read (${code})`
     throw new GatewayError('CONFIG_INVALID', `${path}: ${why}`)
   }
-  if (typeof template?.Resources === 'object' && template.Resources !== null) return template as Template
-  throw new GatewayError('CONFIG_INVALID', `${path}: is no CloudFormation template: it has no Resources`)
+  parseAs(templateShape, template, `${path} is not a CloudFormation template`, invalidConfig)
+  return template as Template
 }
 
 /** A template of the wrong shape is the template's mistake. */

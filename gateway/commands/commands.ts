@@ -119,7 +119,7 @@ export function createCommands({ maxInFlight, timeoutMs: defaultTimeoutMs }: Com
     const filters = filtersOf(device)
     if (!filters) {
       if (isKnown(device)) throw new GatewayError('DEVICE_OFFLINE', `${device} is not connected`)
-      throw new GatewayError('DEVICE_UNKNOWN', `there is no device ${device}`)
+      throw new GatewayError('DEVICE_UNKNOWN', `device ${device} is not known to the gateway`)
     }
     const correlationId = `${isAsync ? 'async-' : ''}${ids()}`
     const topics = topicsFor(device, filters, name, correlationId)

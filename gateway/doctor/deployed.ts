@@ -126,7 +126,7 @@ function unlessMissing(error: unknown, missing: RegExp, where: string): undefine
 function hintOf(error: unknown): string {
   const { name = '', code } = error as { readonly name?: string; readonly code?: string }
   if (/Credential/.test(name)) return 'no credentials were found; set AWS_PROFILE, or log in'
-  if (code === 'ENOTFOUND') return 'there is no such host; is the Region right?'
+  if (code === 'ENOTFOUND') return 'the host name does not exist; check the Region'
   return code ?? (name === 'Error' || name === '' ? String(error) : name)
 }
 

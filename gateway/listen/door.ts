@@ -47,7 +47,10 @@ export function toPortError(error: NodeJS.ErrnoException, { host, port, flag, ho
     return new GatewayError('PORT_IN_USE', `port ${port} is in use: choose another with ${flag} (0 = any free, off = none)`)
   if (error.code === 'EACCES') return new GatewayError('PORT_IN_USE', `port ${port} needs more rights: choose another with ${flag}`)
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
-    return new GatewayError('CONFIG_INVALID', `${host} is no address of this machine: choose another with ${hostFlag}`)
+    return new GatewayError(
+      'CONFIG_INVALID',
+      `cannot listen on ${host}: it is not an address of this machine; choose another with ${hostFlag}`,
+    )
   }
   return error
 }

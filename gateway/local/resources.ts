@@ -4,6 +4,7 @@ import { CreateQueueCommand, GetQueueAttributesCommand, SetQueueAttributesComman
 import { z } from 'zod'
 import { type Aws, deadLetterNameOf } from '../aws.ts'
 
+const queueNameText = 'a queue name has letters, digits, - and _, and may end in .fifo'
 const queueName = /^[A-Za-z0-9_-]{1,75}(\.fifo)?$/
 
 const queueSchema = z.strictObject({
@@ -16,7 +17,7 @@ const queueSchema = z.strictObject({
     .default(false)
     .describe('FIFO queues: a message without a deduplication id gets the hash of its body'),
   deadLetterQueue: z
-    .union([z.string().regex(queueName), z.literal(false)])
+    .union([z.string().regex(queueName, queueNameText), z.literal(false)])
     .optional()
     .describe('name of the dead-letter queue, or `false` for none; `<name>-dlq` where left out'),
 })
@@ -45,11 +46,11 @@ const topicSchema = z.strictObject({
 
 export const resourcesSchema = z.strictObject({
   queues: z
-    .record(z.string().regex(queueName, 'a queue name has letters, digits, - and _, and may end in .fifo'), queueSchema)
+    .record(z.string().regex(queueName, queueNameText), queueSchema)
     .default({})
     .describe('queues by name; each gets a dead-letter queue `<name>-dlq` (`<name>-dlq.fifo`)'),
   topics: z
-    .record(z.string().regex(/^[A-Za-z0-9_-]{1,256}$/), topicSchema)
+    .record(z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, 'a topic name has letters, digits, - and _'), topicSchema)
     .default({})
     .describe('SNS topics by name'),
 })

@@ -1,4 +1,5 @@
 // CloudFormation's intrinsic functions, as far as a template without an account can answer them: Ref, Fn::GetAtt, Fn::Sub and Fn::Join.
+import { nearest } from '../../lib/nearest.ts'
 import { GatewayError } from '../errors.ts'
 
 export interface Resource {
@@ -39,11 +40,17 @@ export function createResolver(template: Template, { region, accountId }: Place)
     'AWS::StackName': 'weir',
   }
 
+  const suggest = (id: string) => {
+    const known = [...Object.keys(template.Resources), ...Object.keys(template.Parameters ?? {})]
+    const meant = nearest(id, known)
+    return meant === undefined ? `it has ${known.join(', ')}` : `did you mean "${meant}"?`
+  }
+
   const refuse = (at: string, why: string) => new GatewayError('CONFIG_INVALID', `${at}: ${why}`)
 
   const identityOf = (id: string, at: string): Identity => {
     const resource = Object.hasOwn(template.Resources, id) ? template.Resources[id] : undefined
-    if (!resource) throw refuse(at, `there is no resource ${id}`)
+    if (!resource) throw refuse(at, `"${id}" is not a resource or a parameter of this template; ${suggest(id)}`)
     const name = nameOf(id, resource, (value) => String(resolve(value, `Resources.${id}`)))
     return describe(resource.Type, name, { region, accountId })
   }
@@ -59,13 +66,15 @@ export function createResolver(template: Template, { region, accountId }: Place)
   const attribute = (id: string, name: string, at: string): string => {
     const { attributes } = identityOf(id, at)
     const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined
-    if (value === undefined) throw refuse(at, `${name} of ${id} is known to AWS only`)
+    if (value === undefined)
+      throw refuse(at, `attribute "${name}" of ${id} is known to AWS only; known here are ${Object.keys(attributes).join(', ')}`)
     return value
   }
 
   const substitute = (argument: unknown, at: string): string => {
-    const [text, values] = Array.isArray(argument) ? argument : [argument, {}]
-    if (typeof text !== 'string') throw refuse(at, 'Fn::Sub needs a text')
+    const [text, values = {}] = Array.isArray(argument) ? argument : [argument]
+    if (typeof text !== 'string' || Object(values) !== values)
+      throw refuse(at, 'Fn::Sub needs a text, or a list of a text and an object of values')
     return text.replaceAll(/\$\{(!?)([^}]*)\}/g, (_, literal: string, name: string) => {
       if (literal) return `\${${name}}` // a template of the rule itself, such as ${topic(3)}
       const own = values as Readonly<Record<string, unknown>>
@@ -76,16 +85,24 @@ export function createResolver(template: Template, { region, accountId }: Place)
   }
 
   const functions: Readonly<Record<string, (argument: unknown, at: string) => unknown>> = {
-    Ref: (argument, at) => ref(String(argument), at),
-    'Fn::GetAtt': (argument, at) => {
-      const [id = '', ...path] = Array.isArray(argument) ? argument.map(String) : String(argument).split('.')
+    Ref(argument, at) {
+      if (typeof argument !== 'string')
+        throw refuse(at, `Ref is ${JSON.stringify(argument)}; expected the name of a resource or a parameter`)
+      return ref(argument, at)
+    },
+    'Fn::GetAtt'(argument, at) {
+      const [id, ...path]: readonly unknown[] = typeof argument === 'string' ? argument.split('.') : Array.isArray(argument) ? argument : []
+      if (typeof id !== 'string' || path.length === 0 || path.some((part) => typeof part !== 'string'))
+        throw refuse(at, `Fn::GetAtt is ${JSON.stringify(argument)}; expected a resource and an attribute, such as ["Queue", "Arn"]`)
       return attribute(id, path.join('.'), at)
     },
     'Fn::Sub': substitute,
     'Fn::Join': (argument, at) => {
       const [separator, list] = Array.isArray(argument) ? argument : []
       const parts = resolve(list, at)
-      if (typeof separator !== 'string' || !Array.isArray(parts)) throw refuse(at, 'Fn::Join needs a separator and a list')
+      const isText = (part: unknown) => typeof part === 'string' || typeof part === 'number'
+      if (typeof separator !== 'string' || !Array.isArray(parts) || !parts.every(isText))
+        throw refuse(at, 'Fn::Join needs a separator and a list of texts')
       return parts.map(String).join(separator)
     },
   }

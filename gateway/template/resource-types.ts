@@ -36,7 +36,7 @@ export const resourceTypes: Readonly<Record<string, (resource: Resolved, draft: 
     queues[name] = toQueue(name, values)
     note('run', `queue ${name}`)
     for (const property of Object.keys(values))
-      if (!queueProperties.has(property)) note('unsupported', `${property} of queue ${name} is not heeded`)
+      if (!queueProperties.has(property)) note('unsupported', `ignored: queue ${name}, property ${property} is not supported`)
   },
   'AWS::SNS::Topic'({ name, values: { FifoTopic, Subscription = [] } }, draft) {
     if (toBoolean(FifoTopic)) return draft.note('unsupported', `topic ${name}: FIFO topics, as no rule can publish to them`)
@@ -56,8 +56,9 @@ export const resourceTypes: Readonly<Record<string, (resource: Resolved, draft: 
     draft.rules[name] = toRule(name, (TopicRulePayload ?? {}) as Values, (metadata[localActions] ?? {}) as Values, draft)
   },
   'AWS::Lambda::EventSourceMapping'({ values: { EventSourceArn, FunctionName } }, { consumed, standIns, note }) {
+    if (!String(EventSourceArn).includes(':sqs:'))
+      return note('unsupported', `event source ${EventSourceArn}: not an SQS queue; only arn:aws:sqs:… is run here`)
     const queue = lastOf(EventSourceArn)
-    if (!String(EventSourceArn).includes(':sqs:')) return note('unsupported', `${queue} is no queue`)
     consumed.push(queue)
     standIns.set(lastOf(FunctionName), `a consumer of the gateway takes from ${queue}`)
     note('run', `a consumer takes from ${queue}, and its function is not called`)

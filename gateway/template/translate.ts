@@ -1,9 +1,12 @@
 // A CloudFormation template as what a gateway runs: rule files, queues and topics, policies; and a word on everything else in it.
+import { parseAs } from '../../lib/problems.ts'
+import { invalidConfig } from '../errors.ts'
 import type { ResourcesInput } from '../local/resources.ts'
 import { lastOf } from './actions.ts'
 import { whyHarmless } from './harmless.ts'
 import { createResolver, nameOf, type Place, type Resolve, type Resource, type Template } from './intrinsics.ts'
 import { type Draft, type Fate, type Queues, resourceTypes, type Topics, type Values } from './resource-types.ts'
+import { propertyShapes } from './shapes.ts'
 
 /** What becomes of one resource, or of a part of one. */
 export interface Finding {
@@ -42,7 +45,9 @@ export function translate(template: Template, place: Place): Plan {
     if (!Object.hasOwn(resourceTypes, type)) continue
     const note: Draft['note'] = (fate, text) => findings.push({ id, type, fate, text })
     if (condition !== undefined) note('unsupported', `${id} is there whatever its condition ${condition} says`)
-    const values = resolve(resource.Properties ?? {}, `Resources.${id}.Properties`) as Values
+    const at = `Resources.${id}.Properties`
+    const values = resolve(resource.Properties ?? {}, at) as Values
+    parseAs(propertyShapes[type]!, values, at, invalidConfig)
     const name = nameOf(id, resource, (value) => String(resolve(value, `Resources.${id}`)))
     resourceTypes[type]!({ name, values, metadata: resource.Metadata ?? {} }, { ...collected, note })
   }

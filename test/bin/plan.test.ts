@@ -66,7 +66,7 @@ describe('exit codes', () => {
   })
   test('2 for a Region without prices', async () => {
     expect(await run(...fleet, '--region', 'mars')).toBe(2)
-    expect(stderr).toMatch(/^weir: there is no price book for region "mars"/)
+    expect(stderr).toMatch(/^weir: region "mars" has no price book/)
     expect(stdout).toBe('')
   })
   test('2 for a payload no path takes', async () => {

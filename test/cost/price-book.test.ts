@@ -42,8 +42,8 @@ describe.each(regions())('%s', (region) => {
 })
 
 test('a region without a book is refused with the nearest name', () => {
-  expect(() => loadPriceBook('us-east-3')).toThrow('there is no price book for region "us-east-3"; did you mean "us-east-1"?')
-  expect(() => loadPriceBook('../../package')).toThrow('there is no price book')
+  expect(() => loadPriceBook('us-east-3')).toThrow('region "us-east-3" has no price book; did you mean "us-east-1"?')
+  expect(() => loadPriceBook('../../package')).toThrow('has no price book')
 })
 
 test('a book with a float or a field of its own is refused', () => {

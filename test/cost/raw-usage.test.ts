@@ -84,7 +84,7 @@ describe('refuses', () => {
     [{ devices: -5 }, 'devices is -5; expected >=0'],
     [{ messagesPerMonth: '5' }, 'messagesPerMonth is "5"; expected number'],
     [{ queueType: 'priority' }, 'queueType is "priority"; expected one of standard, fifo, fair'],
-    [{ region: 'mars-1', messagesPerMonth: 1 }, 'there is no price book for region "mars-1"'],
+    [{ region: 'mars-1', messagesPerMonth: 1 }, 'region "mars-1" has no price book'],
     [{ region: 7 }, 'region: expected text'],
     [[], 'inputs must be a JSON object'],
   ])('%j', (inputs, message) => expect(() => readRawUsage(inputs)).toThrow(message))

@@ -40,6 +40,6 @@ onLinux('another address of this machine is no news', async () => {
 
 test('an address that is not of this machine is told with its flag', async () => {
   const { code, stderr } = await runWeir(['gateway', ...anyPorts, '--data-dir', aDirectory(), '--admin-host', '192.0.2.1'])
-  expect(stderr).toBe('weir: 192.0.2.1 is no address of this machine: choose another with --admin-host\n')
+  expect(stderr).toBe('weir: cannot listen on 192.0.2.1: it is not an address of this machine; choose another with --admin-host\n')
   expect(code).toBe(2)
 })

@@ -77,10 +77,10 @@ test('--strict ends with everything that would be missing', async () => {
 
 test.each([
   ['Resources:\n  Q: {}\n', 'is not JSON; a YAML template must be converted first'],
-  ['{"Parameters":{}}', 'is no CloudFormation template: it has no Resources'],
+  ['{"Parameters":{}}', 'is not a CloudFormation template: Resources is missing'],
   [
     '{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Ref":"Nmae"}}}}}',
-    'Resources.Q.Properties.QueueName: there is no resource Nmae',
+    'Resources.Q.Properties.QueueName: "Nmae" is not a resource or a parameter of this template',
   ],
 ])('%s', async (text, sentence) => {
   const file = join(aDirectory(), 'template.json')

@@ -40,7 +40,7 @@ const ofType = (type: string): readonly (readonly [id: string, properties: Prope
 
 test.each([
   ['--help', { status: 0, stdout: expect.stringContaining('Examples:'), stderr: '' }],
-  ['--bogus', { status: 2, stdout: '', stderr: expect.stringMatching(/^synth: there is no --bogus\n\nUsage: npm run synth\n/) }],
+  ['--bogus', { status: 2, stdout: '', stderr: expect.stringMatching(/^synth: unknown flag --bogus\n\nUsage: npm run synth\n/) }],
 ])('%s makes no stack', (flag, expected) => {
   const empty = mkdtempSync(join(directory, 'none-'))
   const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('infra/app.ts'), flag], { cwd: empty, encoding: 'utf8' })

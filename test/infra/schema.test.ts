@@ -18,7 +18,7 @@ test('nothing to say of what is right, intrinsic functions included', () => {
 })
 
 test.each([
-  [{ Resources: { Q: { Type: 'AWS::SQS::Qeue' } } }, 'Q: there is no resource type AWS::SQS::Qeue'],
+  [{ Resources: { Q: { Type: 'AWS::SQS::Qeue' } } }, 'Q: resource type AWS::SQS::Qeue does not exist'],
   [queue({ QueName: 'q' }), 'Q (AWS::SQS::Queue).QueName is not a known property'],
   [queue({ VisibilityTimeout: 'soon' }), 'Q (AWS::SQS::Queue).VisibilityTimeout is "soon"; expected a whole number'],
   [queue({ VisibilityTimeout: 1.5 }), 'Q (AWS::SQS::Queue).VisibilityTimeout is 1.5; expected a whole number'],

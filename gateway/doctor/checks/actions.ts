@@ -96,7 +96,11 @@ export const actionChecks = {
     *find(estate) {
       for (const action of sqsActions(estate)) {
         const { queueUrl: target } = action.entry.sqs
-        if (isMisaddressed(target, isQueueUrl)) yield { ...at(action, 'queueUrl'), text: `${target} is no URL of SQS` }
+        if (isMisaddressed(target, isQueueUrl))
+          yield {
+            ...at(action, 'queueUrl'),
+            text: `"${target}" is not the URL of an SQS queue; write https://sqs.<region>.amazonaws.com/<account>/<queue>`,
+          }
       }
     },
   },
@@ -114,13 +118,16 @@ export const actionChecks = {
   },
   'topic-arn': {
     severity: 'error',
-    means: 'a target of SNS that is no ARN of a topic',
+    means: 'a target of SNS that is not the ARN of a topic',
     fix: 'write the bare name of the topic, or arn:aws:sns:<region>:<account>:<name>',
     *find(estate) {
       for (const action of snsActions(estate)) {
         const { targetArn: target } = action.entry.sns
         if (isMisaddressed(target, (arn) => topicArn.test(arn)))
-          yield { ...at(action, 'targetArn'), text: `${target} is no ARN of a topic` }
+          yield {
+            ...at(action, 'targetArn'),
+            text: `"${target}" is not the ARN of an SNS topic; write arn:aws:sns:<region>:<account>:<topic>`,
+          }
       }
     },
   },
@@ -140,12 +147,13 @@ export const actionChecks = {
   },
   'role-arn': {
     severity: 'error',
-    means: 'a roleArn that is no ARN of an IAM role',
+    means: 'a roleArn that is not the ARN of an IAM role',
     fix: 'write arn:aws:iam::<account>:role/<name>, or leave it out: the stack makes one role for each action',
     *find(estate) {
       for (const action of actionsIn(estate)) {
         const role = (action.entry[action.name] as { readonly roleArn?: string }).roleArn
-        if (role !== undefined && !roleArn.test(role)) yield { ...at(action, 'roleArn'), text: 'this is no ARN of an IAM role' }
+        if (role !== undefined && !roleArn.test(role))
+          yield { ...at(action, 'roleArn'), text: 'this is not the ARN of an IAM role; write arn:aws:iam::<account>:role/<name>' }
       }
     },
   },

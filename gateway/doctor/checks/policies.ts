@@ -124,7 +124,11 @@ export const policyChecks = {
         for (const action of listOf(statement.Action ?? statement.NotAction)) {
           if (covered(action).length > 0) continue
           const meant = nearest(action, actionNames)
-          yield { file, field: `${field}.Action`, text: `there is no action ${action}${meant ? `; did you mean ${meant}?` : ''}` }
+          yield {
+            file,
+            field: `${field}.Action`,
+            text: `action ${action} does not exist in AWS IoT${meant ? `; did you mean ${meant}?` : ''}`,
+          }
         }
       }
     },
@@ -210,7 +214,8 @@ export const policyChecks = {
     *find({ policies }) {
       for (const { path, document } of policies) {
         for (const name of variablesIn(JSON.stringify(document))) {
-          if (compileKey(name).substitute(everything) === undefined) yield { file: path, text: `there is no variable \${${name}}` }
+          if (compileKey(name).substitute(everything) === undefined)
+            yield { file: path, text: `policy variable \${${name}} does not exist` }
         }
       }
     },

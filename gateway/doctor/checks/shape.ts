@@ -15,7 +15,7 @@ const rows = {
   'not-json': { kind: 'json', means: 'a file that is not JSON', fix: 'mend the file where the sentence points' },
   'sql-function-unknown': {
     kind: 'sql',
-    text: /^there is no function /,
+    text: /^function \w+ does not exist/,
     means: 'a call of a function that AWS IoT SQL does not have',
     fix: 'use a function of docs/sql.md',
   },

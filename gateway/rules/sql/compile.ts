@@ -218,7 +218,7 @@ function compileCall(node: Call, context: CompileContext): Evaluate {
   const found = findFunction(name, context.resolvers)
   if (found === undefined) {
     if (externalNames.has(name)) refuse(sql, node.pos, `${node.name} calls another service, and no resolver for it is configured here`)
-    refuse(sql, node.pos, `there is no function ${node.name}.${hint(node.name, functionNames)}`.replace(/\.$/, ''))
+    refuse(sql, node.pos, `function ${node.name} does not exist.${hint(node.name, functionNames)}`.replace(/\.$/, ''))
   }
   if (found.since !== undefined) since2016(`the function ${node.name}`, node, context)
   const reason = found.check?.(node.args)

@@ -31,11 +31,13 @@ export const notPrecedence = 3
 const clauses = ['SELECT', 'FROM', 'WHERE', 'AS', 'AND', 'OR', 'NOT', 'IN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'END']
 const constants: Readonly<Record<string, boolean | null>> = { TRUE: true, FALSE: false, NULL: null }
 const reserved: ReadonlySet<string> = new Set([...clauses, ...Object.keys(constants)])
+const listHint = 'a list of values is written in brackets: [1, 2]'
 const otherSql: Readonly<Record<string, string>> = {
   IS: 'AWS IoT SQL has isNull(x) and isUndefined(x) for that',
   LIKE: 'AWS IoT SQL has regexp_matches(x, pattern), startswith and endswith for that',
   BETWEEN: 'write x >= a AND x <= b',
   NOT: 'write NOT (x IN array)',
+  IN: 'write WHERE x IN array',
   GROUP: 'AWS IoT SQL looks at one message at a time',
   ORDER: 'AWS IoT SQL looks at one message at a time',
   LIMIT: 'AWS IoT SQL looks at one message at a time',
@@ -81,7 +83,9 @@ function createParser(sql: string, tokens: readonly Token[]) {
     refuse(sql, token.pos, `expected ${what}, found ${shown(token)}.${more}`.replace(/\.$/, ''))
   const expectSymbol = (text: string) => takeSymbol(text) || expected(JSON.stringify(text))
   const expectKeyword = (keyword: string) => takeKeyword(keyword) || expected(keyword, peek(), misspelled([keyword]))
-  const misspelled = (keywords: readonly string[]) => (peek().kind === 'word' ? hint(peek().text, keywords) : '')
+  /** Nothing for a keyword that is spelled right and stands in the wrong place. */
+  const misspelled = (keywords: readonly string[]) =>
+    peek().kind === 'word' && !reserved.has(peek().text.toUpperCase()) ? hint(peek().text, keywords) : ''
 
   function nested<T>(parse: () => T): T {
     if (++nesting > maxNesting) refuse(sql, peek().pos, `expressions nest at most ${maxNesting} deep`)
@@ -168,8 +172,17 @@ function createParser(sql: string, tokens: readonly Token[]) {
       if (operator === undefined || precedence[operator] < lowest) return left
       if (operands > maxOperands) refuse(sql, peek().pos, `at most ${maxOperands} operators stand in a row`)
       advance()
-      left = { kind: 'binary', pos: left.pos, operator, left, right: expression(precedence[operator] + 1) }
+      const start = peek()
+      const right = expression(precedence[operator] + 1)
+      if (operator === 'IN' && start.text === '(' && isScalar(right)) refuse(sql, start.pos, listHint)
+      left = { kind: 'binary', pos: left.pos, operator, left, right }
     }
+  }
+
+  /** `x IN (1)` is a list in other SQL; here it would be a number, and never match. */
+  function isScalar(expression: Expression): boolean {
+    const { kind } = expression.kind === 'unary' && expression.operator === '-' ? expression.operand : expression
+    return kind === 'literal'
   }
 
   function binaryOperator(): BinaryOperator | undefined {
@@ -247,7 +260,9 @@ function createParser(sql: string, tokens: readonly Token[]) {
 
   function group(pos: number): Expression {
     expectSymbol('(')
+    if (symbolAt(0, ')')) refuse(sql, pos, listHint)
     const inner = keywordAt(0, 'SELECT') ? nested(() => query(pos)) : expression()
+    if (symbolAt(0, ',')) refuse(sql, pos, listHint)
     expectSymbol(')')
     return inner
   }
@@ -291,8 +306,10 @@ function createParser(sql: string, tokens: readonly Token[]) {
   function list<T>(close: string, parse: () => T): T[] {
     const items: T[] = []
     if (takeSymbol(close)) return items
-    do items.push(parse())
-    while (takeSymbol(','))
+    do {
+      if (items.length > 0 && symbolAt(0, close)) refuse(sql, peek().pos, `expected another element after the comma, found "${close}"`)
+      items.push(parse())
+    } while (takeSymbol(','))
     expectSymbol(close)
     return items
   }

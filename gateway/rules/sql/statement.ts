@@ -61,7 +61,7 @@ export const filterTooDeep = 'topics in AWS IoT Core have at most 7 slashes, so 
 export function compileStatement(sql: string, options: StatementOptions = {}): Statement {
   const version = options.version ?? '2016-03-23'
   if (!sqlVersions.includes(version))
-    throw new GatewayError('SQL_INVALID', `there is no SQL version ${version}; AWS has ${sqlVersions.join(', ')}`)
+    throw new GatewayError('SQL_INVALID', `SQL version ${version} does not exist; AWS has ${sqlVersions.join(', ')}`)
   const tree = parseStatement(sql)
   if (tree.filter) {
     const reason = validateFilter(tree.filter.text)

@@ -96,7 +96,7 @@ describe('one sentence and exit code 2 for', () => {
     [['estimate', '--devices', 'many'], '--devices is "many"; expected a number\n'],
     [['estimate', '--interval', '0'], '--interval is "0"; expected a duration such as 10s, 5m or 1h\n'],
     [['estimate', '--interval', '0s'], '--interval cannot be 0: expected more than 0\n'],
-    [['estimate', '--region', 'us-east-9'], 'there is no price book for region "us-east-9"; did you mean "us-east-1"?\n'],
+    [['estimate', '--region', 'us-east-9'], 'region "us-east-9" has no price book; did you mean "us-east-1"?\n'],
     [['estimate', '--path', 'iot-mqt'], '"iot-mqt" is not a path; did you mean "iot-mqtt"?\n'],
     [['estimate', '--qos', '2'], '--qos cannot be 2: expected 0 or 1\n'],
     [['estimate', '--instance', 'c7g.huge'], '"ec2.c7g.huge" is not a priced item; did you mean "ec2.c7g.large"?\n'],
@@ -117,7 +117,7 @@ describe('one sentence and exit code 2 for', () => {
     [['run', '--qos', '2'], '--qos cannot be 2: expected a whole number from 0 to 1\n'],
     [['run', '--seed', 'x'], '--seed cannot be x: expected a whole number from 0 to 9,007,199,254,740,991\n'],
     [['run', '--transports', 'mqqt'], '"mqqt" is not a transport; did you mean "mqtt"?\n'],
-    [['run', '--scenario', '/nowhere/fleet.json'], '/nowhere/fleet.json: there is no such file\n'],
+    [['run', '--scenario', '/nowhere/fleet.json'], '/nowhere/fleet.json: cannot be read (ENOENT)\n'],
     [['run', '--out', '/nowhere/run.json'], '/nowhere/run.json cannot be written (ENOENT)\n'],
     [
       ['run', '--scenario', 'examples/fleet/cold-chain.json', '--payload', '300'],
@@ -190,7 +190,7 @@ describe('files', () => {
     expect(a).toEqual({ id: 'a', quantities: { 'iotCore.messages': 1e6 }, lineItems: { 'iotCore.messages': 1 }, totalUsd: 1 })
     expect(b).toMatchObject({ id: 'b', error: expect.stringContaining('eu-west-1 has no price') })
     expect(c).toEqual({ id: 'c', error: 'inputs: messagesPerMonht is not a known field; did you mean "messagesPerMonth"?' })
-    expect(d).toEqual({ error: 'this is not JSON' })
+    expect(d).toEqual({ error: 'the line is not JSON' })
     expect(stderr).toContain('line 4: inputs: messagesPerMonht is not a known field')
   })
 })

@@ -115,7 +115,7 @@ test.each([
   [['--target', 'nowhere'], 2, 'scenario: target: expected a URL such as mqtt://127.0.0.1:1883\n'],
   [['--target', 'gopher://x'], 2, 'scenario: target: the mqtt driver cannot reach a gopher:// address; expected mqtt:// or tcp://\n'],
   [['--speed', 'fast'], 2, '--speed is "fast"; expected a factor such as 10x\n'],
-  [['/nowhere.json'], 2, '/nowhere.json: there is no such file\n'],
+  [['/nowhere.json'], 2, '/nowhere.json: cannot be read (ENOENT)\n'],
 ])('%j: one sentence and exit code %i', async (args, code, sentence) => {
   expect(await weir(args)).toEqual({ code, stdout: '', stderr: sentence })
 })

@@ -35,11 +35,11 @@ test.each<[what: string, value: unknown, says: RegExp]>([
   ['both resources', document([{ ...statement, NotResource: '*' }]), /expected either Resource or NotResource/],
   ['an action without service', document([{ ...statement, Action: 'Connect' }]), /expected an action such as iot:Publish/],
   ['a topic for an ARN', document([{ ...statement, Resource: 'dt/a' }]), /expected \* or an ARN/],
-  ['an unknown operator', document([{ ...statement, Condition: { StringIs: { a: 'b' } } }]), /there is no condition operator StringIs/],
+  ['an unknown operator', document([{ ...statement, Condition: { StringIs: { a: 'b' } } }]), /condition operator StringIs does not exist/],
   [
     'a bad address',
     document([{ ...statement, Condition: { IpAddress: { 'aws:SourceIp': '1.2.3' } } }]),
-    /"1\.2\.3" is no value for IpAddress/,
+    /"1\.2\.3" is not a value for IpAddress/,
   ],
   ['too long', document([{ ...statement, Resource: `arn:${'a'.repeat(2_048)}` }]), /2048 characters at most/],
 ])('%s is refused', (_what, value, says) => {

@@ -63,7 +63,7 @@ describe('what is refused', () => {
   const hash = `$scrypt$ln=14,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`
 
   test.each<[what: string, file: object, says: string]>([
-    ['an unknown policy', { things: [{ thingName: 'a', policies: ['x'] }] }, 'things[0].policies: there is no policy x'],
+    ['an unknown policy', { things: [{ thingName: 'a', policies: ['x'] }] }, 'things[0].policies: policy x is not in policies'],
     ['a misspelt key', { things: [{ thingNam: 'a' }] }, 'things[0].thingNam is not a known field; did you mean "thingName"?'],
     ['a thing twice', { things: [{ thingName: 'a' }, { thingName: 'a' }] }, 'things: a is there twice'],
     [

@@ -69,7 +69,7 @@ test('--json is one document with the same findings', async () => {
     field: 'sql',
     line: 2,
     column: 3,
-    text: 'there is no function topc. Did you mean topic?',
+    text: 'function topc does not exist. Did you mean topic?',
     fix: 'use a function of docs/sql.md',
     docs: 'docs/doctor.md#sql-function-unknown',
   })

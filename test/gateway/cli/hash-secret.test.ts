@@ -22,8 +22,8 @@ test('what it prints goes into things.json as it is, opens with the secret, and 
 })
 
 test.each([
-  ['', ['dev'], /no secret on standard input/],
-  ['\n', ['dev'], /no secret on standard input/],
+  ['', ['dev'], /standard input is empty/],
+  ['\n', ['dev'], /standard input is empty/],
   ['hunter2\nhunter3\n', ['dev'], /a secret is one line/],
   ['hunter2'.repeat(200), ['dev'], /at most 1024 bytes/],
   ['hunter2', ['a b'], /name: expected 1 to 128 letters/],

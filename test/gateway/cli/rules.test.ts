@@ -101,7 +101,7 @@ test.each([
   [['eval'], /give a statement with --sql/],
   [['eval', '--sql', 'SELCT *'], /line 1, column 1: expected SELECT, found "SELCT". Did you mean SELECT\?/],
   [['eval', '--sql', 'SELECT 1 AS a', '--sql-version', '3'], /--sql-version is one of/],
-  [['explain', "SELECT uper(a) FROM 'a'"], /there is no function uper. Did you mean upper\?/],
+  [['explain', "SELECT uper(a) FROM 'a'"], /function uper does not exist. Did you mean upper\?/],
 ])('%j is one sentence and exit code 2', async (args, sentence) => {
   const { code, error } = await weirRules(args)
   expect(code).toBe(2)

@@ -43,9 +43,9 @@ test.each([
 ])('%j', (value, expected) => expect(resolve(value, 'at')).toEqual(expected))
 
 test.each([
-  [{ Ref: 'Nobody' }, 'at: there is no resource Nobody'],
+  [{ Ref: 'Nobody' }, 'at: "Nobody" is not a resource or a parameter of this template'],
   [{ Ref: 'Secret' }, 'at: the parameter Secret has no default'],
-  [{ 'Fn::GetAtt': ['Role', 'RoleId'] }, 'at: RoleId of Role is known to AWS only'],
+  [{ 'Fn::GetAtt': ['Role', 'RoleId'] }, 'at: attribute "RoleId" of Role is known to AWS only; known here are Arn'],
   [{ a: [{ 'Fn::ImportValue': 'x' }] }, 'at.a[0]: Fn::ImportValue is not resolved here; Ref, Fn::GetAtt, Fn::Sub, Fn::Join are'],
   [{ 'Fn::Join': [',', { Ref: 'Stage' }] }, 'at: Fn::Join needs a separator and a list'],
   [{ 'Fn::Sub': 7 }, 'at: Fn::Sub needs a text'],

@@ -75,8 +75,8 @@ describe('2015-10-08', () => {
 
 describe('refused when compiled', () => {
   test.each([
-    ["SELECT temprature( a ) FROM 'a'", /there is no function temprature/],
-    ["SELECT substr(a, 1) FROM 'a'", /there is no function substr/],
+    ["SELECT temprature( a ) FROM 'a'", /function temprature does not exist/],
+    ["SELECT substr(a, 1) FROM 'a'", /function substr does not exist/],
     ["SELECT lenght(a) FROM 'a'", /Did you mean length\?/],
     ["SELECT cast(a AS Strng) FROM 'a'", /cast knows no type Strng.*Did you mean string\?/],
     ["SELECT @a FROM 'a'", /@a is not set/],
