@@ -56,7 +56,7 @@ function readTemplate(path: string): Template {
     const why = code === undefined ? 'is not JSON; a YAML template must be converted first' : `cannot be read (${code})`
     throw new GatewayError('CONFIG_INVALID', `${path}: ${why}`)
   }
-  parseAs(templateShape, template, `${path} is not a CloudFormation template`, invalidConfig)
+  parseAs(templateShape, template, `${path}: not a CloudFormation template`, invalidConfig)
   return template as Template
 }
 

@@ -77,10 +77,10 @@ test('--strict ends with everything that would be missing', async () => {
 
 test.each([
   ['Resources:\n  Q: {}\n', 'is not JSON; a YAML template must be converted first'],
-  ['{"Parameters":{}}', 'is not a CloudFormation template: Resources is missing'],
+  ['{"Parameters":{}}', 'not a CloudFormation template: Resources is missing; expected an object'],
   [
     '{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Ref":"Nmae"}}}}}',
-    'Resources.Q.Properties.QueueName: "Nmae" is not a resource or a parameter of this template',
+    'Resources.Q.Properties.QueueName: "Nmae" is not a resource or a parameter of this template; it has Q',
   ],
 ])('%s', async (text, sentence) => {
   const file = join(aDirectory(), 'template.json')
