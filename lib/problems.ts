@@ -51,7 +51,8 @@ function explain(issue: z.core.$ZodIssue, schema: Schema, input: unknown): strin
   if (issue.code === 'invalid_union') return explainUnion(issue, schema, input, at)
   // A text of the wrong form is not repeated: it may be a secret that somebody pasted.
   if (issue.code === 'custom' || issue.code === 'invalid_format') return `${at}: ${issue.message.replace(/^Invalid string: /, '')}`
-  if (issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined) return `${at} is missing; expected ${issue.expected === 'record' ? 'an object' : issue.expected}`
+  if (issue.code === 'invalid_type' && valueAt(input, issue.path) === undefined)
+    return `${at} is missing; expected ${issue.expected === 'record' ? 'an object' : issue.expected}`
   return `${at} is ${show(valueAt(input, issue.path))}; expected ${issue.message
     .replace(/^Invalid (input|string): (expected |must )?/, '')
     .replace(/, received .*$/, '')
