@@ -77,6 +77,9 @@ export interface SegmentWriter {
   readonly segment: Segment
   /** Resolves when the bytes are on disk; the caller then moves segment.bytes behind them. After a rejection the writer is of no more use. */
   append(bytes: Uint8Array): Promise<void>
+  /** Like append, but the bytes are on disk only after `sync`. */
+  write(bytes: Uint8Array): Promise<void>
+  sync(): Promise<void>
   /** Cuts the zeros, or what a failed append left, off the end. */
   close(): Promise<void>
 }
@@ -115,6 +118,11 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
       await writeAhead(end)
       await file.datasync()
     },
+    async write(bytes) {
+      written = Math.max(written, segment.bytes + bytes.length)
+      await file.write(bytes, segment.bytes)
+    },
+    sync: () => file.datasync(),
     async close() {
       segment.sealed = true
       try {

@@ -45,12 +45,17 @@ export interface KeptEntry {
   readonly expiresAt?: number
 }
 
+/** With the entry itself, so that it need not be parsed again to be applied. */
+export interface EntryRecord extends Message {
+  readonly entry: Entry
+}
+
 /**
  * An entry travels in a record of the spool, so that framing, checksums, groups and recovery are the same code: JSON, a line feed, and the
  * payload of a kept message.
  */
-export function toRecord(entry: Entry): Message {
-  return { ...carrier, payload: entry.kind === 'kept' ? encodeKept(entry) : Buffer.from(JSON.stringify(entry)) }
+export function toRecord(entry: Entry): EntryRecord {
+  return { ...carrier, entry, payload: entry.kind === 'kept' ? encodeKept(entry) : Buffer.from(JSON.stringify(entry)) }
 }
 
 export function fromRecord({ payload }: Pick<Message, 'payload'>): Entry {

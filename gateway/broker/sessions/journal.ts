@@ -13,11 +13,12 @@ import type { SpoolFs } from '../../spool/fs.ts'
 import { createGroupCommit } from '../../spool/group.ts'
 import { lockDir } from '../../spool/lock.ts'
 import type { PlaceLosses } from '../../spool/losses.ts'
-import { encodeRecord, recordSizeLimit } from '../../spool/record.ts'
-import { createSegment, type SegmentWriter, segmentName, segmentNumber } from '../../spool/segment.ts'
+import { recordSizeLimit } from '../../spool/record.ts'
+import { type SegmentWriter, segmentName, segmentNumber } from '../../spool/segment.ts'
 import { turnNames } from '../../spool/turns.ts'
-import { type Entry, fromRecord, toRecord } from './entry.ts'
+import { type Entry, type EntryRecord, toRecord } from './entry.ts'
 import { type Counts, openSaved, recoverJournal, type SavedFiles } from './recover.ts'
+import { beginSnapshot, type Snapshot } from './snapshot.ts'
 
 export interface Journal {
   /** Gives every entry found to `apply`. Rejects with SPOOL_LOCKED or DATA_DIR_UNUSABLE. */
@@ -50,8 +51,6 @@ export interface FileJournalOptions {
 }
 
 const MiB = 1024 ** 2
-/** A snapshot is written this many bytes at a time, so that it is never in memory whole. */
-const chunkBytes = 256 * 1024
 const watchEveryMs = 1_000
 
 /** Nothing outlives the gateway. */
@@ -68,6 +67,7 @@ export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journa
 export function createFileJournal(options: FileJournalOptions): Journal {
   const { journaled, dir, salt, observe, fs, clock, losses, roomBytes = 8 * MiB } = options
   let writer: SegmentWriter | undefined
+  let next: Snapshot | undefined
   let limit = 0
   let nextNumber = 1
   let unlock = async () => {}
@@ -114,20 +114,40 @@ export function createFileJournal(options: FileJournalOptions): Journal {
       })
   }
 
-  /** Writes all there is into a file of its own, which takes the place of those before. */
-  const begin = async () => {
-    const fresh = await createSegment(fs, dir, nextNumber++, salt, roomBytes)
-    try {
-      for (const bytes of chunks([{ kind: 'begun', format: 1 }], journaled.entries(), [{ kind: 'whole' }], salt)) await write(fresh, bytes)
-    } catch (error) {
-      await fresh.close().catch(() => undefined)
-      await fs.remove(fresh.segment.path).catch(() => undefined)
+  /** Writes down all there is in a file of its own. */
+  const snapshot = (): Snapshot => beginSnapshot({ fs, dir, number: nextNumber++, salt, roomBytes, entries: journaled.entries() })
+
+  /** The file of the snapshot takes the place of those before. */
+  const takeOver = async (from: Snapshot) => {
+    const fresh = await from.finish().catch(async (error) => {
+      await from.abandon()
       throw error
-    }
+    })
     await writer?.close().catch(() => undefined)
     writer = fresh
     limit = Math.max(roomBytes, 2 * fresh.segment.bytes)
     await removeBefore(fresh.segment.number)
+  }
+
+  /** With nothing to append to, appends wait for the file. */
+  const begin = async () => {
+    await next?.abandon()
+    next = undefined
+    const only = snapshot()
+    await only.written
+    await takeOver(only)
+  }
+
+  /** While a journal is in use, its successor is written beside it, and appends do not wait. */
+  const renew = async () => {
+    if (next?.state === 'ready') {
+      const ready = next
+      next = undefined
+      await takeOver(ready)
+    } else if (next?.state === 'failed') {
+      next = undefined
+      limit = 2 * writer!.segment.bytes
+    } else if (!next && writer!.segment.bytes > limit) next = snapshot()
   }
 
   const removeBefore = async (number: number) => {
@@ -138,10 +158,14 @@ export function createFileJournal(options: FileJournalOptions): Journal {
 
   const commits = createGroupCommit(salt, async (group) => {
     try {
-      if (!writer || vanished || writer.segment.bytes > limit) await begin()
+      const bytes = group.buffer.subarray(0, group.bytes)
+      await (!writer || vanished ? begin() : renew())
       vanished = false
-      await write(writer!, group.buffer.subarray(0, group.bytes))
+      await write(writer!, bytes)
+      next?.add(bytes)
     } catch (cause) {
+      await next?.abandon()
+      next = undefined
       await writer?.close().catch(() => undefined)
       writer = undefined
       if (!failing) observe.record('gateway.degraded', { code: 'SESSIONS_FAILED', detail: textOf(cause) })
@@ -151,7 +175,7 @@ export function createFileJournal(options: FileJournalOptions): Journal {
     if (failing) observe.record('gateway.recovered', { code: 'SESSIONS_FAILED' })
     failing = false
     unsaved = true
-    for (const message of group.messages) journaled.apply(fromRecord(message))
+    for (const message of group.messages) journaled.apply((message as EntryRecord).entry)
   })
 
   const append = (entry: Entry) => {
@@ -197,6 +221,7 @@ export function createFileJournal(options: FileJournalOptions): Journal {
       endWatch()
       await saving
       await commits.idle()
+      await next?.abandon()
       unsaved = true
       await save(true)
       await saved?.close().catch(() => undefined)
@@ -209,22 +234,4 @@ export function createFileJournal(options: FileJournalOptions): Journal {
 async function write(writer: SegmentWriter, bytes: Uint8Array): Promise<void> {
   await writer.append(bytes)
   writer.segment.bytes += bytes.length
-}
-
-function* chunks(first: Iterable<Entry>, all: Iterable<Entry>, last: Iterable<Entry>, salt: number): Generator<Buffer> {
-  let buffer = Buffer.allocUnsafe(2 * chunkBytes)
-  let used = 0
-  for (const part of [first, all, last]) {
-    for (const entry of part) {
-      const record = toRecord(entry)
-      const size = recordSizeLimit(record)
-      if (used > 0 && used + size > buffer.length) {
-        yield buffer.subarray(0, used)
-        used = 0
-      }
-      if (size > buffer.length) buffer = Buffer.allocUnsafe(size)
-      used += encodeRecord(buffer, used, record, salt, 0)
-    }
-  }
-  yield buffer.subarray(0, used)
 }

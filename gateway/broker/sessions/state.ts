@@ -90,6 +90,7 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
 
   const retain = (message: Kept) => {
     const before = retained.get(message.topic)
+    if (before === message) return
     if (before) {
       retained.delete(message.topic)
       retainedBytes -= messageBytes(before)
@@ -105,12 +106,19 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
     retainedBytes += messageBytes(message)
   }
 
+  /** Applied a second time, an entry changes nothing: a snapshot of the journal may hold its effect already. */
   const keep = ({ kind: _, to, flagged = [], payload, ...message }: KeptEntry) => {
-    const found: Kept = { ...message, payload: ownBytes(payload), holders: 0 }
-    lastNumber = Math.max(lastNumber, found.number)
-    kept.set(found.number, found)
-    memory.add(messageBytes(found))
-    if (found.retained) retain(found)
+    const known = kept.get(message.number)
+    const found: Kept = known ?? { ...message, ...owned(payload, message.properties), holders: 0 }
+    if (!known) {
+      lastNumber = Math.max(lastNumber, found.number)
+      kept.set(found.number, found)
+      memory.add(messageBytes(found))
+    }
+    if (message.retained) {
+      found.retained = true
+      retain(found)
+    }
     for (const client of to) {
       const session = sessions.get(client)
       if (!session || session.queue.has(found.number)) continue
@@ -176,9 +184,15 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
   }
 }
 
+function owned(payload: Uint8Array, properties: KeptEntry['properties']): Pick<Kept, 'payload' | 'properties'> {
+  if (!properties) return { payload: ownBytes(payload) }
+  const { correlationData, ...rest } = properties
+  return { payload: ownBytes(payload), properties: correlationData ? { ...rest, correlationData: ownBytes(correlationData) } : rest }
+}
+
 /** A slice would keep the whole buffer that it was cut from. */
-function ownBytes(payload: Uint8Array): Buffer {
-  const own = Buffer.allocUnsafeSlow(payload.length)
-  own.set(payload)
+function ownBytes(bytes: Uint8Array): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  own.set(bytes)
   return own
 }

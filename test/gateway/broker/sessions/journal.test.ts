@@ -268,3 +268,107 @@ const plain = (value: unknown) =>
           : part,
     ),
   ) // prettier-ignore
+
+describe('a journal that is written anew', () => {
+  /** A disk on which the second file waits for `go` with its first write. */
+  function slowDisk(fs: MemoryFs) {
+    const { promise: go, resolve: release } = Promise.withResolvers<void>()
+    const slow: MemoryFs = Object.assign(Object.create(fs), {
+      async open(...[path, flags]: Parameters<MemoryFs['open']>) {
+        const file = await fs.open(path, flags)
+        if (!path.endsWith('000002.seg')) return file
+        return { ...file, write: (...args: Parameters<typeof file.write>) => go.then(() => file.write(...args)) }
+      },
+    })
+    return { slow, release }
+  }
+
+  test('appends do not wait for it, and a restart finds all of them', async () => {
+    const fs = createMemoryFs()
+    const { slow, release } = slowDisk(fs)
+    const { journal } = await boot(slow, 1)
+    await journal.append(opened)
+    for (let number = 1; number <= 40; number++) await journal.append(kept(number, false))
+    expect(await fs.list(dir)).toEqual(expect.arrayContaining(['000001.seg', '000002.seg']))
+    release()
+    // The first append after the new file is ready goes there.
+    for (let number = 41; (await fs.list(dir)).includes('000001.seg'); number++) {
+      await journal.append(kept(number, false))
+      await ticks(5)
+    }
+    await journal.append({ kind: 'released', client, numbers: [1, 2] })
+    await journal.stop()
+    const { state } = await boot(fs, 2)
+    expect([...state.sessions.get(client)!.queue.keys()].slice(0, 38)).toEqual(Array.from({ length: 38 }, (_, i) => i + 3))
+  })
+
+  test('a stop removes the file that is not whole', async () => {
+    const fs = createMemoryFs()
+    const { slow, release } = slowDisk(fs)
+    const { journal } = await boot(slow, 1)
+    await journal.append(opened)
+    for (let number = 1; number <= 40; number++) await journal.append(kept(number, false))
+    const stopped = journal.stop()
+    release()
+    await stopped
+    expect((await fs.list(dir)).filter((name) => name.endsWith('.seg'))).toEqual(['000001.seg'])
+  })
+
+  const create = (list: Iterable<Entry>) => {
+    const memory = createMemory()
+    const state = createState({ routes: createRoutes(memory), memory })
+    for (const entry of list) state.apply(entry)
+    return { state, memory }
+  }
+
+  test('entries that are applied again to what they led to change nothing', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = createRandom(seed)
+      const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!
+      const clients = ['a', 'b']
+      const { state } = create([])
+      // As sessions are opened: one that is not there begins.
+      const opening = (client: string): Entry => {
+        const fresh = !state.sessions.has(client) || random() < 0.3
+        return { kind: 'opened', client, protocol: 3, fresh, expirySeconds: 60 }
+      }
+      const one = (number: number): Entry =>
+        pick<Entry>([
+          opening(pick(clients)),
+          { kind: 'ended', client: pick(clients) },
+          { kind: 'left', client: pick(clients), at: number, expirySeconds: 60 },
+          { kind: 'subscribed', client: pick(clients), filters: [{ topic: pick(['x/#', 'y']), qos: 1 }] },
+          { kind: 'unsubscribed', client: pick(clients), filters: [pick(['x/#', 'y'])] },
+          { kind: 'released', client: pick(clients), numbers: [Math.ceil(random() * number)] },
+          ...Array.from(
+            { length: 6 },
+            (): Entry => ({
+              ...{
+                kind: 'kept',
+                number,
+                retained: random() < 0.5,
+                to: clients.filter(() => random() < 0.6),
+                qos: 1,
+                topic: pick(['x', 'y']),
+              },
+              payload: Buffer.alloc(random() < 0.2 ? 0 : 3, number),
+            }),
+          ),
+        ])
+      const entries = Array.from({ length: 40 }, (_, i) => {
+        const entry = one(i + 1)
+        state.apply(entry)
+        return entry
+      })
+      const from = Math.floor(random() * entries.length)
+      const until = from + Math.floor(random() * (entries.length - from))
+      const expected = create(entries)
+      // What a snapshot that began at `from` saw later, and the groups since.
+      const seen = create(entries.slice(0, until)).state
+      const found = create([...seen.entries(), ...entries.slice(from)])
+      const sorted = (state: State) => [...state.entries()].map((entry) => JSON.stringify(entry)).sort()
+      expect(sorted(found.state), `seed ${seed}`).toEqual(sorted(expected.state))
+      expect(found.memory.used, `seed ${seed}`).toBe(expected.memory.used)
+    }
+  })
+})
