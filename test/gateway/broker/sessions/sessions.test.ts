@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createMemory } from '../../../../gateway/broker/memory.ts'
 import { createRoutes } from '../../../../gateway/broker/routes.ts'
+import type { Entry } from '../../../../gateway/broker/sessions/entry.ts'
 import { createFileJournal, createMemoryJournal } from '../../../../gateway/broker/sessions/journal.ts'
 import { createSessions, type Opening, type SessionsOptions } from '../../../../gateway/broker/sessions/sessions.ts'
 import type { Message } from '../../../../gateway/message.ts'
@@ -148,6 +149,19 @@ test('a session may queue, and all topics together may retain, as much as is sti
   expect(sessions.refusal(state)?.code).toBe('RETAINED_FULL')
   expect(sessions.refusal({ ...state, payload: Buffer.alloc(10_000) })).toBeUndefined()
   expect(memory.used).toBeLessThan(100_000)
+})
+
+test('a message for 20 sessions is one entry of the journal, and a session that is full none', async () => {
+  const entries: Entry[] = []
+  const journal: SessionsOptions['journal'] = (journaled) => {
+    const memory = createMemoryJournal(journaled)
+    return { ...memory, append: (entry) => (entries.push(entry), memory.append(entry)) }
+  }
+  const { subscribed, publish } = await setUp({ journal, maxQueued: 2 })
+  for (let i = 0; i < 20; i++) await subscribed(`f-${i}`)
+  entries.length = 0
+  for (let i = 1; i <= 5; i++) await publish(i)
+  expect(entries.map((entry) => (entry.kind === 'kept' ? entry.to.length : entry.kind))).toEqual([20, 20])
 })
 
 test('sessions, filters, queues and messages are counted, and given back', async () => {
