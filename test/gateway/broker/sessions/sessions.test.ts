@@ -155,7 +155,13 @@ test('a message for 20 sessions is one entry of the journal, and a session that 
   const entries: Entry[] = []
   const journal: SessionsOptions['journal'] = (journaled) => {
     const memory = createMemoryJournal(journaled)
-    return { ...memory, append: (entry) => (entries.push(entry), memory.append(entry)) }
+    return {
+      ...memory,
+      append(entry) {
+        entries.push(entry)
+        return memory.append(entry)
+      },
+    }
   }
   const { subscribed, publish } = await setUp({ journal, maxQueued: 2 })
   for (let i = 0; i < 20; i++) await subscribed(`f-${i}`)
