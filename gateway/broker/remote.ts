@@ -5,6 +5,7 @@ import { aborted } from '../../lib/stop-signal.ts'
 import { levelOf } from '../access/topics.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Message, Source } from '../message.ts'
+import { createCondition } from '../observe/condition.ts'
 import type { Broker } from './broker.ts'
 import type { RemoteConfig } from './config.ts'
 import { createIntake, hopsProperty, type Incoming, type IntakeOptions } from './intake.ts'
@@ -63,15 +64,13 @@ export function createRemoteBroker(config: RemoteConfig, target: string, dial: D
   const links = new Map<number, Link>()
   /** Messages on their way to an acknowledgement. */
   const open = new Set<Promise<void>>()
-  let away = false
+  const unavailable = createCondition({ observe, clock }, { target })
   let running: readonly Promise<void>[] = []
 
   const tellHealth = (error?: unknown) => {
-    const isAway = links.size < config.connections
-    if (isAway === away || signal.aborted) return
-    away = isAway
-    if (!isAway) return observe.record('gateway.recovered', { target })
-    observe.record('gateway.degraded', { target, code: codeOf(error, 'BROKER_UNREACHABLE'), detail: textOf(error) })
+    if (signal.aborted) return
+    if (links.size === config.connections) unavailable.clear()
+    else unavailable.raise({ code: codeOf(error, 'BROKER_UNREACHABLE'), detail: textOf(error) })
   }
 
   const connect = async (index: number): Promise<Link> => {

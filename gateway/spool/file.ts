@@ -13,6 +13,7 @@ import { randomSeed } from '../../lib/random.ts'
 import { createSteadyClock, type SteadyClock } from '../../lib/steady.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { createCondition } from '../observe/condition.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Cursor, type CursorFiles, cursorNames, openCursor } from './cursor.ts'
 import { nodeFs, type SpoolFs } from './fs.ts'
@@ -133,7 +134,10 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   let cursorWrite: Promise<void> | undefined
   let wakeReader = () => {}
   let hasReader = false
-  const troubles = new Set<Trouble>()
+  const troubles = {
+    SPOOL_FULL: createCondition({ observe, clock }, { code: 'SPOOL_FULL' }),
+    SPOOL_FAILED: createCondition({ observe, clock }, { code: 'SPOOL_FAILED' }),
+  }
 
   // ── life ──
 
@@ -437,16 +441,13 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   }
 
   function degrade(code: Trouble, detail: string): void {
-    if (troubles.has(code)) return
-    troubles.add(code)
-    observe.record('gateway.degraded', { code, detail })
+    troubles[code].raise({ detail })
   }
 
   /** Called when a group was written or a segment deleted. Full stays full until there is room worth speaking of. */
   function restore(code: Trouble): void {
-    if (!troubles.has(code) || (code === 'SPOOL_FULL' && segments.bytes() > maxBytes * qos0Share)) return
-    troubles.delete(code)
-    observe.record('gateway.recovered', { code })
+    if (code === 'SPOOL_FULL' && segments.bytes() > maxBytes * qos0Share) return
+    troubles[code].clear()
   }
 
   return {

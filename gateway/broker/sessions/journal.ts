@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
 import { GatewayError, textOf } from '../../errors.ts'
+import { createCondition } from '../../observe/condition.ts'
 import type { Observe } from '../../observe/observe.ts'
 import type { SpoolFs } from '../../spool/fs.ts'
 import { createGroupCommit } from '../../spool/group.ts'
@@ -45,7 +46,7 @@ export interface FileJournalOptions {
   readonly salt: number
   readonly observe: Observe
   readonly fs: SpoolFs
-  readonly clock: Pick<Clock, 'every'>
+  readonly clock: Pick<Clock, 'every' | 'monotonic'>
   /** Where lost messages are accounted for. */
   readonly losses: PlaceLosses
 }
@@ -66,13 +67,13 @@ export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journa
 
 export function createFileJournal(options: FileJournalOptions): Journal {
   const { journaled, dir, salt, observe, fs, clock, losses, roomBytes = 8 * MiB } = options
+  const trouble = createCondition({ observe, clock }, { code: 'SESSIONS_FAILED' })
   let writer: SegmentWriter | undefined
   let next: Snapshot | undefined
   let limit = 0
   let nextNumber = 1
   let unlock = async () => {}
   let stopped = false
-  let failing = false
   /** The file in use is gone; the next write begins another. */
   let vanished = false
   let saved: SavedFiles | undefined
@@ -168,12 +169,10 @@ export function createFileJournal(options: FileJournalOptions): Journal {
       next = undefined
       await writer?.close().catch(() => undefined)
       writer = undefined
-      if (!failing) observe.record('gateway.degraded', { code: 'SESSIONS_FAILED', detail: textOf(cause) })
-      failing = true
+      trouble.raise({ detail: textOf(cause) })
       throw new GatewayError('SESSIONS_FAILED', `sessions cannot be written: ${textOf(cause)}`, { cause, details: { dir } })
     }
-    if (failing) observe.record('gateway.recovered', { code: 'SESSIONS_FAILED' })
-    failing = false
+    trouble.clear()
     unsaved = true
     for (const message of group.messages) journaled.apply((message as EntryRecord).entry)
   })

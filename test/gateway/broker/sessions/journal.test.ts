@@ -224,7 +224,7 @@ describe('the file', () => {
   test('a disk that is full refuses, says so once, and takes what comes when there is room again', async () => {
     const fs = createMemoryFs()
     const observe = createSpyObserve()
-    const { journal, state } = await boot(fs, 1, 3_000, observe)
+    const { journal, state, clock } = await boot(fs, 1, 3_000, observe)
     fs.fault = (call) => (call === 'write' ? errno('ENOSPC') : undefined)
     for (let i = 0; i < 3; i++) await expect(journal.append(opened)).rejects.toMatchObject({ code: 'SESSIONS_FAILED', retryable: true })
     expect(state.sessions.size).toBe(0)
@@ -232,6 +232,8 @@ describe('the file', () => {
     await journal.append(opened)
     expect(state.sessions.size).toBe(1)
     expect(observe.of('gateway.degraded')).toHaveLength(1)
+    expect(observe.of('gateway.recovered')).toEqual([])
+    await clock.advance(1_000)
     expect(observe.of('gateway.recovered')).toHaveLength(1)
   })
 })
