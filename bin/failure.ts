@@ -20,5 +20,14 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   if (error instanceof Interrupted) return { text: `weir: ${error.message}`, code: error.exitCode }
   if (error instanceof GatewayError) return { text: `weir: ${error.message}`, code: usage.has(error.code) ? 2 : 1 }
   if (error instanceof FleetError || error instanceof CostError) return { text: `weir: ${error.message}`, code: error.exitCode }
+  const system = systemSentence(error)
+  if (system !== undefined) return { text: `weir: ${system}`, code: 1 }
   return { text: `weir: unexpected error: ${error instanceof Error ? error.stack : String(error)}`, code: 1 }
+}
+
+/** A call to the operating system that failed: a file that cannot be read, a disk that is full. */
+function systemSentence(error: unknown): string | undefined {
+  const { code, syscall, path } = Object(error) as NodeJS.ErrnoException
+  if (code === undefined || syscall === undefined) return undefined
+  return `cannot ${syscall}${path === undefined ? '' : ` ${path}`} (${code})`
 }

@@ -152,6 +152,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name could not be looked up',
   EHOSTUNREACH: 'no route leads there',
   ENETUNREACH: 'no route leads there',
+  EPROTO: 'TLS failed; it may listen for connections without TLS there',
   ECONNRESET: 'it closed the connection at once',
 }
 

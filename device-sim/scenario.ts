@@ -185,9 +185,11 @@ export async function readScenario(file: string): Promise<Record<string, unknown
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new FleetError(`${file}: cannot be read (${error.code})`, 2)
   })
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch (error) {
     throw new FleetError(`${file}: is not JSON: ${(error as Error).message}`, 2)
   }
+  return parseAs(z.record(z.string(), z.unknown()), value, file, (problems) => new FleetError(problems, 2))
 }

@@ -56,7 +56,8 @@ function explain(issue: z.core.$ZodIssue, schema: Schema, input: unknown): strin
   return `${at} is ${show(valueAt(input, issue.path))}; expected ${issue.message
     .replace(/^Invalid (input|string): (expected |must )?/, '')
     .replace(/, received .*$/, '')
-    .replace(/^Too \w+: expected \w+ to (be )?/, '')}`
+    .replace(/^Too \w+: expected \w+ to (be )?/, '')
+    .replace(/^record$/, 'object')}`
 }
 
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, schema: Schema, input: unknown, at: string): string {

@@ -1,6 +1,6 @@
 // `weir cost`: what a fleet costs a month over each path, and where one path becomes cheaper than another.
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { Command, Option } from 'commander'
@@ -314,10 +314,12 @@ function answering<Flags>(action: (flags: Flags, ...operands: (string | undefine
 }
 
 async function openFile(file: string): Promise<Readable> {
+  const refuse = (code: unknown, cause?: unknown) => new CostError(`${file} cannot be read (${code})`, 2, { cause })
   const stream = createReadStream(file)
   await once(stream, 'open').catch((cause) => {
-    throw new CostError(`${file} cannot be read (${cause.code})`, 2, { cause })
+    throw refuse(cause.code, cause)
   })
+  if (statSync(file).isDirectory()) throw refuse('EISDIR')
   return stream
 }
 

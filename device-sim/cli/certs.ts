@@ -21,6 +21,9 @@ interface Flags {
   readonly json?: boolean
 }
 
+/** A hundred years. */
+const maxDays = 36_500
+
 const examples = `
 Examples:
   weir certs mint --devices 1000 --out certs
@@ -55,7 +58,8 @@ async function mintForScenario(
   { devices, firstDevice, prefix, out, days, host, json, ...policy }: Flags,
 ): Promise<void> {
   try {
-    if (!/^\d+$/.test(days)) throw new FleetError(`--days is "${days}"; expected a whole number`, 2)
+    if (!/^\d{1,5}$/.test(days) || Number(days) < 1 || Number(days) > maxDays)
+      throw new FleetError(`--days is "${days}"; expected a whole number from 1 to ${maxDays}`, 2)
     const fleet = {
       ...(devices !== undefined && { devices }),
       ...(firstDevice !== undefined && { firstDevice }),

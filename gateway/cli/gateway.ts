@@ -1,8 +1,11 @@
 // `weir gateway`: the gateway alone, until it is told to stop.
 import { dirname, resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { z } from 'zod'
+import { parseAs } from '../../lib/problems.ts'
 import { aborted, Interrupted, withStopSignal } from '../../lib/stop-signal.ts'
 import { type GatewayConfigInput, parseConfig, readConfig } from '../config.ts'
+import { invalidConfig } from '../errors.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts'
 import { toMsOrNone } from './arguments.ts'
 import { makeDataDir } from './data-dir.ts'
@@ -47,7 +50,7 @@ export function gatewayCommand(deps: GatewayCommandDeps = {}): Command {
 }
 
 async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayCommandDeps, signal: AbortSignal): Promise<void> {
-  const file = flags.config === undefined ? {} : (readConfig(flags.config) as GatewayConfigInput)
+  const file = flags.config === undefined ? {} : readConfigObject(flags.config)
   const config = parseConfig(withFlags(file, flags), flags.config ?? 'flags')
   if (config.spool.kind !== 'direct' || config.sessions.persist) makeDataDir(config.dataDir)
   const log = createStdoutLog(config.log.level)
@@ -61,6 +64,10 @@ async function run(flags: Flags, { createMonthlyDollars, onReady }: GatewayComma
   process.exitCode = gateway.ledger().balanced ? 0 : 1
   // A client of AWS's SDK keeps the event loop alive after it was closed.
   if (config.broker.kind === 'iot-core') process.stdout.write('', () => process.exit())
+}
+
+function readConfigObject(path: string): GatewayConfigInput {
+  return parseAs(z.record(z.string(), z.unknown()), readConfig(path), path, invalidConfig)
 }
 
 /** Stopped before it was ready: it has accepted nothing, so the stop is in good order. */

@@ -85,7 +85,11 @@ async function* fileLines(path: string, follow: boolean): AsyncGenerator<string>
   let offset = 0
   let rest = ''
   do {
-    const { size } = await stat(path)
+    // Between the removal of a log and its successor there is no file to follow.
+    const { size } = await stat(path).catch((error) => {
+      if (!follow) throw error
+      return { size: 0 }
+    })
     // A shorter file than before was started anew.
     if (size < offset) [offset, rest] = [0, '']
     if (size > offset) {

@@ -49,7 +49,8 @@ export async function askAdmin(admin: string, path: string, method: 'GET' | 'POS
   const response = await fetch(`${admin}${path}`, { method, signal: AbortSignal.timeout(5_000) }).catch((cause) => {
     throw noGateway(admin, cause)
   })
-  if (!response.ok) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}${path} answered ${response.status}`)
+  if (response.status === 404) throw noGateway(admin)
+  if (!response.ok) throw new GatewayError('ADMIN_UNREACHABLE', `${admin}${path} answered ${response.status}; check --admin`)
   return response.json().catch((cause) => {
     throw noGateway(admin, cause)
   })

@@ -105,6 +105,10 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
     () => runWeir(['fleet', '--verify', 'queue', '--queue-url', 'not a queue']),
     /--queue-url is "not a queue"; expected/,
   ],
+  ['a config that is not an object', () => gateway('--config', aFile('c.json', 33.291)), /c\.json: it is 33\.291; expected object/],
+  ['a fleet that is not an object', () => up('--scenario', aFile('f.json', [])), /f\.json: it is \[\]; expected object/],
+  ['certificates for no day', () => runWeir(['certs', 'mint', '--out', aDirectory(), '--days', '0']), /--days is "0"; expected .* from 1/],
+  ['usage that is a directory', () => runWeir(['cost', 'price', aDirectory()]), /cannot be read \(EISDIR\)/],
   ['a log that is a directory', () => runWeir(['logs', aDirectory()]), /is a directory; name a file/],
   ['a log that is not there', () => runWeir(['logs', '/nowhere/weir.log']), /\/nowhere\/weir\.log/],
 ]
