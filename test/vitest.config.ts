@@ -9,8 +9,8 @@ export default defineConfig({
     // Most of a test's time is waiting for sockets and processes, so more workers than cores pay.
     maxWorkers: 4,
     projects: [
-      { extends: true, test: { name: 'unit', include: unit, testTimeout: 20_000 } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      { extends: true, test: { name: 'unit', include: unit, testTimeout: 60_000 } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 120_000 } },
       {
         extends: true,
         test: { name: 'proofs', include: ['test/proofs/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 1 },
