@@ -31,7 +31,7 @@ import { loadTls } from './listen/tls.ts'
 import { createGuards } from './listen/trust.ts'
 import { createWebSocketDoor } from './listen/websocket.ts'
 import { prepareResources, type ReachOptions, reachAws } from './local/reach.ts'
-import { queueNamesOf } from './local/resources.ts'
+import { deadLetterNamesOf, queueNamesOf } from './local/resources.ts'
 import { createIds } from './message.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
@@ -163,7 +163,10 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     stops.unshift(() => built.stop())
   }
 
-  const queues = createQueueStates({ aws, names: queueNamesOf(resources), consumers, clock })
+  const queues = createQueueStates({
+    ...{ aws, consumers, clock },
+    ...{ names: queueNamesOf(resources), deadLetterNames: deadLetterNamesOf(resources) },
+  })
 
   const ids = createIds(clock.now, random)
   const access = createAccess(config.access, {

@@ -6,17 +6,25 @@ import type { Consumer } from './consumer.ts'
 import { createSqsQueue } from './sqs-queue.ts'
 
 /** Without numbers where the queue could not be asked. */
-export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'>
+export type QueueState = Partial<BacklogReport> & Pick<BacklogReport, 'queue'> & { readonly isDeadLetterQueue?: true }
 
 export interface QueueStatesOptions {
   readonly aws: Aws
   readonly names: readonly string[]
+  /** Those of the names that dead letters go to. */
+  readonly deadLetterNames?: ReadonlySet<string>
   /** Those of this process: what they take away is known. */
   readonly consumers: readonly Consumer[]
   readonly clock: Clock
 }
 
-export function createQueueStates({ aws, names, consumers, clock }: QueueStatesOptions): () => Promise<readonly QueueState[]> {
+export function createQueueStates({
+  aws,
+  names,
+  deadLetterNames,
+  consumers,
+  clock,
+}: QueueStatesOptions): () => Promise<readonly QueueState[]> {
   const backlogs = names.map((name) => {
     const queue = createSqsQueue({ aws, name, visibilityTimeoutSeconds: 30, clock })
     const consumer = consumers.find((consumer) => consumer.queue === name)
@@ -27,7 +35,8 @@ export function createQueueStates({ aws, names, consumers, clock }: QueueStatesO
       () => true,
       () => false,
     )
-    return asked ? backlog.report() : { queue: name }
+    const state = asked ? backlog.report() : { queue: name }
+    return deadLetterNames?.has(name) ? { ...state, isDeadLetterQueue: true } : state
   }
   return () => Promise.all(backlogs.map(look))
 }

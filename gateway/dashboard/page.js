@@ -102,12 +102,11 @@ function rules({ rules, deliveries, failures }) {
 }
 
 function queues({ queues }) {
-  const isDead = (queue) => /-dlq(\.fifo)?$/.test(queue)
-  const shown = queues.filter(({ queue, waiting = 0, inFlight = 0 }) => !isDead(queue) || waiting + inFlight > 0)
+  const shown = queues.filter(({ isDeadLetterQueue, waiting = 0, inFlight = 0 }) => !isDeadLetterQueue || waiting + inFlight > 0)
   const most = largest(shown.map(({ waiting = 0 }) => Math.max(waiting, 100)))
   fill(
     'queues',
-    shown.map(({ queue, waiting, inFlight, oldestMs, outlook }) => {
+    shown.map(({ queue, isDeadLetterQueue, waiting, inFlight, oldestMs, outlook }) => {
       if (waiting === undefined) return { name: queue, value: 'away', share: 1, state: 'bad' }
       const more = [inFlight > 0 ? `${count(inFlight)} in hand` : '', oldestMs ? `oldest ${duration(oldestMs)}` : '', outlook]
       return {
@@ -115,7 +114,7 @@ function queues({ queues }) {
         value: count(waiting),
         more: more.filter(Boolean).join(' · '),
         share: waiting / most,
-        state: isDead(queue) ? 'bad' : '',
+        state: isDeadLetterQueue ? 'bad' : '',
       }
     }),
     'asking …',

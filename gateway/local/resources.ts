@@ -75,6 +75,12 @@ export function queueNamesOf({ queues }: Resources): readonly string[] {
   return [...new Set(names)]
 }
 
+/** The queues that are the dead-letter queue of another one. */
+export function deadLetterNamesOf({ queues }: Resources): ReadonlySet<string> {
+  const names = Object.entries(queues).map(([name, config]) => deadLetterQueueOf(name, config))
+  return new Set(names.filter((name) => name !== undefined))
+}
+
 /** Creates what is missing and sets what differs; running it again changes nothing. */
 export async function ensureResources(aws: Aws, resources: Resources): Promise<void> {
   const { queues, topics } = resources

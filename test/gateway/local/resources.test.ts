@@ -2,7 +2,7 @@
 import { PublishCommand } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ensureResources, queueNamesOf, type ResourcesInput, resourcesSchema } from '../../../gateway/local/resources.ts'
+import { deadLetterNamesOf, ensureResources, queueNamesOf, type ResourcesInput, resourcesSchema } from '../../../gateway/local/resources.ts'
 import { startTestAws, type TestAws } from '../../helpers/fauxqs.ts'
 import { receiveAll } from '../../helpers/sqs.ts'
 
@@ -68,4 +68,11 @@ test('a filter policy lets through what fits it; an envelope is only around what
 test('a subscription without a name is told, and no crash', () => {
   const [issue] = resourcesSchema.safeParse({ topics: { alerts: { queues: [''] } } }).error?.issues ?? []
   expect(issue?.path).toEqual(['topics', 'alerts', 'queues', 0])
+})
+
+test('a queue is a dead-letter queue when another one names it, whatever its own name', () => {
+  const resources = resourcesSchema.parse({
+    queues: { orders: { deadLetterQueue: 'failed' }, 'doors.fifo': {}, 'plain-dlq': { deadLetterQueue: false } },
+  })
+  expect([...deadLetterNamesOf(resources)]).toEqual(['failed', 'doors-dlq.fifo'])
 })
