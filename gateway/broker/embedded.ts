@@ -25,6 +25,7 @@ import { createMemoryJournal } from './sessions/journal.ts'
 import { createSessions, type Sessions, sessionsSchema } from './sessions/sessions.ts'
 import { subscribe, unsubscribe } from './subscribe.ts'
 import { gate, keepAlive, type Takers, tap } from './tap.ts'
+import { createWaitingRoom } from './waiting-room.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly ingest: Ingest
@@ -38,6 +39,8 @@ export interface EmbeddedBrokerOptions {
   readonly sessions?: (routes: Routes, memory: Memory) => Sessions
   /** Memory for what the broker holds for its clients, in bytes. */
   readonly maxBytes?: number
+  /** Connections that have not sent CONNECT; each takes about 25 KB. */
+  readonly mostSilent?: number
 }
 
 const connectTimeoutMs = 10_000
@@ -48,6 +51,9 @@ const administrativeAction = 0x98
 
 /** Each keeps its client in memory; further wills are published without their delay. */
 const mostDelayedWills = 1_000
+
+/** Payloads of all connections that are not acknowledged yet. */
+const mostOpenBytes = 64 * 1024 ** 2
 
 /** Where packets have no limit of their own. */
 const anyPacketBytes = 16 * 1024 * 1024
@@ -71,7 +77,7 @@ interface Carried {
 }
 
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
-  const { ingest, access, observe, clock, ids, isRouted = () => false, maxBytes = defaultMaxBytes } = options
+  const { ingest, access, observe, clock, ids, isRouted = () => false, maxBytes = defaultMaxBytes, mostSilent = 2_048 } = options
   const { quotas } = access.limits
   const maxPacketBytes = Math.min(quotas.packetBytes, anyPacketBytes)
   const memory = createMemory(maxBytes)
@@ -93,6 +99,15 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   let stopCatching = () => {}
 
   const peerOf = (client: object) => peers.get(client)!
+  const silent = createWaitingRoom<Peer>(mostSilent, ({ client, caller: { transport } }) => {
+    observe.record('client.refused', {
+      code: 'CONNECT_RATE_EXCEEDED',
+      transport,
+      detail: `${mostSilent} connections have not sent CONNECT`,
+    })
+    client.conn.destroy()
+  })
+  const open = { bytes: 0, max: mostOpenBytes }
 
   const carry = async (message: Message, packet: PublishPacket, entered: () => void): Promise<void> => {
     const entry: Carried = { message }
@@ -134,6 +149,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     pendingSessionsLimit: mostDelayedWills,
     persistence: createNoStore(),
     preConnect(client, packet, done) {
+      silent.leave(peerOf(client))
       const seconds = access.limits.keepAliveSeconds(packet.keepalive ?? 0)
       const granted = Number.isFinite(seconds) ? Math.ceil(seconds) : 0
       // MQTT 5 is told what it got [MQTT5-3.2.2.3.14].
@@ -193,7 +209,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const createPeer = (client: PeerClient, caller: Caller, onError: (error: unknown) => void): Peer => {
     const gated = gate(client.conn, () => inlet.isFull() || tapped.isHolding())
     const inlet = createInlet({
-      ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, onError },
+      ...{ client, ingest, carry, observe, clock, ids, subscriptions: routes, shared: open, onError },
       session: () => peer.session!,
       onRoom: gated.open,
       onRefused(packet, error) {
@@ -231,6 +247,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const end = (peer: Peer) => {
     const { client, opened, outbox, receiver } = peer
     if (!present.delete(peer)) return
+    silent.leave(peer)
     seats.leave(client.id, peer.seat)
     peer.settle()
     outbox?.stop()
@@ -312,6 +329,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       const peer = createPeer(client, caller, onError)
       peers.set(client, peer)
       present.add(peer)
+      silent.enter(peer)
       amendConnack(stream, {
         amend: () => connackOf(peer),
         version: () => client.version ?? 4,

@@ -28,7 +28,7 @@ export interface InletDeps {
   readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
 }
 
-export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'onRoom'> {
+export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'onRoom' | 'shared'> {
   /** Known from CONNECT on. */
   readonly session: () => Session
   /** A packet that was taken and cannot be kept, when its turn has come. */

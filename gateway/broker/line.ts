@@ -37,15 +37,33 @@ export interface Line {
   isFull(): boolean
 }
 
+/** Payload bytes of the open publishes of all connections. */
+export interface OpenBytes {
+  bytes: number
+  /** From here on, each connection may only have `scarceBytes` open. */
+  readonly max: number
+}
+
+/** A few usual messages: enough for a connection to go on. */
+const scarceBytes = 16 * 1024
+
 export interface LineOptions {
   readonly client: LineClient
   readonly maxOpen: number
   readonly maxOpenBytes: number
+  /** One for all connections. */
+  readonly shared?: OpenBytes
   /** Called soon after a full line has emptied by half. */
   readonly onRoom: () => void
 }
 
-export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOptions): Line {
+export function createLine({
+  client,
+  maxOpen,
+  maxOpenBytes,
+  shared = { bytes: 0, max: Number.POSITIVE_INFINITY },
+  onRoom,
+}: LineOptions): Line {
   let turns: Turn[] = []
   let head = 0
   let bytes = 0
@@ -53,8 +71,10 @@ export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOption
   let unsent = false
   let full = false
 
+  const mostBytes = () => (shared.bytes >= shared.max ? scarceBytes : maxOpenBytes)
+
   const makeRoom = () => {
-    if (!full || unsent || turns.length - head > maxOpen / 2 || bytes > maxOpenBytes / 2) return
+    if (!full || unsent || turns.length - head > maxOpen / 2 || bytes > mostBytes() / 2) return
     full = false
     process.nextTick(onRoom)
   }
@@ -63,6 +83,7 @@ export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOption
     for (let turn = turns[head]; turn?.settled; turn = turns[head]) {
       head++
       bytes -= turn.bytes
+      shared.bytes -= turn.bytes
       if (turn.otherwise) {
         flush()
         turn.otherwise()
@@ -97,7 +118,8 @@ export function createLine({ client, maxOpen, maxOpenBytes, onRoom }: LineOption
       const turn = { packetId, bytes: size, settled: false, otherwise: undefined }
       turns.push(turn)
       bytes += size
-      full ||= turns.length - head >= maxOpen || bytes >= maxOpenBytes
+      shared.bytes += size
+      full ||= turns.length - head >= maxOpen || bytes >= mostBytes()
       return turn
     },
     acknowledge(turn) {

@@ -1,4 +1,6 @@
 // What the broker holds for its clients has one limit, whoever holds it.
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { Broker } from '../../../gateway/broker/broker.ts'
 import { createEmbeddedBroker } from '../../../gateway/broker/embedded.ts'
@@ -21,7 +23,7 @@ let port: number
 let observe: SpyObserve
 let memory: Memory
 
-async function start(maxBytes: number) {
+async function start(maxBytes: number, mostSilent = 2_048) {
   observe = createSpyObserve()
   const access = createTestAccess({ limits: { ...noRates.limits, subscriptionsPerConnection: 'off' } }, observe)
   broker = createEmbeddedBroker({
@@ -33,7 +35,7 @@ async function start(maxBytes: number) {
         ...{ routes, memory, clock: systemClock, observe, journal: createMemoryJournal },
       })
     },
-    ...{ access, observe, maxBytes, clock: systemClock, ids: createIds(systemClock.now, createRandom(1)) },
+    ...{ access, observe, maxBytes, mostSilent, clock: systemClock, ids: createIds(systemClock.now, createRandom(1)) },
   })
   await broker.start()
   door = createMqttDoor({ host: '127.0.0.1', port: 0, flag: '--mqtt-port', broker, observe })
@@ -127,4 +129,24 @@ test('a client with a session leaves no timer behind that would keep its connect
   const before = timers()
   for (let i = 0; i < 10; i++) await connectAndLeave(`device-${i}`)
   expect(timers()).toBeLessThan(before + 10)
+})
+
+test('of too many connections that say nothing the oldest are closed, and a client that connects is let in', async () => {
+  await start(65_536, 20)
+  const closed = new Set<number>()
+  const sockets: Socket[] = []
+  for (let i = 0; i < 30; i++) {
+    const socket = connect(port, '127.0.0.1')
+    socket
+      .on('error', () => undefined)
+      .on('close', () => closed.add(i))
+      .resume()
+    sockets.push(socket)
+    await once(socket, 'connect')
+  }
+  const device = await aRawDevice(port, { protocolVersion: 5 })
+  expect((await device.next('connack'))[0]).toMatchObject({ reasonCode: 0 })
+  await expect.poll(() => [...closed].sort((a, b) => a - b)).toEqual(Array.from({ length: 11 }, (_, i) => i))
+  expect(observe.of('client.refused')[0]).toMatchObject({ code: 'CONNECT_RATE_EXCEEDED', transport: 'mqtt' })
+  for (const socket of [...sockets, device.socket]) socket.destroy()
 })

@@ -2,11 +2,13 @@
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createLine, type LineClient } from '../../../gateway/broker/line.ts'
+import { createLine, type LineClient, type OpenBytes } from '../../../gateway/broker/line.ts'
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
 
-function aLine(options: { readonly stuck?: boolean; readonly maxOpen?: number; readonly maxOpenBytes?: number } = {}) {
+function aLine(
+  options: { readonly stuck?: boolean; readonly maxOpen?: number; readonly maxOpenBytes?: number; readonly shared?: OpenBytes } = {},
+) {
   const writes: string[] = []
   const conn = new Writable({
     highWaterMark: 4,
@@ -22,6 +24,7 @@ function aLine(options: { readonly stuck?: boolean; readonly maxOpen?: number; r
     client: client as unknown as LineClient,
     maxOpen: options.maxOpen ?? 1_000,
     maxOpenBytes: options.maxOpenBytes ?? 1_000_000,
+    ...(options.shared ? { shared: options.shared } : {}),
     onRoom: () => rooms.count++,
   })
   return { line, writes, client, drains, rooms }
@@ -125,4 +128,23 @@ test.each([
   line.acknowledge(line.enter(1, 1))
   await tick()
   expect(writes).toEqual([])
+})
+
+test('when all connections together have too much open, each of them goes on with 16 KiB', async () => {
+  const shared = { bytes: 0, max: 1_000_000 }
+  const [greedy, other] = [aLine({ shared }), aLine({ shared })]
+  const open = Array.from({ length: 9 }, (_, i) => greedy.line.enter(i + 1, 110_000))
+  expect(greedy.line.isFull()).toBe(false)
+  const small = other.line.enter(1, 10_000)
+  expect([shared.bytes, other.line.isFull()]).toEqual([1_000_000, false])
+  const more = other.line.enter(2, 10_000)
+  open.push(greedy.line.enter(10, 10))
+  expect([greedy.line.isFull(), other.line.isFull()]).toEqual([true, true])
+  other.line.acknowledge(small)
+  other.line.acknowledge(more)
+  await tick()
+  expect([other.rooms.count, other.line.isFull()]).toEqual([1, false])
+  for (const turn of open) greedy.line.acknowledge(turn)
+  await tick()
+  expect([greedy.rooms.count, shared.bytes]).toEqual([1, 0])
 })
