@@ -51,12 +51,17 @@ const cost = {
   level: 110,
   /** A shared subscription, with its members' map. */
   group: 500,
-  /** A message with its payload's buffer and its place in two maps. */
-  message: 850,
+  /** A message and its place in two maps. */
+  message: 350,
+  /** The buffer of a payload that is not kept compact. */
+  buffer: 400,
   userProperty: 200,
   /** A place in the queue of a session, and in the outbox of its connection. */
   queued: 160,
 } as const
+
+/** Payloads up to this are kept as text of one byte a character. */
+export const compactPayloadBytes = 4_096
 
 /** Text is kept with the session and with its connection. */
 export const sessionBytes = (clientId: string): number => cost.session + 3 * clientId.length
@@ -87,7 +92,8 @@ interface Sized {
 }
 
 export function messageBytes({ topic, payload, properties }: Sized): number {
-  return cost.message + 2 * topic.length + payload.length + (properties ? propertiesBytes(properties) : 0)
+  const buffer = payload.length > compactPayloadBytes ? cost.buffer : 0
+  return cost.message + buffer + 2 * topic.length + payload.length + (properties ? propertiesBytes(properties) : 0)
 }
 
 function propertiesBytes({

@@ -8,7 +8,8 @@ import type { Observe } from '../observe/observe.ts'
 import { type Memory, messageBytes, queuedBytes } from './memory.ts'
 import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
 import { encodePublish } from './packets/encode.ts'
-import type { Kept, StoredSession } from './sessions/state.ts'
+import type { Kept } from './sessions/kept.ts'
+import type { StoredSession } from './sessions/state.ts'
 
 /** The side of a client that deliveries need. */
 export interface OutboxClient {
@@ -188,7 +189,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** What is over a rate waits for the next moment; what is forbidden never comes. */
   const pump = () => {
     for (let next = waiting.first; next && !paused && inFlight.size < maxInFlight && isOpen(); next = waiting.first) {
-      const { topic, payload } = 'kept' in next ? next.kept : next.packet
+      const { topic } = 'kept' in next ? next.kept : next.packet
+      const payloadBytes = 'kept' in next ? next.kept.payloadBytes : next.packet.payload.length
       const expiresAt = 'kept' in next ? next.kept.expiresAt : undefined
       const waited = 'kept' in next && next.waited
       if (expiresAt !== undefined && expiresAt <= now()) {
@@ -198,7 +200,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       }
       if (isUnread()) return pauseFor(drained())
       if (waited && !stored.has(1, clock.monotonic())) return pauseFor(clock.sleep(retryMs, ended.signal))
-      const refused = receive(topic, payload.length)
+      const refused = receive(topic, payloadBytes)
       if (refused?.retryable) return pauseFor(clock.sleep(retryMs, ended.signal))
       waiting.shift()
       if (refused) {

@@ -9,9 +9,10 @@ import { defaultMaxBytes, type Memory, memoryFull, messageBytes, newFilterBytes,
 import type { Filter, Routes, Target } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
 import type { Journal, Journaled } from './journal.ts'
+import type { Kept } from './kept.ts'
 import type { Counts } from './recover.ts'
 import { createReservations, type Reservation } from './reservations.ts'
-import { createState, type Kept, type State, type StoredSession } from './state.ts'
+import { createState, type State, type StoredSession } from './state.ts'
 
 export const sessionsSchema = z.strictObject({
   persist: z
@@ -245,7 +246,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (!before && state.retained.size >= maxRetained) {
         return new GatewayError('RETAINED_FULL', `${maxRetained} messages are retained already`, { details: { limit: 'retainedMessages' } })
       }
-      const more = messageBytes(message) - (before ? messageBytes(before) : 0)
+      const more = messageBytes(message) - (before?.bytes ?? 0)
       if (more <= 0 || memory.allows(state.retainedBytes + more)) return undefined
       return new GatewayError('RETAINED_FULL', `retained messages take ${state.retainedBytes} bytes already`, {
         details: { limit: 'sessions.maxBytes', value: memory.max },

@@ -1,8 +1,9 @@
 // Sessions and retained messages in memory: what the entries of the journal add up to. Nothing changes but by an entry that is on disk.
-import { type Memory, messageBytes, queuedBytes, sessionBytes } from '../memory.ts'
+import { type Memory, queuedBytes, sessionBytes } from '../memory.ts'
 import type { Outbox } from '../outbox.ts'
 import type { Receiver, Routes } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
+import { Kept } from './kept.ts'
 
 export interface StoredSession extends Receiver {
   readonly persistent: true
@@ -15,12 +16,6 @@ export interface StoredSession extends Receiver {
   /** Of the messages in the queue, as if it were their only one. */
   queueBytes: number
   outbox: Outbox | undefined
-}
-
-export interface Kept extends Omit<KeptEntry, 'kind' | 'to' | 'flagged' | 'retained'> {
-  retained: boolean
-  /** Sessions it is queued for. */
-  holders: number
 }
 
 export interface State {
@@ -54,13 +49,13 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
 
   const forget = (message: Kept) => {
     if (message.retained || message.holders > 0 || !kept.delete(message.number)) return
-    memory.add(-messageBytes(message))
+    memory.add(-message.bytes)
   }
 
   const release = (session: StoredSession, number: number) => {
     const message = kept.get(number)
     if (!session.queue.delete(number) || !message) return
-    session.queueBytes -= messageBytes(message)
+    session.queueBytes -= message.bytes
     memory.add(-queuedBytes)
     message.holders--
     forget(message)
@@ -93,29 +88,30 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
     if (before === message) return
     if (before) {
       retained.delete(message.topic)
-      retainedBytes -= messageBytes(before)
+      retainedBytes -= before.bytes
       before.retained = false
       forget(before)
     }
     // An empty one only clears the topic [MQTT-3.3.1-10].
-    if (message.payload.length === 0) {
+    if (message.payloadBytes === 0) {
       message.retained = false
       return
     }
     retained.set(message.topic, message)
-    retainedBytes += messageBytes(message)
+    retainedBytes += message.bytes
   }
 
   /** Applied a second time, an entry changes nothing: a snapshot of the journal may hold its effect already. */
-  const keep = ({ kind: _, to, flagged = [], payload, ...message }: KeptEntry) => {
-    const known = kept.get(message.number)
-    const found: Kept = known ?? { ...message, ...owned(payload, message.properties), holders: 0 }
+  const keep = (entry: KeptEntry) => {
+    const { to, flagged = [], retained: isRetained } = entry
+    const known = kept.get(entry.number)
+    const found = known ?? new Kept(entry)
     if (!known) {
       lastNumber = Math.max(lastNumber, found.number)
       kept.set(found.number, found)
-      memory.add(messageBytes(found))
+      memory.add(found.bytes)
     }
-    if (message.retained) {
+    if (isRetained) {
       found.retained = true
       retain(found)
     }
@@ -124,7 +120,7 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
       if (!session || session.queue.has(found.number)) continue
       const carriesFlag = flagged.includes(client)
       session.queue.set(found.number, carriesFlag)
-      session.queueBytes += messageBytes(found)
+      session.queueBytes += found.bytes
       memory.add(queuedBytes)
       found.holders++
       onQueued(session, found, carriesFlag)
@@ -164,8 +160,9 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
         if (flagged) who.flagged.push(client)
       }
     }
-    for (const { holders: _, ...message } of kept.values()) {
-      yield { kind: 'kept', ...message, ...(queued.get(message.number) ?? { to: [] }) }
+    for (const message of kept.values()) {
+      const { to, flagged } = queued.get(message.number) ?? { to: [], flagged: [] }
+      yield message.toEntry(to, flagged)
     }
   }
 
@@ -182,17 +179,4 @@ export function createState({ routes, memory, onQueued = () => {} }: StateOption
     apply,
     entries,
   }
-}
-
-function owned(payload: Uint8Array, properties: KeptEntry['properties']): Pick<Kept, 'payload' | 'properties'> {
-  if (!properties) return { payload: ownBytes(payload) }
-  const { correlationData, ...rest } = properties
-  return { payload: ownBytes(payload), properties: correlationData ? { ...rest, correlationData: ownBytes(correlationData) } : rest }
-}
-
-/** A slice would keep the whole buffer that it was cut from. */
-function ownBytes(bytes: Uint8Array): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes.length)
-  own.set(bytes)
-  return own
 }

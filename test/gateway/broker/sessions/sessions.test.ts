@@ -188,6 +188,13 @@ test('sessions, filters, queues and messages are counted, and given back', async
   expect(sessions.counts).toMatchObject({ sessions: 0, retained: 0, queued: 0, bytes: 0 })
 })
 
+test.each([256, 5_000])('a payload of %i bytes comes back as it was', async (length) => {
+  const { sessions, publish } = await setUp()
+  const payload = Buffer.from(Array.from({ length }, (_, i) => i % 256))
+  await publish(1, { topic: 'state', retain: true, payload })
+  expect(sessions.retained('state')!.payload).toEqual(payload)
+})
+
 test('what an earlier run left on disk counts from the start', async () => {
   const fs = createMemoryFs()
   const clock = createManualClock()
