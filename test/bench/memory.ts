@@ -61,9 +61,15 @@ function ask(socket: Socket, packets: readonly Buffer[]): Promise<readonly Buffe
 
 // ── the gateway ──
 
+interface Used {
+  readonly residentMiB: number
+  /** Objects and buffers that are in use, after a collection of garbage. */
+  readonly liveMiB: number
+}
+
 interface Running {
   readonly port: number
-  residentMiB(): Promise<number>
+  memory(): Promise<Used>
   stop(): Promise<void>
 }
 
@@ -91,7 +97,7 @@ async function startGateway(maxBytes: number): Promise<Running> {
   })
   return {
     port,
-    residentMiB: () => residentOf(child),
+    memory: () => memoryOf(child),
     async stop() {
       child.kill('SIGTERM')
       await closed
@@ -100,19 +106,25 @@ async function startGateway(maxBytes: number): Promise<Running> {
   }
 }
 
-/** Asked twice: pages are given back a moment after they were freed. */
-async function residentOf(child: ChildProcess): Promise<number> {
-  let resident = 0
+/** Asked three times: pages are given back a moment after they were freed. */
+async function memoryOf(child: ChildProcess): Promise<Used> {
+  let used: Used = { residentMiB: 0, liveMiB: 0 }
   for (let i = 0; i < 3; i++) {
     const answer = new Promise<{ readonly memory: NodeJS.MemoryUsage }>((resolve) =>
       child.once('message', resolve as (value: unknown) => void),
     )
     child.send('memory')
-    resident = (await answer).memory.rss / MiB
+    const { rss, heapUsed, external } = (await answer).memory
+    used = { residentMiB: rss / MiB, liveMiB: (heapUsed + external) / MiB }
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
-  return resident
+  return used
 }
+
+const growth = (before: Used, after: Used) => ({
+  growthMiB: Math.round((after.residentMiB - before.residentMiB) * 10) / 10,
+  liveMiB: Math.round((after.liveMiB - before.liveMiB) * 10) / 10,
+})
 
 /** Runs `count` tasks, 50 at a time. */
 async function inParallel(count: number, task: (index: number) => Promise<unknown>): Promise<void> {
@@ -127,7 +139,9 @@ interface Row {
   readonly what: string
   /** Configured, in MiB. */
   readonly maxMiB?: number
+  /** Of resident memory, and of what is in use. */
   readonly growthMiB: number
+  readonly liveMiB: number
   readonly granted: number
   readonly refused: number
 }
@@ -140,9 +154,9 @@ async function measure(what: string, maxMiB: number, fill: Fill): Promise<Row> {
     // Garbage, code and buffers of the process itself come first: the same traffic, of which nothing outlives its connection.
     await fillSessions(3_000, 50, 0)(gateway.port)
     await publishAll(gateway.port, 10_000, () => publishPacket('warm/up', Buffer.alloc(1_024, 'x'), 1, false))
-    const before = await gateway.residentMiB()
+    const before = await gateway.memory()
     const done = await fill(gateway.port)
-    return { what, maxMiB, growthMiB: Math.round(((await gateway.residentMiB()) - before) * 10) / 10, ...done }
+    return { what, maxMiB, ...growth(before, await gateway.memory()), ...done }
   } finally {
     await gateway.stop()
   }
@@ -225,13 +239,12 @@ async function countTenants(names: number): Promise<Row> {
   writeFileSync(path, script)
   const child = fork(path, { execArgv: ['--import', here('../helpers/memory-probe.ts')] })
   try {
-    const before = await residentOf(child)
+    const before = await memoryOf(child)
     const accounts = await new Promise<number>((resolve) => {
       child.once('message', (message) => resolve((message as { readonly accounts: number }).accounts))
       child.send('go')
     })
-    const growthMiB = Math.round(((await residentOf(child)) - before) * 10) / 10
-    return { what: `a consumer: ${names} tenant names`, growthMiB, granted: accounts, refused: 0 }
+    return { what: `a consumer: ${names} tenant names`, ...growth(before, await memoryOf(child)), granted: accounts, refused: 0 }
   } finally {
     child.kill()
     rmSync(dir, { recursive: true, force: true })
