@@ -136,3 +136,22 @@ test('labels are bounded sets: no ids, topics or clients', () => {
   const offenders = Object.entries(events).filter(([, kind]) => 'labels' in kind && kind.labels.some((label) => unbounded.has(label)))
   expect(offenders).toEqual([])
 })
+
+test('health names at most 1,000 targets, however many a template invents', () => {
+  const observe = createObserve()
+  const health = createHealth(observe)
+  for (let i = 0; i < 5_000; i++) observe.record('gateway.degraded', { target: `telemetry-${i}`, code: 'ACTION_TARGET_MISSING' })
+  expect(health().reasons).toHaveLength(1_000)
+  for (let i = 0; i < 5_000; i++) observe.record('gateway.recovered', { target: `telemetry-${i}` })
+  expect(health().status).toBe('ok')
+})
+
+test('the log thins out at most 1,000 kinds of warnings at a time, and forgets the oldest', () => {
+  const { log, lines } = aLog()
+  const warn = (queue: string) => log.write('consumer.unreachable', { queue, code: 'QUEUE_UNREACHABLE' })
+  for (let i = 0; i < 100; i++) warn('first')
+  expect(lines).toHaveLength(5)
+  for (let i = 0; i < 1_000; i++) warn(`telemetry-${i}`)
+  warn('first')
+  expect(lines).toHaveLength(5 + 1_000 + 1)
+})
