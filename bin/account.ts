@@ -19,6 +19,8 @@ export interface Account {
   readonly filtered: readonly string[]
   /** Acknowledged and never taken into the books, found missing from the disk, or delivered to a queue and neither consumed nor waiting there. */
   readonly lost: number
+  /** How often the embedded SQS and SNS ended by themselves, with all messages in their in-memory queues. */
+  readonly queuesLost: number
 }
 
 /** What `account` needs to know of how things are laid out. */
@@ -59,6 +61,7 @@ export async function account(
       Math.max(0, acked - ledger.accepted) +
       metrics.total('message.lost') +
       Math.max(0, delivered - consumed - held.reduce((sum, { count }) => sum + count, 0)),
+    queuesLost: metrics.total('local.ended', { outcome: 'lost' }),
   }
 }
 
@@ -85,7 +88,7 @@ export function isSettled({ ledger, delivered, consumed, waiting }: Account): bo
 
 /** The books balance, and not every reading was turned away. */
 export function isWell(account: Account): boolean {
-  return account.ledger.balanced && account.lost === 0 && !isUnheard(account)
+  return account.ledger.balanced && account.lost === 0 && account.queuesLost === 0 && !isUnheard(account)
 }
 
 /** There was something to send, and none of it arrived. A reading of QoS 0 is never acknowledged, and does not fail. */
@@ -107,10 +110,17 @@ function fanOut({ topics }: Resources): { readonly copies: number; readonly unco
   return { copies: even ? ([...copies][0] ?? 0) : 0, uncounted: new Set(uncounted.map(({ queue }) => queue)) }
 }
 
+/** After a loss of queues the number is a lower bound: nobody counts what filters let into them, and a redelivery hides a loss. */
+function lostText({ lost, queuesLost }: Account): string {
+  if (queuesLost === 0) return `${number(lost)} lost`
+  const amount = lost === 0 ? 'an unknown number of messages lost' : `at least ${number(lost)} lost`
+  return `${amount}: the embedded SQS and SNS ended ${queuesLost === 1 ? 'once' : `${number(queuesLost)} times`}, with in-memory queues`
+}
+
 const number = (value: number) => value.toLocaleString('en-US')
 
 export function accountText(account: Account, colour: boolean): string {
-  const { ledger, fleet, delivered, consumed, buried, queues, waiting, filtered, lost } = account
+  const { ledger, fleet, delivered, consumed, buried, queues, waiting, filtered } = account
   const { accepted, split, delivered: done, unmatched, dead, queued, lost: missing, balanced } = ledger
   const verdict = isWell(account)
   const paint = (text: string) => (colour ? `\u001b[${verdict ? 32 : 31}m${text}\u001b[0m` : text)
@@ -130,7 +140,7 @@ export function accountText(account: Account, colour: boolean): string {
     `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)})${left} · ${number(buried)} dead letters`,
     ...(filtered.length > 0 ? [`            and what filters let through: ${handled(true)}`] : []),
     ...(isUnheard(account) ? [paint('not one reading was acknowledged: the log says why')] : []),
-    paint(balanced ? `${number(lost)} lost` : `the ledger does not balance, ${number(lost)} lost`),
+    paint(balanced ? lostText(account) : `the ledger does not balance, ${lostText(account)}`),
     '',
   ].join('\n')
 }

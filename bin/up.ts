@@ -30,7 +30,7 @@ Examples:
                                          somebody else's, with devices that speak to its rules
 
 Ctrl-C stops the fleet, delivers what is on its way, and prints the ledger. Exit code 1 means that it does not
-balance, or that not one reading was acknowledged.`
+balance, that not one reading was acknowledged, or that the embedded queues were lost.`
 
 interface Flags extends GatewayFlags {
   readonly devices: number
@@ -97,6 +97,9 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
   )
+  gateway.observe.listen((event, { detail }) => {
+    if (event === 'local.ended') out.write(`${detail}\n`)
+  })
   const layout = { resources, unread: await unreadQueues(gateway, resources, config.consumers) }
   const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, signal)
   const lines = createLiveLines(out)

@@ -66,7 +66,8 @@ export const codes = {
   MESSAGES_LOST: {
     retryable: false,
     status: 500,
-    means: 'acknowledged messages are missing from the disk, and nobody has confirmed it; `weir losses` says which',
+    means:
+      'acknowledged messages are missing from the disk or from the embedded queues, and nobody has confirmed it; `weir losses` says which',
   },
   SPOOL_LOCKED: { retryable: false, status: 500, means: 'another gateway uses the same directory for its spool or its sessions' },
   DATA_DIR_UNUSABLE: { retryable: false, status: 500, means: 'the data directory cannot be made, read or written' },

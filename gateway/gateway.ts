@@ -45,6 +45,7 @@ import { createRules } from './rules/rules.ts'
 import type { Scope } from './rules/sql/scope.ts'
 import type { Statement } from './rules/sql/statement.ts'
 import { compileTemplate } from './rules/sql/template.ts'
+import type { Losses } from './spool/losses.ts'
 
 export type Ports = Readonly<Record<string, number>>
 
@@ -113,11 +114,12 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const resources = resourcesOf(config)
   await readRules(rulesDir) // what is wrong with them is told before anything starts
 
-  const { aws, port: localPort, stop: leaveAws } = await reachAws(reachOf(config, observe, signal))
+  const { aws, local, stop: leaveAws } = await reachAws(reachOf(config, observe, signal))
   stops.unshift(leaveAws)
   stops.unshift(() => stopping.abort(new Error('the gateway has stopped')))
-  if (config.aws.endpoint !== 'aws')
-    await unlessAborted(prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal }))
+  const prepare = () => prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
+  local?.onRestart(prepare)
+  if (config.aws.endpoint !== 'aws') await unlessAborted(prepare())
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
   const maxHeld = mostHeld(config.delivery.maxInFlight)
@@ -134,6 +136,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const losses = openLosses(config, { observe, clock })
   await losses.start()
   stops.unshift(() => losses.stop())
+  countQueueLosses(observe, losses)
   const steady = await openSteady(config, { observe, clock })
   stops.unshift(() => steady.stop())
   const dataDir = { observe, clock, losses, steady }
@@ -244,7 +247,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   // Before the doors close its connections, the broker says goodbye on them.
   stops.unshift(() => broker.stop())
   ready = true
-  const ports = { ...doors, ...(localPort !== undefined && { aws: localPort }) }
+  const ports = { ...doors, ...(local && { aws: local.port }) }
   observe.record('gateway.ready', { ports })
   if (doors.admin !== undefined && !isLoopback(adminHost)) observe.record('gateway.exposed', { host: adminHost, port: doors.admin })
 
@@ -271,6 +274,17 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
       return stopped
     },
   }
+}
+
+/** The embedded queues are gone with their process: how much was in them is known as far as this gateway filled and emptied them. */
+function countQueueLosses({ listen, metrics }: Observatory, losses: Losses): void {
+  listen((event, { outcome, detail }) => {
+    if (event !== 'local.ended' || outcome !== 'lost') return
+    const delivered = metrics.total('action.delivered', { action: 'sqs' }) + metrics.total('action.delivered', { action: 'sns' })
+    const consumed = metrics.total('consumer.handled') + metrics.total('consumer.buried')
+    const known = `this gateway had delivered ${delivered} messages to them and consumed ${consumed} since its start`
+    losses.place('the embedded queues', 'queues').add('running', { exact: false, reasons: [`${detail} (${known})`] })
+  })
 }
 
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { type Aws, createAws } from '../aws.ts'
 import { textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
-import { type LocalOptions, startLocal } from './local.ts'
+import { type Local, type LocalOptions, startLocal } from './local.ts'
 import { ensureResources, type Resources } from './resources.ts'
 
 export interface ReachOptions {
@@ -17,8 +17,8 @@ export interface ReachOptions {
 
 export interface Reached {
   readonly aws: Aws
-  /** Where the embedded pair listens. */
-  readonly port?: number
+  /** The embedded pair. */
+  readonly local?: Pick<Local, 'port' | 'onRestart'>
   stop(): Promise<void>
 }
 
@@ -28,7 +28,7 @@ export async function reachAws({ endpoint, accountId, local: options }: ReachOpt
   const aws = createAws({ region: options.region, accountId, ...(url === undefined ? {} : { endpoint: url }) })
   return {
     aws,
-    ...(local && { port: local.port }),
+    ...(local && { local }),
     async stop() {
       aws.stop()
       await local?.stop()
@@ -48,7 +48,9 @@ export async function prepareResources(aws: Aws, resources: Resources, target: s
   const { observe, clock, random, signal } = deps
   const attempt = async () => {
     try {
+      aws.isReady = false
       await ensureResources(aws, resources)
+      aws.isReady = true
       return true
     } catch (error) {
       if (!signal.aborted)

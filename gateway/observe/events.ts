@@ -31,6 +31,13 @@ export const events = {
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
   'gateway.recovered': { level: 'info', means: 'what was away is back' },
+  'local.ended': {
+    level: 'error',
+    metric: 'local_ends_total',
+    labels: ['outcome'],
+    means:
+      'the process of the embedded SQS and SNS ended by itself and is started again; `outcome`: the messages in its queues are `lost` or `kept`',
+  },
   'clock.stepped': {
     level: 'warn',
     metric: 'clock_steps_total',

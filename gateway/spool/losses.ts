@@ -10,8 +10,12 @@ import type { SpoolFs } from './fs.ts'
 import { includes, type Range, sizeOf, union, without } from './ranges.ts'
 import { openTurns, type Turns } from './turns.ts'
 
-/** `sessions`: messages that were queued for a client or retained. The ledger does not count them. */
-const kinds = ['messages', 'sessions'] as const
+/**
+ * `sessions`: messages that were queued for a client or retained. `queues`: messages in the embedded queues, which the ledger counts as
+ * delivered. The `lost` of the ledger counts `messages` only.
+ */
+const kinds = ['messages', 'sessions', 'queues'] as const
+const nouns = { messages: 'acknowledged message', sessions: 'queued or retained message', queues: 'delivered message' }
 export type LossKind = (typeof kinds)[number]
 
 const count = z.int().min(0)
@@ -124,7 +128,8 @@ export function createLosses({ clock, observe, disk }: LossesOptions): Losses {
 
   const announce = () => {
     const open = items.filter(isOpen)
-    const detail = `${open.map(sentenceOf).join('; ')}; restore the files and restart, or confirm with: weir losses --confirm`
+    const restore = open.some(({ kind }) => kind !== 'queues') ? 'restore the files and restart, or ' : ''
+    const detail = `${open.map(sentenceOf).join('; ')}; ${restore}confirm with: weir losses --confirm`
     if (open.length > 0) observe.record('gateway.degraded', { code: 'MESSAGES_LOST', detail })
     else observe.record('gateway.recovered', { code: 'MESSAGES_LOST' })
   }
@@ -244,7 +249,7 @@ function toLoss(item: Item): Loss {
 function sentenceOf(item: Item): string {
   const lost = countOf(item)
   const number = lost.toLocaleString('en-US')
-  const noun = item.kind === 'messages' ? 'acknowledged message' : 'queued or retained message'
+  const noun = nouns[item.kind]
   const amount = item.exact ? number : lost === 0 ? 'an unknown number of' : `at least ${number}`
   const what = `${amount} ${noun}${lost === 1 ? ' was' : 's were'} lost`
   return `${what} in ${item.place}, found at ${new Date(item.since).toISOString()}: ${item.reasons.join(', ')}`

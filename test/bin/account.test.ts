@@ -59,3 +59,12 @@ describe('a run in which', () => {
     expect(accountText(result, false).includes('not one reading was acknowledged')).toBe(!well)
   })
 })
+
+test('after a loss of the embedded queues the number is a lower bound, and the run was not well', async () => {
+  const result = { ...(await account(gatewayWith(3, {}), fleet, { resources, unread: {} })), queuesLost: 1 }
+  expect(isWell(result)).toBe(false)
+  expect(accountText(result, false)).toContain(
+    'an unknown number of messages lost: the embedded SQS and SNS ended once, with in-memory queues',
+  )
+  expect(accountText({ ...result, lost: 5, queuesLost: 2 }, false)).toContain('at least 5 lost: the embedded SQS and SNS ended 2 times')
+})
