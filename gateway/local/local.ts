@@ -53,7 +53,7 @@ const stableMs = 10_000
 
 /** Resolves when the endpoint answers. Rejects with PORT_IN_USE, LOCAL_FAILED or the reason of the signal. */
 export async function startLocal(options: LocalOptions): Promise<Local> {
-  const { observe, dataDir, signal, clock = systemClock, random = systemRandom } = options
+  const { observe, dataDir, signal, clock = systemClock, random = systemRandom() } = options
   const stopping = new AbortController()
   let recreate = async () => {}
   let running: Running | undefined = await startChild(options, signal)
