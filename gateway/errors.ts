@@ -88,7 +88,7 @@ export const codes = {
     means: 'the spool holds twice its limit, so what a rule republishes is not taken either',
   },
   REPUBLISH_LOOP: { retryable: false, status: 508, means: 'the message was republished too often' },
-  QUEUE_UNREACHABLE: { retryable: true, status: 503, means: 'the queue endpoint does not answer' },
+  QUEUE_UNREACHABLE: { retryable: true, status: 503, means: 'the queue endpoint does not answer, or answers with an error' },
   QUEUE_MISSING: { retryable: true, status: 503, means: 'the queue does not exist' },
   QUEUE_REFUSED: { retryable: true, status: 502, means: 'the queue did not accept part of a batch' },
   LEASE_LOST: { retryable: false, status: 409, means: 'the queue has given the item to somebody else meanwhile' },

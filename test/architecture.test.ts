@@ -14,6 +14,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/aws-shortcut.ts': ['gateway/aws-body.ts', '@aws-sdk/client-sqs'],
   'gateway/aws-http.ts': ['undici', 'node:'],
   'gateway/batch-answer.ts': [],
+  'gateway/aws-answer.ts': [],
   'gateway/sqs-hosts.ts': [],
   'gateway/aws.ts': [
     'gateway/aws-shortcut.ts',
@@ -89,6 +90,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'lib',
     'gateway/message.ts',
     'gateway/errors.ts',
+    'gateway/aws-answer.ts',
     'gateway/observe',
     'gateway/mask.ts',
     'gateway/aws.ts',
@@ -124,6 +126,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/consume': [
     'lib',
     'gateway/errors.ts',
+    'gateway/aws-answer.ts',
     'gateway/mask.ts',
     'gateway/observe',
     'gateway/aws.ts',
@@ -139,6 +142,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/listen/trust.ts',
     'lib',
     'gateway/errors.ts',
+    'gateway/aws-answer.ts',
     'gateway/observe',
     'gateway/aws.ts',
     '@aws-sdk/client-sqs',
@@ -153,6 +157,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'gateway/doctor': [
     'lib',
     'gateway/errors.ts',
+    'gateway/aws-answer.ts',
     'gateway/access',
     'gateway/actions',
     'gateway/aws.ts',

@@ -1,4 +1,5 @@
 // What an error of SQS or SNS means for the delivery: the situation is at fault (try again), or the message is (never).
+import { answeredStatus, silenceOf } from '../aws-answer.ts'
 import type { FailedEntry } from '../batch-answer.ts'
 import { GatewayError, textOf } from '../errors.ts'
 
@@ -53,11 +54,8 @@ function bare(name: string): string {
 }
 
 function facts(error: unknown) {
-  const { name, code, $metadata } = (error ?? {}) as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } }
-  const status = $metadata?.httpStatusCode
-  const timedOut = name === 'TimeoutError' ? 'timed out' : undefined
-  const network = status === undefined ? (typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : timedOut) : undefined
-  return { name: bare(name ?? 'Error'), status, network }
+  const { name = 'Error' } = Object(error) as { readonly name?: string }
+  return { name: bare(name), status: answeredStatus(error), network: silenceOf(error) }
 }
 
 function sentence({ action, target }: Blamed, name: string, text?: string): string {

@@ -8,6 +8,7 @@ import { parseAs } from '../../lib/problems.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { abortable, aborted, withStopSignal } from '../../lib/stop-signal.ts'
 import { type Aws, awsSchema, createAws } from '../aws.ts'
+import { answerText } from '../aws-answer.ts'
 import { readConfig } from '../config.ts'
 import { buildConsumer } from '../consume/build.ts'
 import type { Consumer } from '../consume/consumer.ts'
@@ -99,7 +100,7 @@ async function unreachedBy(
   const asked = silent.map((queue) =>
     abortable(queue.depth(), clock.deadline(answerMs)).then(
       () => [],
-      (error) => [error instanceof GatewayError ? textOf(error) : `queue ${queue.name} does not answer`],
+      (error) => [error instanceof GatewayError ? textOf(error) : `queue ${queue.name} ${answerText(error)}`],
     ),
   )
   return (await Promise.all(asked)).flat()

@@ -5,6 +5,7 @@ import { printable } from '../../lib/printable.ts'
 import { createRandom, randomSeed } from '../../lib/random.ts'
 import { abortable, withStopSignal } from '../../lib/stop-signal.ts'
 import { createAws } from '../aws.ts'
+import { answerText } from '../aws-answer.ts'
 import type { Outgoing, Queue } from '../consume/queue.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'
@@ -60,7 +61,9 @@ export async function openBench(clock: Clock, endpoint: string | undefined, sign
         signal.throwIfAborted()
         const fifo = QueueName.endsWith('.fifo') ? { Attributes: { FifoQueue: 'true' } } : {}
         await aws.sqs.send(new CreateQueueCommand({ QueueName, ...fifo })).catch((cause) => {
-          throw new GatewayError('QUEUE_UNREACHABLE', `no queue could be created at ${endpoint ?? 'the embedded SQS'}`, { cause })
+          throw new GatewayError('QUEUE_UNREACHABLE', `no queue could be created: ${endpoint ?? 'the embedded SQS'} ${answerText(cause)}`, {
+            cause,
+          })
         })
         created.push(QueueName)
       }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Interrupted } from '../../lib/stop-signal.ts'
 import { type Aws, createAws } from '../aws.ts'
+import { answerText, silenceOf } from '../aws-answer.ts'
 import { codeOf, GatewayError } from '../errors.ts'
 import { toUrl } from './arguments.ts'
 
@@ -36,12 +37,10 @@ export async function withAws<T>(flags: AwsFlags, run: (aws: Aws) => Promise<T>)
   }
 }
 
-/** Names the refusal where SQS, or another server, did answer. */
-function unreachable(endpoint: string, { message, cause }: GatewayError): string {
-  const { $metadata, name } = Object(cause) as { readonly $metadata?: { readonly httpStatusCode?: number }; readonly name?: string }
-  if ($metadata?.httpStatusCode === undefined)
-    return `no SQS answers at ${endpoint}: start \`weir up\`, or say where SQS is with --aws-endpoint`
-  return `${message}: ${endpoint} answers with ${name} (HTTP ${$metadata.httpStatusCode}); check --aws-endpoint, --region and the permissions`
+/** Names the error where SQS, or another server, did answer. */
+function unreachable(endpoint: string, { cause }: GatewayError): string {
+  if (silenceOf(cause) !== undefined) return `no SQS answers at ${endpoint}: start \`weir up\`, or say where SQS is with --aws-endpoint`
+  return `${endpoint} ${answerText(cause)}; check --aws-endpoint, --region, the credentials and the permissions`
 }
 
 /** The JSON a running gateway answers with. */

@@ -1,6 +1,7 @@
 // Which queue is the dead-letter queue of which: the RedrivePolicy of the source queue says so, and the name where there is none.
 import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sqs'
 import { type Aws, deadLetterNameOf, sourceNameOf } from '../aws.ts'
+import { answerText } from '../aws-answer.ts'
 import { GatewayError } from '../errors.ts'
 
 type Reach = Pick<Aws, 'sqs' | 'queueUrl'>
@@ -54,7 +55,7 @@ export async function queueNames({ sqs }: Pick<Aws, 'sqs'>): Promise<readonly st
   do {
     const command = new ListQueuesCommand({ MaxResults: 1_000, ...(NextToken ? { NextToken } : {}) })
     const answer = await sqs.send(command).catch((cause) => {
-      throw new GatewayError('QUEUE_UNREACHABLE', 'the queues cannot be listed', { cause })
+      throw new GatewayError('QUEUE_UNREACHABLE', `the queues cannot be listed: SQS ${answerText(cause)}`, { cause })
     })
     names.push(...(answer.QueueUrls ?? []).map(queueNameOf))
     NextToken = answer.NextToken

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
 import type { Aws } from '../aws.ts'
+import { answerText } from '../aws-answer.ts'
 import { type FailedEntry, outcomesOf } from '../batch-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
@@ -239,6 +240,6 @@ async function call<T>(label: string, run: () => Promise<T>): Promise<T> {
     const missing = error instanceof Error && /QueueDoesNotExist|NonExistentQueue/.test(error.name)
     throw missing
       ? new GatewayError('QUEUE_MISSING', `queue ${label} does not exist`, { cause: error })
-      : new GatewayError('QUEUE_UNREACHABLE', `queue ${label} does not answer`, { cause: error })
+      : new GatewayError('QUEUE_UNREACHABLE', `queue ${label} ${answerText(error)}`, { cause: error })
   }
 }

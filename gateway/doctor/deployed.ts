@@ -2,6 +2,7 @@
 import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs'
 import type { Aws } from '../aws.ts'
+import { answerText, silenceOf } from '../aws-answer.ts'
 import { GatewayError } from '../errors.ts'
 import { bareName, type Estate } from './estate.ts'
 import { type QueueFacts, sqsMessageBytes } from './queues.ts'
@@ -32,7 +33,7 @@ export interface DeployedOptions {
   readonly where: string
 }
 
-/** Asks for everything the estate names. Rejects with QUEUE_UNREACHABLE where AWS does not answer or does not let the caller. */
+/** Asks for everything the estate names. Rejects with QUEUE_UNREACHABLE where AWS does not answer, or answers with an error. */
 export async function readDeployed(estate: Estate, options: DeployedOptions): Promise<Deployed> {
   const queues = await asked(
     estate.queues.map(({ name }) => name),
@@ -120,14 +121,13 @@ async function subscribersOf(
 function unlessMissing(error: unknown, missing: RegExp, where: string): undefined {
   const { name = '' } = error as { readonly name?: string }
   if (missing.test(name)) return undefined
-  throw new GatewayError('QUEUE_UNREACHABLE', `${where} cannot be asked: ${hintOf(error)}`, { cause: error })
+  throw new GatewayError('QUEUE_UNREACHABLE', `${where} ${answerText(error)}${hintOf(error)}`, { cause: error })
 }
 
 function hintOf(error: unknown): string {
-  const { name = '', code } = error as { readonly name?: string; readonly code?: string }
-  if (/Credential/.test(name)) return 'no credentials were found; set AWS_PROFILE, or log in'
-  if (code === 'ENOTFOUND') return 'the host name does not exist; check the Region'
-  return code ?? (name === 'Error' || name === '' ? String(error) : name)
+  const { name = '' } = error as { readonly name?: string }
+  if (/Credential/.test(name)) return '; set AWS_PROFILE, or log in'
+  return silenceOf(error) === 'ENOTFOUND' ? '; check the Region' : ''
 }
 
 /** GET with the credentials that the SQS client finds and the signer it brings; undefined for 404. */
@@ -139,10 +139,12 @@ async function signedGet({ aws, region }: DeployedOptions, endpoint: string): Pr
     const { headers } = await signer.sign({ ...request, headers: { ...request.headers } }, { signingService: 'iot', signingRegion: region })
     const { host: _, ...sent } = headers // fetch writes it
     const response = await fetch(new URL(path, endpoint), { headers: sent, signal: AbortSignal.timeout(10_000) }).catch((cause) => {
-      throw new GatewayError('QUEUE_UNREACHABLE', `no control plane of AWS IoT answers at ${endpoint}`, { cause })
+      throw new GatewayError('QUEUE_UNREACHABLE', `the control plane of AWS IoT at ${endpoint} ${answerText(cause)}`, { cause })
     })
     if (response.status === 404) return undefined
-    if (!response.ok) throw new GatewayError('QUEUE_UNREACHABLE', `AWS IoT answered ${response.status} to GET ${path}`)
-    return response.json()
+    if (!response.ok) throw new GatewayError('QUEUE_UNREACHABLE', `AWS IoT answers with HTTP ${response.status} to GET ${path}`)
+    return response.json().catch((cause) => {
+      throw new GatewayError('QUEUE_UNREACHABLE', `AWS IoT answers GET ${path} with something else than JSON`, { cause })
+    })
   }
 }

@@ -2,7 +2,7 @@
 import { backoffMs } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type Aws, createAws } from '../aws.ts'
-import { textOf } from '../errors.ts'
+import { answerText } from '../aws-answer.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Local, type LocalOptions, startLocal } from './local.ts'
 import { ensureResources, type Resources } from './resources.ts'
@@ -54,7 +54,11 @@ export async function prepareResources(aws: Aws, resources: Resources, target: s
       return true
     } catch (error) {
       if (!signal.aborted)
-        observe.record('gateway.degraded', { target, code: 'QUEUE_UNREACHABLE', detail: `${target} does not answer: ${textOf(error)}` })
+        observe.record('gateway.degraded', {
+          target,
+          code: 'QUEUE_UNREACHABLE',
+          detail: `${target === 'embedded' ? 'the embedded SQS' : target} ${answerText(error)}`,
+        })
       return false
     }
   }

@@ -99,7 +99,7 @@ test('consume tells of a queue that it never reached', async () => {
   writeFileSync(config, JSON.stringify({ consumers: [{ queue: 'q', handler: { kind: 'log' } }] }))
   vi.spyOn(process.stderr, 'write').mockReturnValue(true)
   const args = ['--config', config, '--aws-endpoint', nobody, '--duration', '300ms']
-  await expect(run(consumeCommand(), ...args)).rejects.toThrow(/^never reached: queue q does not answer$/)
+  await expect(run(consumeCommand(), ...args)).rejects.toThrow(/^never reached: queue q does not answer \(E[A-Z]+\)$/)
 })
 
 test.each([200, 404])('command does not take the answer %d of another program for that of a device', async (status) => {

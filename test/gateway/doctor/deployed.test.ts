@@ -112,7 +112,7 @@ test('nobody there is one sentence', async () => {
   const aws = createAws({ endpoint: 'http://127.0.0.1:9', region: 'us-east-1', accountId: '000000000000' })
   await expect(readDeployed(estate, { ...options(), aws, where: 'http://127.0.0.1:9' })).rejects.toMatchObject({
     code: 'QUEUE_UNREACHABLE',
-    message: 'http://127.0.0.1:9 cannot be asked: ECONNREFUSED',
+    message: 'http://127.0.0.1:9 does not answer (ECONNREFUSED)',
   })
   aws.stop()
 })
