@@ -233,7 +233,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const plain = { guard: guardOf('ingest', config.access.anonymous === 'loopback' ? 'loopback' : 'nobody') }
   const at = (port: number, flag: string) => ({ host, port, flag, observe })
   const posting = { access, publish: createPublisher({ broker, clock, ids, observe }), clock, uuid: randomUUID }
-  const doors = await openDoors(stops, [
+  const deviceDoors: Door[] = []
+  const devicePorts = await openDoors(stops, deviceDoors, [
     ['mqtt', listen.mqtt, (port) => createMqttDoor({ ...at(port, '--mqtt-port'), broker })],
     ['mqtts', listen.mqtts, (port) => createMqttDoor({ ...at(port, '--mqtts-port'), broker, ...(tls && { tls }) })],
     ['mqttWs', listen.mqttWs, (port) => createMqttWsDoor({ ...at(port, '--mqtt-ws-port'), broker, uuid: randomUUID, ...plain })],
@@ -242,8 +243,13 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     ['https', listen.https, (port) => createHttpIngestDoor({ ...at(port, '--https-port'), ...posting, ...secure })],
     ['websocket', listen.websocket, (port) => createWebSocketDoor({ ...at(port, '--websocket-port'), ...posting, ...plain })],
     ['websockets', listen.websockets, (port) => createWebSocketDoor({ ...at(port, '--websockets-port'), ...posting, ...secure })],
-    ['admin', listen.admin, (port) => createHttpDoor(admin, { host: adminHost, port, flag: '--admin-port', hostFlag: '--admin-host' })],
   ])
+  const adminPort = await openDoors(
+    stops,
+    [],
+    [['admin', listen.admin, (port) => createHttpDoor(admin, { host: adminHost, port, flag: '--admin-port', hostFlag: '--admin-host' })]],
+  )
+  const doors: Ports = { ...devicePorts, ...adminPort }
   // Before the doors close its connections, the broker says goodbye on them.
   stops.unshift(() => broker.stop())
   ready = true
@@ -258,6 +264,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const stop = async (drainTimeoutMs: number) => {
     ready = false
     observe.record('gateway.draining', { count: pipeline.queued() })
+    for (const door of deviceDoors) door.drain()
+    await broker.drain?.()
     await pipeline.stop(drainTimeoutMs)
     await stopAll()
     observe.record('gateway.stopped', { ...ledger() })
@@ -304,12 +312,13 @@ function reachOf(config: GatewayConfig, observe: Observe, signal: AbortSignal): 
 
 type DoorRow = readonly [name: string, port: Port, create: (port: number) => Door]
 
-async function openDoors(stops: Stops, rows: readonly DoorRow[]): Promise<Ports> {
+async function openDoors(stops: Stops, opened: Door[], rows: readonly DoorRow[]): Promise<Ports> {
   const ports: Record<string, number> = {}
   for (const [name, port, create] of rows) {
     if (port === 'off') continue
     const door = create(port)
     ports[name] = await door.start()
+    opened.push(door)
     stops.unshift(() => door.stop())
   }
   return ports

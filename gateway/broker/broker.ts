@@ -17,5 +17,7 @@ export interface Broker {
   hasSeen?(clientId: string): boolean
   /** Resolves when it can take messages; a remote broker resolves earlier when the signal aborts. */
   start(signal?: AbortSignal): Promise<void>
+  /** Answers what devices have published, then disconnects them. `publish` still works. Only the embedded broker has devices. */
+  drain?(): Promise<void>
   stop(): Promise<void>
 }

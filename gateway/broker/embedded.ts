@@ -1,6 +1,7 @@
 // The broker inside the gateway. aedes shakes hands, keeps connections alive and sends wills; what is acknowledged, and who gets what, is decided here.
 import { Aedes, type Client } from 'aedes'
 import type { Clock } from '../../lib/clock.ts'
+import { abortable } from '../../lib/stop-signal.ts'
 import type { Access, Caller } from '../access/access.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../message.ts'
@@ -18,13 +19,24 @@ import { createNoStore } from './no-store.ts'
 import type { PublishPacket } from './packet.ts'
 import type { AckPacket } from './packets/decode.ts'
 import type { IllegalPacket } from './packets/illegal.ts'
-import { createPeerState, disconnect, expiryOf, type Peer, type PeerClient, refuse, refuseIllegal, tooSmall, toSubscriber } from './peer.ts'
+import {
+  createPeerState,
+  disconnect,
+  expiryOf,
+  farewell,
+  type Peer,
+  type PeerClient,
+  refuse,
+  refuseIllegal,
+  tooSmall,
+  toSubscriber,
+} from './peer.ts'
 import { createRoutes, type Routes, type Target } from './routes.ts'
 import { createSeats } from './seats.ts'
 import { createMemoryJournal } from './sessions/journal.ts'
 import { createSessions, type Sessions, sessionsSchema } from './sessions/sessions.ts'
 import { subscribe, unsubscribe } from './subscribe.ts'
-import { gate, keepAlive, type Takers, tap } from './tap.ts'
+import { gate, keepAlive, type Takers, type Tap, tap } from './tap.ts'
 import { createWaitingRoom } from './waiting-room.ts'
 
 export interface EmbeddedBrokerOptions {
@@ -48,6 +60,7 @@ const drainTimeoutMs = 2_000
 
 /** [AWS iot mqtt reason codes] */
 const administrativeAction = 0x98
+const serverShuttingDown = 0x8b
 
 /** Each keeps its client in memory; further wills are published without their delay. */
 const mostDelayedWills = 1_000
@@ -97,6 +110,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   let stopWatch = () => {}
   let stopListening = () => {}
   let stopCatching = () => {}
+  let draining = false
 
   const peerOf = (client: object) => peers.get(client)!
   const silent = createWaitingRoom<Peer>(mostSilent, ({ client, caller: { transport } }) => {
@@ -217,7 +231,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
         tapped.handOver(packet)
       },
     })
-    const peer: Peer = createPeerState(client, caller, inlet)
+    const peer: Peer = createPeerState(client, caller, { inlet, finish: (done) => tapped.finish(done) })
     const deps = { routes, sessions, memory, observe }
     const takers: Takers = {
       publish: inlet.take,
@@ -227,7 +241,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       ack: (packet) => (packet.cmd === 'puback' ? peer.outbox!.acknowledged(packet.messageId) : answerQos2(client, packet)),
       illegal: (error) => illegal(peer, error),
     }
-    const tapped = tap(client, { maxPacketBytes, takers, onReleased: gated.open, onError })
+    const tapped: Tap = tap(client, { maxPacketBytes, takers, onReleased: gated.open, onError })
     return peer
   }
 
@@ -303,6 +317,27 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     return ending
   }
 
+  /** Resolves when the connection has ended and its will is ingested. */
+  const leave = (peer: Peer) =>
+    new Promise<void>((resolve) => {
+      const { client, inlet, finish } = peer
+      client.conn.once('close', () => setImmediate(() => inlet.whenAnswered(resolve)))
+      if (client.conn.closed) return resolve()
+      if (!client.connected || !client.connackSent) return client.conn.destroy()
+      // aedes writes its own PUBACK right after the turn of the publish.
+      finish(() => inlet.whenAnswered(() => setImmediate(() => farewell(peer, serverShuttingDown))))
+    })
+
+  const drain = async () => {
+    draining = true
+    const left = Promise.all([...present].map(leave))
+    const inTime = () => abortable(left, clock.deadline(drainTimeoutMs)).catch(() => undefined)
+    await inTime()
+    if (present.size === 0) return
+    for (const { client } of present) client.conn.destroy()
+    await inTime()
+  }
+
   let stopping: Promise<void> | undefined
   const stop = async () => {
     stopWatch()
@@ -324,6 +359,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       })
     },
     accept(stream, caller) {
+      if (draining) return void stream.destroy()
       const onError = (error: unknown) => broken(peer, error)
       const client = guarded(onError, () => broker.handle(stream)) as unknown as PeerClient
       const peer = createPeer(client, caller, onError)
@@ -347,6 +383,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     async publish(message) {
       delivery.send(message, await delivery.keep(message))
     },
+    drain,
     stop() {
       stopping ??= stop()
       return stopping

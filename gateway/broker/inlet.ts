@@ -45,6 +45,8 @@ export interface Inlet {
   /** Calls back, in turn, when Ingest has the message or with the reason why not. */
   authorize(packet: PublishPacket, done: (error?: unknown) => void): void
   isFull(): boolean
+  /** Calls back when all publishes so far are answered. */
+  whenAnswered(done: () => void): void
 }
 
 /** Open publishes of one connection. Receive Maximum promises a device 100; MQTT 3.1.1 promises nothing. */
@@ -200,6 +202,7 @@ export function createInlet(options: InletOptions): Inlet {
         .catch(onError)
     },
     isFull: line.isFull,
+    whenAnswered: (done) => line.settle(line.enter(0, 0), done),
   }
 }
 

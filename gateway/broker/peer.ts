@@ -12,7 +12,7 @@ import type { Receiver } from './routes.ts'
 import type { Occupant } from './seats.ts'
 import type { Opened } from './sessions/sessions.ts'
 import type { Subscriber } from './subscribe.ts'
-import type { TapClient } from './tap.ts'
+import type { Tap, TapClient } from './tap.ts'
 
 /** An aedes client, as far as this broker must know it; `_` begins what aedes does not declare. */
 export interface PeerClient extends TapClient {
@@ -33,6 +33,7 @@ export interface Peer {
   readonly client: PeerClient
   readonly caller: Caller
   readonly inlet: Inlet
+  readonly finish: Tap['finish']
   /** Its place under its client identifier. */
   readonly seat: Occupant
   /** Called when the connection has its CONNACK, and when it has ended. */
@@ -54,14 +55,14 @@ export interface Peer {
 
 const sessionTakenOver = 0x8e
 
-export function createPeerState(client: PeerClient, caller: Caller, inlet: Inlet): Peer {
+export function createPeerState(client: PeerClient, caller: Caller, intake: Pick<Peer, 'inlet' | 'finish'>): Peer {
   const settled = Promise.withResolvers<void>()
   const closed = new Promise<void>((resolve) => client.conn.once('close', resolve))
   const leave = () => {
     disconnect(peer, sessionTakenOver, 'DUPLICATE_CLIENTID')
     return closed
   }
-  const peer: Peer = { client, caller, inlet, seat: { leave, settled: settled.promise }, settle: settled.resolve }
+  const peer: Peer = { client, caller, ...intake, seat: { leave, settled: settled.promise }, settle: settled.resolve }
   return peer
 }
 
@@ -77,6 +78,19 @@ export function expiryOf({ sessionExpiryInterval }: PeerClient): number {
 export function disconnect(peer: Peer, reasonCode: number, ending: DisconnectReason): void {
   peer.ending = ending
   peer.client.disconnect({ reasonCode })
+}
+
+/**
+ * Ends a connection like `disconnect`, but waits until the client closes its side. Destroying the socket while the client still
+ * sends would reset it, and the client could lose its last PUBACKs.
+ */
+export function farewell(peer: Peer, reasonCode: number): void {
+  const { client } = peer
+  if (client.closed) return
+  peer.ending = 'SERVER_INITIATED_DISCONNECT'
+  Object.assign(client, { disconnectReasonCode: reasonCode }) // nothing more is written
+  if (client.version === 5) client.conn.end(Buffer.from([0xe0, 1, reasonCode]))
+  else client.conn.end()
 }
 
 /** Ends the connection that sent an illegal packet: MQTT 5 is told why, in CONNACK or DISCONNECT [MQTT5-4.13.1]. */

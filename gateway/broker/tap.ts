@@ -42,6 +42,8 @@ export interface Tap {
   isHolding(): boolean
   /** Gives a packet to aedes, as if there were no tap. */
   handOver(packet: PublishPacket): void
+  /** Drops all further bytes, so that the connection can end without a reset. Calls back when no earlier packet waits. */
+  finish(done: () => void): void
 }
 
 /** A PUBLISH may be handed back. Packets after one with a promise wait until it resolves; it must not reject. */
@@ -83,6 +85,7 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
   let held: (Packet | IllegalPacket)[] = []
   /** A DISCONNECT and an illegal packet are the last ones that are read; those before them still take effect first. */
   let ended = false
+  let onFinished: (() => void) | undefined
 
   const handOver = (packet: Packet) => guarded(onError, () => void listener.call(parser, packet))
 
@@ -125,7 +128,9 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
     const waiting = held
     held = []
     for (const packet of waiting) act(packet)
-    if (!holding) onReleased()
+    if (holding) return
+    onReleased()
+    onFinished?.()
   }
 
   const receive = (packet: Packet | IllegalPacket) => {
@@ -190,9 +195,15 @@ export function tap(client: TapClient, { maxPacketBytes, takers, onReleased, onE
   })
 
   return {
-    isHolding: () => holding || ended || early !== undefined,
+    isHolding: () => !onFinished && (holding || ended || early !== undefined),
     handOver(packet) {
       if (!client.closed) handOver(packet)
+    },
+    finish(done) {
+      onFinished = done
+      parser.parse = () => undefined
+      if (!holding) done()
+      onReleased()
     },
   }
 }

@@ -1,5 +1,5 @@
 // What every door has in common: a socket that listens, a port that may be taken, and connections to close at the end.
-import type { Server, Socket } from 'node:net'
+import { Server, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
@@ -11,6 +11,8 @@ export type Port = z.infer<typeof portSchema>
 export interface Door {
   /** Resolves with the port it listens on. Rejects with PORT_IN_USE, naming the flag that changes it. */
   start(): Promise<number>
+  /** Refuses new connections and requests. What was received before is answered. */
+  drain(): void
   /** Stops listening and closes every connection. */
   stop(): Promise<void>
 }
@@ -55,6 +57,14 @@ export function toPortError(error: NodeJS.ErrnoException, { host, port, flag, ho
   return error
 }
 
+/** Closes the listening sockets only. `close` of an HTTP server would also cut idle connections, which may be sending a request. */
+export function stopAccepting(server: Server): void {
+  Server.prototype.close.call(server)
+}
+
+/** The answer to what arrives after `drain`. */
+export const drainingError = () => new GatewayError('STOPPING', 'the gateway is shutting down')
+
 /** Closes a server and everything connected to it. Safe before it listened, and twice. */
 export async function closeServer(server: Server, connections: Iterable<{ destroy(): void }>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -66,7 +76,7 @@ export async function closeServer(server: Server, connections: Iterable<{ destro
 export function toDoor(server: Server, address: Address, observe: Observe): Door {
   const sockets = new Set<Socket>()
   watchConnections(server, sockets, observe)
-  return { start: () => listenOn(server, address), stop: () => closeServer(server, sockets) }
+  return { start: () => listenOn(server, address), drain: () => stopAccepting(server), stop: () => closeServer(server, sockets) }
 }
 
 /** A TLS server tells of the plain connection first, and so also of those that never speak. */
@@ -89,6 +99,12 @@ export function watchHandshakes(server: Server, observe: Observe): void {
 
 /** A fastify server as a door. */
 export function createHttpDoor(server: FastifyInstance, address: Address): Door {
+  let draining = false
+  server.addHook('onRequest', (_request, _reply, done) => done(draining ? drainingError() : undefined))
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (draining) reply.header('connection', 'close')
+    done()
+  })
   return {
     async start() {
       try {
@@ -97,6 +113,10 @@ export function createHttpDoor(server: FastifyInstance, address: Address): Door 
         throw toPortError(error as NodeJS.ErrnoException, address)
       }
       return portOf(server.server, address)
+    },
+    drain() {
+      draining = true
+      stopAccepting(server.server)
     },
     stop: () => server.close(),
   }

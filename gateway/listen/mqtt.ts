@@ -6,7 +6,7 @@ import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { callerOf, credentialsOf } from './credentials.ts'
-import { type Address, type Door, toDoor } from './door.ts'
+import { type Address, type Door, drainingError, toDoor } from './door.ts'
 import { type TlsFiles, toTlsOptions } from './tls.ts'
 import type { Guard } from './trust.ts'
 import { createUpgradeServer } from './upgrade.ts'
@@ -44,12 +44,14 @@ export function createMqttWsDoor({ broker, observe, tls, guard, uuid, ...address
     maxPayload: maxFrameBytes,
     handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
   })
+  let draining = false
   const server = createUpgradeServer({
     ...{ transport, guard, observe, uuid, tls },
     upgrade(request, socket, head) {
       const offered = request.headers['sec-websocket-protocol'] ?? ''
       if (request.url?.split('?', 1)[0] !== '/mqtt') throw new GatewayError('NOT_FOUND', 'MQTT over WebSocket has the path /mqtt')
       if (!offered.split(/,\s*/).includes('mqtt')) throw new GatewayError('REQUEST_INVALID', 'the subprotocol must be mqtt')
+      if (draining) throw drainingError()
       const caller = { transport, ...credentialsOf(request) } as const
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         closeOnText(webSocket)
@@ -57,7 +59,14 @@ export function createMqttWsDoor({ broker, observe, tls, guard, uuid, ...address
       })
     },
   })
-  return toDoor(server, address, observe)
+  const door = toDoor(server, address, observe)
+  return {
+    ...door,
+    drain() {
+      draining = true
+      door.drain()
+    },
+  }
 }
 
 /** MQTT travels in binary frames only [MQTT-6.0.0-1]. */

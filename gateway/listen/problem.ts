@@ -107,11 +107,12 @@ function answerSocket(error: NodeJS.ErrnoException, socket: Socket, { observe, u
 /** Closes the connection even when the other side neither reads nor closes. */
 export function endWithProblem(socket: Duplex, code: ErrorCode, id: string): void {
   const body = JSON.stringify(toProblem(code, id))
-  const { status } = codes[code]
+  const { status, retryable } = codes[code]
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
+    ...(retryable ? [`retry-after: ${retryAfterSeconds}`] : []),
     'connection: close',
   ]
   socket.resume()

@@ -7,7 +7,7 @@ import type { Access, Session } from '../access/access.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
 import { credentialsOf } from './credentials.ts'
-import { type Address, type Door, toDoor } from './door.ts'
+import { type Address, type Door, drainingError, toDoor } from './door.ts'
 import { problemCode, toProblem } from './problem.ts'
 import type { Publication, Publisher } from './publisher.ts'
 import type { TlsFiles } from './tls.ts'
@@ -47,6 +47,7 @@ export interface WebSocketLimits {
 const quotas: WebSocketLimits = { idleMs: 600_000, lifeMs: 7_200_000, pingMs: 30_000, maxFrameBytes: 131_072 }
 
 /** [RFC 6455 §7.4.1] */
+const goingAway = 1001
 const policyViolation = 1008
 /** Publishes of a connection that wait for the disk before more is read from it. */
 const maxOpen = 1_000
@@ -74,6 +75,8 @@ interface Line {
   heardAt: number
   /** Pings sent since the last sign of life. */
   unanswered: number
+  /** Publishes and answers that are not finished. */
+  open: number
 }
 
 export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
@@ -81,12 +84,14 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
   const transport = 'websocket'
   const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, autoPong: false, maxPayload: limits.maxFrameBytes })
   const lines = new Set<Line>()
+  let draining = false
 
   const server = createUpgradeServer({
     ...{ transport, guard, observe, uuid, tls },
     async upgrade(request, socket, head) {
       const token = tokenOf(request)
       const session = await access.enter({ transport, ...credentialsOf(request), ...(token === undefined ? {} : { token }) })
+      if (draining) throw drainingError()
       webSockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, session))
     },
   })
@@ -99,15 +104,20 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
     return { code, id }
   }
 
+  /** Closes a connection that waits for no answer. */
+  const leave = ({ socket, open }: Line) => {
+    if (open === 0) socket.close(goingAway, 'Going away')
+  }
+
   const serve = (socket: WebSocket, session: Session) => {
     const now = clock.monotonic()
-    const line: Line = { socket, session, since: now, heardAt: now, unanswered: 0 }
+    const line: Line = { socket, session, since: now, heardAt: now, unanswered: 0, open: 0 }
     lines.add(line)
-    let open = 0
     const settle = (by: 1 | -1) => {
-      open += by
-      if (open >= maxOpen) socket.pause()
-      else if (socket.isPaused && open <= maxOpen / 2) socket.resume()
+      line.open += by
+      if (line.open >= maxOpen) socket.pause()
+      else if (socket.isPaused && line.open <= maxOpen / 2) socket.resume()
+      if (draining) leave(line)
     }
     /** Open until the socket has taken it: a client that does not read is not read either. */
     const answer = (body: object) => {
@@ -121,6 +131,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
         const value = parseJson(text)
         id = (value as { readonly id?: unknown } | null)?.id
         const frame = toFrame(value)
+        if (draining) throw drainingError()
         if (frame.action === 'ping') return answer({ ...named(id), statusCode: 200, action: 'pong' })
         settle(1)
         await publish(session, toPublication(frame)).finally(() => settle(-1))
@@ -153,7 +164,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
     for (const line of lines) {
       const { socket, since, heardAt } = line
       if (line.unanswered > 2) socket.terminate()
-      else if (now - since >= limits.lifeMs || now - heardAt >= limits.idleMs) socket.close(1001, 'Going away')
+      else if (now - since >= limits.lifeMs || now - heardAt >= limits.idleMs) socket.close(goingAway, 'Going away')
       else {
         line.unanswered++
         socket.ping()
@@ -179,6 +190,11 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): Door {
       stopChecks = clock.every(limits.pingMs, check)
       stopListening = access.onChange(cutRevoked)
       return door.start()
+    },
+    drain() {
+      draining = true
+      door.drain()
+      for (const line of lines) leave(line)
     },
     stop() {
       stopChecks()

@@ -27,7 +27,7 @@ export const events = {
     means:
       'the first request with this Host, Origin or proxy header was refused on a listener that trusts callers without credentials; carries the flag that allows it',
   },
-  'gateway.draining': { level: 'info', means: 'doors are closed, what was accepted is being finished' },
+  'gateway.draining': { level: 'info', means: 'listeners refuse new connections; accepted messages are being delivered' },
   'gateway.stopped': { level: 'info', means: 'the gateway has stopped; carries the ledger' },
   'gateway.degraded': { level: 'warn', metric: 'degraded_total', labels: ['code'], means: 'something the gateway depends on is away' },
   'gateway.recovered': { level: 'info', means: 'what was away is back' },

@@ -1,7 +1,7 @@
 // Every code of the catalogue: those that clients see are provoked at a real door, of the others it is said why no client sees them.
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connectAsync, type IClientOptions } from 'mqtt'
 import type { Packet } from 'mqtt-packet'
@@ -46,9 +46,13 @@ const command = ({ plain }: Gateways, path: string, init: RequestInit = {}) => h
 async function raw({ ports }: Gateway, text: string): Promise<string> {
   const socket = connect(ports.http!, '127.0.0.1')
   socket.write(text)
+  return (await rest(socket)).replace(/^HTTP\/1.1 /, '')
+}
+
+async function rest(socket: Socket): Promise<string> {
   let all = ''
   for await (const chunk of socket) all += chunk
-  return all.replace(/^HTTP\/1.1 /, '')
+  return all
 }
 
 /** Reads live events with more and more connections; answers with the first refusal. */
@@ -178,11 +182,16 @@ const rows: Readonly<Record<ErrorCode, Provoke | Unseen>> = {
     }
   },
   ACK_TIMEOUT: ({ direct }) => http(direct, '/topics/dt/coldchain/acme/s/f/telemetry?qos=1', { body: '{"temperature":1}' }),
-  // Doors stay open while what was accepted is delivered.
+  // A connection that was open before the drain is answered; new ones are refused.
   STOPPING: async ({ full }) => {
+    const request = 'HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n'
+    const socket = connect(full.ports.http!, '127.0.0.1')
+    socket.write(`POST /nowhere ${request}`)
+    await once(socket, 'data')
     full.child.kill('SIGTERM')
     await full.line('gateway.draining')
-    return http(full, '/topics/a?qos=1')
+    socket.write(`POST /topics/a?qos=1 ${request}`)
+    return (await rest(socket)).replace(/^HTTP\/1.1 /, '')
   },
 
   INTERNAL: {
