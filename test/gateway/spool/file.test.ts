@@ -497,6 +497,34 @@ test('a spool that is full and cannot write is well again when neither is so', a
   await spool.stop()
 })
 
+test('a disk that fails every other write for 10 s is one degradation, and healthy only after a quiet second', async () => {
+  const fs = createMemoryFs()
+  const observe = createObserve()
+  const health = createHealth(observe)
+  const events: string[] = []
+  observe.listen((event) => void (event.startsWith('gateway.') && events.push(event)))
+  const clock = createManualClock()
+  const spool = await started({ fs, observe, clock })
+  let kept = 0
+  for (let i = 0; i < 1_000; i++) {
+    fs.fault = (call) => (i % 2 === 0 && call === 'write' ? errno('ENOSPC') : undefined)
+    await spool.append(toReading(i)).then(
+      () => kept++,
+      () => undefined,
+    )
+    expect(health()).toEqual({ status: 'degraded', reasons: ['SPOOL_FAILED'] })
+    await clock.advance(10)
+  }
+  expect(kept).toBe(500)
+  expect(events).toEqual(['gateway.degraded'])
+  await clock.advance(989)
+  expect(health().status).toBe('degraded')
+  await clock.advance(1)
+  expect(health().status).toBe('ok')
+  expect(events).toEqual(['gateway.degraded', 'gateway.recovered'])
+  await spool.stop()
+})
+
 test('a segment that was read back is not kept open when the reader has caught up', async () => {
   const fs = createMemoryFs()
   let open = 0

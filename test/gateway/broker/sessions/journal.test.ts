@@ -236,6 +236,20 @@ describe('the file', () => {
     await clock.advance(1_000)
     expect(observe.of('gateway.recovered')).toHaveLength(1)
   })
+
+  test('a disk that fails every other write for 10 s is reported once, and once more when it is over', async () => {
+    const fs = createMemoryFs()
+    const observe = createSpyObserve()
+    const { journal, clock } = await boot(fs, 1, 1_000_000, observe)
+    for (let i = 0; i < 1_000; i++) {
+      fs.fault = (call) => (i % 2 === 0 && call === 'write' ? errno('ENOSPC') : undefined)
+      await journal.append(opened).catch(() => undefined)
+      await clock.advance(10)
+    }
+    await clock.advance(2_000)
+    expect(observe.of('gateway.degraded')).toHaveLength(1)
+    expect(observe.of('gateway.recovered')).toHaveLength(1)
+  })
 })
 
 test('an entry is what it was, whatever bytes its message has', () => {
