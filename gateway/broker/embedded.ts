@@ -323,9 +323,11 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       const { client, inlet, finish } = peer
       client.conn.once('close', () => setImmediate(() => inlet.whenAnswered(resolve)))
       if (client.conn.closed) return resolve()
-      if (!client.connected || !client.connackSent) return client.conn.destroy()
+      if (client.version == null) return client.conn.destroy() // no CONNECT yet
       // aedes writes its own PUBACK right after the turn of the publish.
-      finish(() => inlet.whenAnswered(() => setImmediate(() => farewell(peer, serverShuttingDown))))
+      const sayGoodbye = () => finish(() => inlet.whenAnswered(() => setImmediate(() => farewell(peer, serverShuttingDown))))
+      if (client.connected && client.connackSent) sayGoodbye()
+      else client.once('connected', sayGoodbye)
     })
 
   const drain = async () => {

@@ -1,6 +1,7 @@
 // What connected devices see when the broker drains, on real sockets.
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { connectAsync } from 'mqtt'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -72,6 +73,16 @@ test.each([
     expect(ingested).toEqual(['1', '2', '3', 'will'])
   },
 )
+
+test('a device that has just got its CONNACK gets its DISCONNECT too', async () => {
+  const device = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5, reconnectPeriod: 0 })
+  const reasons: (number | undefined)[] = []
+  device.on('disconnect', ({ reasonCode }) => reasons.push(reasonCode))
+  const closed = new Promise<void>((resolve) => device.once('close', () => resolve()))
+  await broker.drain!()
+  await closed
+  expect(reasons).toEqual([0x8b])
+})
 
 test('a device that does not close its side is cut after two seconds, and the broker still publishes', async () => {
   safe.resolve()
