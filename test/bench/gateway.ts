@@ -94,7 +94,8 @@ export interface Server extends AsyncDisposable {
 /** Where SQS is for whoever is measured. */
 export const startSqs = () => start([here('sqs-stand-in.ts')])
 
-function startGateway(config: GatewayConfigInput, pack?: object): Promise<Server> {
+/** `root` is the checkout whose gateway runs. */
+export function startGateway(config: GatewayConfigInput, pack?: object, root = here('../..')): Promise<Server> {
   const dir = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'weir-bench-'))
   const rules = join(dir, 'rules')
   mkdirSync(rules)
@@ -113,7 +114,7 @@ function startGateway(config: GatewayConfigInput, pack?: object): Promise<Server
   }
   writeFileSync(path, JSON.stringify(whole))
   const flags = process.env.BENCH_NODE_FLAGS?.split(' ') ?? []
-  return start([...flags, here('../../bin/weir.ts'), 'gateway', '--config', path, '--drain-timeout', '1s'], dir)
+  return start([...flags, join(root, 'bin/weir.ts'), 'gateway', '--config', path, '--drain-timeout', '1s'], dir)
 }
 
 async function start(args: readonly string[], dir?: string): Promise<Server> {
@@ -171,7 +172,7 @@ async function underLoad(begin: () => Promise<Server>, load: Omit<Load, 'port'>)
   return { ...result, cpu: (server.cpuSeconds() / result.acked) * 1e6 }
 }
 
-async function runLoad(load: Load): Promise<LoadResult> {
+export async function runLoad(load: Load): Promise<LoadResult> {
   const child = spawn(process.execPath, [here('load.ts'), JSON.stringify(load)], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   for await (const chunk of child.stdout) text += chunk

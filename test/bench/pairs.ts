@@ -1,40 +1,87 @@
-// CPU per message of another checkout and of this one, in alternated runs:
-//   node test/bench/pairs.ts --before ../weir-before --only '50 connections × 10 in flight: spool file' --pairs 10
-// Prints each pair, then the median of the ratios now/before and its 95 % interval. Alternation cancels what the machine does meanwhile.
-import { execFileSync } from 'node:child_process'
-import { join, resolve } from 'node:path'
+// Compares the CPU per message of another checkout with this one:
+//   node test/bench/pairs.ts --before ../weir-before --case acknowledged --pairs 10
+// Each pair starts both gateways and gives them load in turns, a slice at a time, so both meet the same noise of the machine.
+// Prints each pair, then the median of the ratios now/before and its 95 % interval.
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Row } from './bench.ts'
+import { runLoad, type Server, startGateway, startSqs } from './gateway.ts'
+
+interface Case {
+  begin(root: string, sqsEndpoint: string): Promise<Server>
+  readonly topic: string
+  readonly inFlight: number
+  /** Messages of a slice. */
+  readonly count: number
+  readonly delivers: boolean
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  acknowledged: {
+    begin: (root) => startGateway({ spool: { kind: 'file' } }, undefined, root),
+    ...{ topic: 'unwanted/coldchain', inFlight: 10, count: 150_000, delivers: false },
+  },
+  packed: {
+    begin: (root, endpoint) => startGateway({ aws: { endpoint } }, {}, root),
+    ...{ topic: 'dt/coldchain', inFlight: 50, count: 80_000, delivers: true },
+  },
+}
 
 const { values } = parseArgs({
-  options: { before: { type: 'string' }, only: { type: 'string', default: '' }, pairs: { type: 'string', default: '10' } },
+  options: {
+    before: { type: 'string' },
+    case: { type: 'string', default: 'acknowledged' },
+    pairs: { type: 'string', default: '10' },
+    slices: { type: 'string', default: '6' },
+  },
 })
-if (values.before === undefined) {
-  console.error('--before is missing: give the directory of the checkout to compare with, after `npm ci` in it')
+const chosen = cases[values.case]
+if (values.before === undefined || !chosen) {
+  const names = Object.keys(cases).join(', ')
+  console.error(`--before takes the directory of the checkout to compare with, after \`npm ci\` in it; --case takes one of ${names}`)
   process.exit(2)
 }
+const directories = { before: resolve(values.before), now: resolve(import.meta.dirname, '../..') }
+const [pairs, slices] = [Number(values.pairs), Number(values.slices)]
 
-const now = resolve(import.meta.dirname, '../..')
-const before = resolve(values.before)
-const pairs = Number(values.pairs)
-
-/** CPU µs for a message, by the name of the row. */
-function measure(directory: string): ReadonlyMap<string, number> {
-  const bench = JSON.stringify(join(directory, 'test/bench/gateway.ts'))
-  const options = JSON.stringify({ quick: true, only: values.only })
-  const program = `import { gateway } from ${bench}; console.log('\\n' + JSON.stringify(await gateway.run(${options})))`
-  const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const rows = JSON.parse(out.toString().trim().split('\n').at(-1)!) as Row[]
-  return new Map(rows.flatMap(({ what, 'CPU µs/message': cpu }) => (cpu === undefined || what.includes('aedes') ? [] : [[what, cpu]])))
+interface Side {
+  readonly server: Server
+  sent: number
+  cpu: number
 }
 
-/**
- * The order statistics between which the median lies with at least 95 % probability: the widest whose binomial tails
- * stay below 2.5 % each.
- */
+/** Gives one gateway a slice of load and adds what it cost. */
+async function slice(side: Side, { topic, inFlight, count, delivers }: Case) {
+  side.server.cpuSeconds()
+  await runLoad({ port: side.server.ports.mqtt!, connections: 50, topic, inFlight, count })
+  side.sent += count
+  if (delivers) await side.server.delivered(side.sent)
+  side.cpu += side.server.cpuSeconds()
+}
+
+/** CPU µs per message of both, without the first slice of each, which warms up. */
+async function measure(pair: number): Promise<{ before: number; now: number }> {
+  await using sqs = await startSqs()
+  const begin = async (root: string): Promise<Side> => ({
+    server: await chosen!.begin(root, `http://127.0.0.1:${sqs.ports.sqs}`),
+    ...{ sent: 0, cpu: 0 },
+  })
+  const before = await begin(directories.before)
+  await using _before = before.server
+  const now = await begin(directories.now)
+  await using _now = now.server
+  for (const side of [before, now]) {
+    await slice(side, chosen!)
+    side.cpu = 0
+  }
+  for (let i = 0; i < slices; i++) {
+    const order = (pair + i) % 2 === 0 ? [before, now] : [now, before]
+    for (const side of order) await slice(side, chosen!)
+  }
+  const micros = ({ cpu }: Side) => (cpu / (slices * chosen!.count)) * 1e6
+  return { before: micros(before), now: micros(now) }
+}
+
+/** The order statistics between which the median lies with at least 95 % probability. */
 function medianInterval(sorted: readonly number[]): readonly [number, number] {
   const n = sorted.length
   let probability = 0.5 ** n
@@ -49,23 +96,14 @@ function medianInterval(sorted: readonly number[]): readonly [number, number] {
   return [sorted[low]!, sorted[n - 1 - low]!]
 }
 
-const ratios = new Map<string, number[]>()
+const ratios: number[] = []
 for (let pair = 1; pair <= pairs; pair++) {
-  // Each is first in every other pair.
-  const order = pair % 2 === 1 ? [before, now] : [now, before]
-  const measured = new Map(order.map((directory) => [directory, measure(directory)]))
-  for (const [what, cpu] of measured.get(now)!) {
-    const old = measured.get(before)!.get(what)
-    if (old === undefined) continue
-    ratios.set(what, [...(ratios.get(what) ?? []), cpu / old])
-    console.log(`${pair}  ${what}: ${old} → ${cpu} CPU µs/message`)
-  }
+  const { before, now } = await measure(pair)
+  ratios.push(now / before)
+  console.log(`${pair}  ${values.case}: ${before.toFixed(2)} → ${now.toFixed(2)} CPU µs/message`)
 }
-for (const [what, all] of ratios) {
-  const sorted = all.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  const median = (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2
-  const percent = (ratio: number) => `${ratio < 1 ? '' : '+'}${((ratio - 1) * 100).toFixed(1)} %`
-  const [low, high] = medianInterval(sorted)
-  console.log(`${what}: median ${percent(median)}, 95 % interval ${percent(low)} to ${percent(high)}, ${sorted.length} pairs`)
-}
+const sorted = ratios.toSorted((a, b) => a - b)
+const median = (sorted[Math.floor((pairs - 1) / 2)]! + sorted[Math.ceil((pairs - 1) / 2)]!) / 2
+const percent = (ratio: number) => `${ratio < 1 ? '' : '+'}${((ratio - 1) * 100).toFixed(1)} %`
+const [low, high] = medianInterval(sorted)
+console.log(`${values.case}: median ${percent(median)}, 95 % interval ${percent(low)} to ${percent(high)}, ${pairs} pairs`)
