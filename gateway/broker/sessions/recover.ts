@@ -88,8 +88,9 @@ export async function recoverJournal(options: FileJournalOptions, found: Saved |
     }
   }
 
-  const missing = saved !== undefined && !numbers.includes(saved.segment)
-  if (missing) reasons.push(`${segmentName(saved.segment)} is missing`)
+  // A crash soon after a new file has replaced the one that the state names is not a loss: the new one holds everything.
+  const replaced = saved !== undefined && applied !== undefined && applied > saved.segment
+  if (saved && !replaced && !numbers.includes(saved.segment)) reasons.push(`${segmentName(saved.segment)} is missing`)
   if (reasons.length === 0) return { last, damaged }
   const loss = saved ? lossOf(saved, journaled.counts(), reasons) : { exact: false, reasons }
   return { last, damaged, loss }

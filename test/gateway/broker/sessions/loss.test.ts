@@ -98,6 +98,22 @@ test('after a crash, a journal that is missing is reported', async () => {
   await stop()
 })
 
+test('a crash soon after the journal was renewed, with the old file named in the state, loses nothing', async () => {
+  const fs = await written(false)
+  const [state, second] = [fs.files.get('/data/sessions/state')!, fs.files.get('/data/sessions/state.2')!].map((bytes) =>
+    Buffer.from(bytes),
+  )
+  const next = await open(fs)
+  await next.stop()
+  expect(fs.files.has(path), 'replaced by a newer file').toBe(false)
+  await fs.overwrite('/data/sessions/state', 0, state!)
+  await fs.overwrite('/data/sessions/state.2', 0, second!)
+  const { losses, sessions, stop } = await open(fs)
+  expect(losses.list()).toEqual([])
+  expect(sessions.counts).toMatchObject({ sessions: 1, retained: 1, queued: 10 })
+  await stop()
+})
+
 test('a journal that vanishes while the gateway runs is written again, and nothing is lost', async () => {
   const fs = createMemoryFs()
   const first = await open(fs)
