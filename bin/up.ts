@@ -97,9 +97,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       fleet: flags.scenario === undefined ? demoText(flags) : `${scenario.devices} devices of ${flags.scenario}`,
     }),
   )
-  gateway.observe.listen((event, { detail }) => {
-    if (event === 'local.ended') out.write(`${detail}\n`)
-  })
+  gateway.observe.listen((_, { detail }) => out.write(`${detail}\n`), ['local.ended'])
   const layout = { resources, unread: await unreadQueues(gateway, resources, config.consumers) }
   const { fleet, fleetReport } = startFleet(scenario, gateway, template?.certs, signal)
   const lines = createLiveLines(out)

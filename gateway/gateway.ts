@@ -33,6 +33,7 @@ import { createWebSocketDoor } from './listen/websocket.ts'
 import { prepareResources, type ReachOptions, reachAws } from './local/reach.ts'
 import { deadLetterNamesOf, queueNamesOf } from './local/resources.ts'
 import { createIds } from './message.ts'
+import type { Fields } from './observe/events.ts'
 import { createHealth, type Health } from './observe/health.ts'
 import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
@@ -286,13 +287,14 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
 
 /** The embedded queues are gone with their process: how much was in them is known as far as this gateway filled and emptied them. */
 function countQueueLosses({ listen, metrics }: Observatory, losses: Losses): void {
-  listen((event, { outcome, detail }) => {
-    if (event !== 'local.ended' || outcome !== 'lost') return
+  const count = (_: unknown, { outcome, detail }: Fields) => {
+    if (outcome !== 'lost') return
     const delivered = metrics.total('action.delivered', { action: 'sqs' }) + metrics.total('action.delivered', { action: 'sns' })
     const consumed = metrics.total('consumer.handled') + metrics.total('consumer.buried')
     const known = `this gateway had delivered ${delivered} messages to them and consumed ${consumed} since its start`
     losses.place('the embedded queues', 'queues').add('running', { exact: false, reasons: [`${detail} (${known})`] })
-  })
+  }
+  listen(count, ['local.ended'])
 }
 
 /** Action parameters are filled from the message that the statement saw; to the actions that is opaque. */

@@ -1,4 +1,5 @@
 // What the gateway depends on and cannot reach right now, and what a person has to look at.
+import type { Fields } from './events.ts'
 import type { Observatory } from './observe.ts'
 
 export interface Health {
@@ -15,12 +16,17 @@ const mostReasons = 1_000
 /** `gateway.degraded` puts its `target`, or its `code` where it has none, on the list, `gateway.recovered` takes it off. */
 export function createHealth(observe: Observatory): () => Health {
   const reasons = new Map<string, string | undefined>()
-  observe.listen((event, { target, code, detail }) => {
-    const reason = String(target ?? code)
-    if (event === 'gateway.degraded' && (reasons.has(reason) || reasons.size < mostReasons || code === 'MESSAGES_LOST'))
+  const nameOf = ({ target, code }: Fields) => String(target ?? code)
+  observe.listen(
+    (_, fields) => {
+      const { code, detail } = fields
+      const reason = nameOf(fields)
+      if (!reasons.has(reason) && reasons.size >= mostReasons && code !== 'MESSAGES_LOST') return
       reasons.set(reason, code === 'MESSAGES_LOST' ? detail : undefined)
-    if (event === 'gateway.recovered') reasons.delete(reason)
-  })
+    },
+    ['gateway.degraded'],
+  )
+  observe.listen((_, fields) => void reasons.delete(nameOf(fields)), ['gateway.recovered'])
   return () => {
     const details = Object.fromEntries([...reasons].flatMap(([reason, detail]) => (detail === undefined ? [] : [[reason, detail]])))
     return {

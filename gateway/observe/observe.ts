@@ -12,28 +12,39 @@ export type Listener = (event: EventName, fields: Fields) => void
 
 export interface Observatory extends Observe {
   readonly metrics: Metrics
-  /** Sees every event until the returned function is called. */
-  listen(listener: Listener): () => void
+  /** Calls the listener for these events, by default for all, until the returned function is called. */
+  listen(listener: Listener, of?: readonly EventName[]): () => void
 }
 
 const nothing: Fields = {}
+const names = Object.keys(events) as EventName[]
 
-/** What happens with every message is counted, and no more. The log would turn it away too, a few calls later. */
-const written = new Set(Object.entries<EventKind>(events).flatMap(([event, { level }]) => (level === 'none' ? [] : [event])))
+interface Row {
+  /** Events of single messages are counted and not logged. */
+  readonly isLogged: boolean
+  readonly listeners: Set<Listener>
+}
 
 export function createObserve(log?: Log): Observatory {
   const metrics = createMetrics()
-  const listeners = new Set<Listener>()
+  const rows = new Map<EventName, Row>()
+  for (const name of names) {
+    const { level }: EventKind = events[name]
+    rows.set(name, { isLogged: level !== 'none', listeners: new Set() })
+  }
   return {
     metrics,
     record(event, fields = nothing) {
       metrics.count(event, fields)
-      if (log && written.has(event)) log.write(event, fields)
+      const { isLogged, listeners } = rows.get(event)!
+      if (isLogged && log) log.write(event, fields)
       if (listeners.size > 0) for (const listener of listeners) listener(event, fields)
     },
-    listen(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+    listen(listener, of = names) {
+      for (const event of of) rows.get(event)!.listeners.add(listener)
+      return () => {
+        for (const event of of) rows.get(event)!.listeners.delete(listener)
+      }
     },
   }
 }
