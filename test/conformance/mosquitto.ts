@@ -80,7 +80,7 @@ await broker.stop()
 
 if (flags.differences) {
   for (const { file, sequence, reason } of all.filter(({ score }) => score === 'none' || score === 'lenient')) {
-    console.log(`${file} | ${sequence.name} | ${sequence.usesQos2 ? 'QoS 2 | ' : ''}${reason}`)
+    console.log(`${file} | ${sequence.name} | ${sequence.usesQos2 ? 'QoS 2 | ' : ''}${reason ?? 'another reason code'}`)
   }
 }
 console.log(`\n${''.padEnd(28)} ${['cases', 'exact', 'meaning', 'lenient'].map((name) => name.padStart(8)).join('')}`)
