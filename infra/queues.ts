@@ -5,7 +5,7 @@ import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSubscription, Topic } from 'aws-cdk-lib/aws-sns'
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { deadLetterNameOf } from '../gateway/aws.ts'
+import { deadLetterNameOf } from '../gateway/aws/clients.ts'
 import { GatewayError } from '../gateway/errors.ts'
 import { deadLetterQueueOf, type QueueConfig, type Resources, type Subscription } from '../gateway/local/resources.ts'
 

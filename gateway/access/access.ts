@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { GatewayError } from '../errors.ts'
-import type { Source, Transport } from '../message.ts'
+import type { Source, Transport } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Arns } from './arn.ts'
 import { createAuthorizer, type Will } from './authorizer.ts'

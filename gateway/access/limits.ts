@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { createNames, type Names } from '../../lib/names.ts'
 import { GatewayError } from '../errors.ts'
-import type { MqttProperties } from '../message.ts'
+import type { MqttProperties } from '../message/message.ts'
 import { type LimitsConfig, type QuotaValues, quotas, quotaValues, type RefusingQuota } from './quotas.ts'
 import { createKeyedBuckets, type KeyedBuckets, TokenBucket } from './token-bucket.ts'
 import { filterProblem, topicProblem } from './topics.ts'

@@ -1,9 +1,9 @@
 // The things in use and their change while devices are connected: a whole new registry or the old one, nothing in between.
 import type { Clock } from '../../lib/clock.ts'
+import { readAndWatch } from '../../lib/watch.ts'
 import { textOf } from '../errors.ts'
 import { createCondition } from '../observe/condition.ts'
 import type { Observe } from '../observe/observe.ts'
-import { readAndWatch } from '../watch.ts'
 import { loadThings, noThings, type Things } from './things.ts'
 
 export interface Registry {

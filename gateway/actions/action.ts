@@ -1,9 +1,10 @@
 // What a rule action is: something that delivers one body to one target, and says honestly how that went.
 import type { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { Body, Message } from '../message.ts'
+import type { Body } from '../message/body.ts'
+import type { Message } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 
 export interface Delivery {

@@ -1,6 +1,6 @@
 // What an error of SQS or SNS means for the delivery: the situation is at fault (try again), or the message is (never).
-import { answeredStatus, silenceOf } from '../aws-answer.ts'
-import type { FailedEntry } from '../batch-answer.ts'
+import { answeredStatus, silenceOf } from '../aws/answer.ts'
+import type { FailedEntry } from '../aws/batch-answers.ts'
 import { GatewayError, textOf } from '../errors.ts'
 
 export interface Blamed {

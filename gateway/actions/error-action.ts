@@ -1,8 +1,9 @@
 // What the error action of a rule receives: AWS's documented envelope, one per rule and message, with every failure in it.
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
-import { masked } from '../mask.ts'
-import { bytesOf, type Message } from '../message.ts'
+import { bytesOf } from '../message/body.ts'
+import type { Message } from '../message/message.ts'
+import { masked } from '../observe/mask.ts'
 
 export interface Failure {
   /** `sqs`, `http`, … */

@@ -1,6 +1,6 @@
 // Shows in the gateway's own log that a rule fired, with the result: for trying rules out.
 import { z } from 'zod'
-import { bytesOf } from '../message.ts'
+import { bytesOf } from '../message/body.ts'
 import { type ActionKind, promised, type Target } from './action.ts'
 
 const params = z

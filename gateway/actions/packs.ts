@@ -1,9 +1,9 @@
 // Many readings in one SQS message: an open pack per queue and tenant, in front of the batcher of the queue.
 import type { Clock } from '../../lib/clock.ts'
 import { packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
-import { escapeInto, maxEscapedBytes } from '../aws-body.ts'
+import { escapeInto, maxEscapedBytes } from '../aws/body.ts'
 import { GatewayError } from '../errors.ts'
-import { lengthOf, type Parts } from '../message.ts'
+import { type Chunks, lengthOf } from '../message/body.ts'
 import { type Done, told } from './action.ts'
 import type { Batcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -22,7 +22,7 @@ export interface Packs {
 
 export interface Packer {
   /** Calls back when the pack with this reading was accepted. */
-  add(key: string, body: Parts, signal: AbortSignal, done: Done): void
+  add(key: string, body: Chunks, signal: AbortSignal, done: Done): void
   isIdle(): boolean
   drained(): Promise<void>
 }

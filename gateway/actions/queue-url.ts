@@ -1,7 +1,7 @@
 // The queue that `queueUrl` names: a bare name, or a URL whose host no message can choose, because the credentials go there.
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { isSqsUrl } from '../aws/sqs-hosts.ts'
 import { GatewayError } from '../errors.ts'
-import { isSqsUrl } from '../sqs-hosts.ts'
 import type { ActionDeps, Delivery } from './action.ts'
 import { isTemplate } from './params.ts'
 import { fixedOriginOf, parseWebUrl } from './web-url.ts'

@@ -1,8 +1,9 @@
 // Publishes the rule's result as a new message on another topic.
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { codeOf, GatewayError } from '../errors.ts'
-import { bytesOf, type Message, type MqttProperties } from '../message.ts'
+import { bytesOf } from '../message/body.ts'
+import { derivedId } from '../message/ids.ts'
+import type { Message, MqttProperties } from '../message/message.ts'
 import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
 import { roleArn } from './params.ts'
 
@@ -117,13 +118,4 @@ function loop({ topic, hops }: Message): GatewayError {
   return new GatewayError('REPUBLISH_LOOP', `the message on "${topic}" was republished ${hops} times`, {
     details: { action: 'republish', target: topic },
   })
-}
-
-/** A ULID with the time of the original that is the same for every attempt, so that a retry after a crash is a recognisable duplicate. */
-function derivedId(original: string, key: string): string {
-  const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-  const hash = createHash('sha256').update(key).digest()
-  let random = ''
-  for (let i = 0; i < 16; i++) random += base32[hash[i]! & 31]
-  return original.slice(0, 10) + random
 }

@@ -1,9 +1,9 @@
 // Publishes the rule's result to an SNS topic, ten to a call.
 import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import { z } from 'zod'
-import { outcomesOf } from '../batch-answer.ts'
+import { outcomesOf } from '../aws/batch-answers.ts'
 import { GatewayError } from '../errors.ts'
-import { bytesOf } from '../message.ts'
+import { bytesOf } from '../message/body.ts'
 import { type ActionDeps, type ActionKind, promised, type Target, told } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 import { packAttribute } from '../../lib/pack.ts'
-import { BytesEntry } from '../aws-body.ts'
+import { BytesEntry } from '../aws/body.ts'
 import { GatewayError } from '../errors.ts'
 import { targetName } from './aws-errors.ts'
 

@@ -1,8 +1,8 @@
 // Sends the rule's result to an SQS queue, ten to a call. FIFO queues and message groups go beyond what AWS's rule action can do.
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import { outcomesOf } from '../batch-answer.ts'
-import { bytesOf } from '../message.ts'
+import { outcomesOf } from '../aws/batch-answers.ts'
+import { bytesOf } from '../message/body.ts'
 import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'

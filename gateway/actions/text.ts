@@ -1,7 +1,7 @@
 // SQS and SNS carry characters, not bytes, and of those only XML's: what a body must be to travel, and how it is made to.
 import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
-import { type Body, bytesOf, JsonText, type Parts, partsOf } from '../message.ts'
+import { type Body, bytesOf, type Chunks, chunksOf, JsonText } from '../message/body.ts'
 
 // #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD | #x10000-#x10FFFF [AWS SendMessage, W3C XML 1.0 §2.2]
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -12,18 +12,18 @@ const escapable = /[\ud800-\udfff\ufffe\uffff]/g
  * The body as text that SQS and SNS accept. JSON keeps its meaning while characters above U+FFFF become escapes,
  * which emulators want and AWS does not mind. Throws BODY_NOT_TEXT for anything that cannot be carried.
  */
-export function toText(body: Body): Parts {
-  if (body instanceof JsonText) return body.isAscii ? body : partsOf(escaped(bytesOf(body)))
+export function toText(body: Body): Chunks {
+  if (body instanceof JsonText) return body.isAscii ? body : chunksOf(escaped(bytesOf(body)))
   const bytes = filled(body)
   if (!isUtf8(bytes)) throw new GatewayError('BODY_NOT_TEXT', 'the body is not UTF-8 text; useBase64 carries any bytes')
   const text = bytes.toString()
   const sent = text.search(escapable) >= 0 && isJson(text) ? escaped(bytes) : bytes
   checkXml(sent === bytes ? text : sent.toString())
-  return partsOf(sent)
+  return chunksOf(sent)
 }
 
-export function toBase64(body: Body): Parts {
-  return partsOf(Buffer.from(filled(body).toString('base64')))
+export function toBase64(body: Body): Chunks {
+  return chunksOf(Buffer.from(filled(body).toString('base64')))
 }
 
 export function isJson(text: string): boolean {

@@ -1,7 +1,7 @@
 // What every broker promises, whether it lives inside the gateway or on the other side of a network.
 import type { Duplex } from 'node:stream'
 import type { Caller } from '../access/access.ts'
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 
 /** Resolves once the message is safely ours. Whoever called may acknowledge then, and not before. */
 export type Ingest = (message: Message) => Promise<void>

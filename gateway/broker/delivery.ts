@@ -1,7 +1,7 @@
 // Who gets a message: the pipeline, what is retained and the sessions on disk, and those connected.
 import type { Clock } from '../../lib/clock.ts'
 import { codeOf, textOf } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 import type { LifecycleEvent } from './lifecycle.ts'

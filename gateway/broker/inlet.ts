@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../access/access.ts'
 import { GatewayError } from '../errors.ts'
-import type { Message, Source } from '../message.ts'
+import type { Message, Source } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 import type { Frame } from './frame.ts'

@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Limits } from '../access/limits.ts'
 import { codeOf, codes } from '../errors.ts'
-import type { Message, MqttProperties, Source } from '../message.ts'
+import type { Message, MqttProperties, Source } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 

@@ -1,7 +1,7 @@
 // AWS IoT Core, by AWS's device SDK over MQTT 5: the only file of the gateway that imports it, when it is needed.
 import type { ICrtError, mqtt5 } from 'aws-iot-device-sdk-v2'
 import { GatewayError, textOf } from '../errors.ts'
-import type { Message, MqttProperties } from '../message.ts'
+import type { Message, MqttProperties } from '../message/message.ts'
 import type { Broker } from './broker.ts'
 import type { IotCoreConfig } from './config.ts'
 import { readNamed } from './files.ts'

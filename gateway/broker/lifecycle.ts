@@ -1,6 +1,6 @@
 // Lifecycle events: what AWS IoT Core publishes when clients come, go, and change their subscriptions.
 import { createHash } from 'node:crypto'
-import type { Source } from '../message.ts'
+import type { Source } from '../message/message.ts'
 
 /** Why a connection ended, in AWS's words [AWS iot life-cycle-events]. */
 export type DisconnectReason =

@@ -1,5 +1,5 @@
 // A PUBLISH as a message, and a message as a PUBLISH. The packet has the shape that aedes expects.
-import type { Message, MqttProperties } from '../message.ts'
+import type { Message, MqttProperties } from '../message/message.ts'
 
 export interface PublishPacket {
   readonly cmd: 'publish'

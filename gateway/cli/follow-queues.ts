@@ -1,7 +1,7 @@
 // What arrives in queues, body by body, for a fleet that checks its own readings at the far end. Takes the messages out.
 import { systemClock as clock } from '../../lib/clock.ts'
 import { packAttribute, unpack } from '../../lib/pack.ts'
-import { createAws } from '../aws.ts'
+import { createAws } from '../aws/clients.ts'
 import type { Item, Queue } from '../consume/queue.ts'
 import { createSqsQueue } from '../consume/sqs-queue.ts'
 import { GatewayError } from '../errors.ts'

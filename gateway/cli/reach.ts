@@ -1,8 +1,8 @@
 // How the operator's commands find SQS or a running gateway, and what they say when nobody is there.
 import type { Command } from 'commander'
 import { Interrupted } from '../../lib/stop-signal.ts'
-import { type Aws, createAws } from '../aws.ts'
-import { answerText, silenceOf } from '../aws-answer.ts'
+import { answerText, silenceOf } from '../aws/answer.ts'
+import { type Aws, createAws } from '../aws/clients.ts'
 import { codeOf, GatewayError } from '../errors.ts'
 import { toUrl } from './arguments.ts'
 

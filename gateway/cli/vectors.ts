@@ -1,7 +1,7 @@
 // One conformance vector in, one answer out: a statement or a template, the message it sees, and nothing guessed about the result.
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
-import type { Message, MqttProperties } from '../message.ts'
+import type { Message, MqttProperties } from '../message/message.ts'
 import { sqlVersions } from '../rules/sql/ast.ts'
 import { parseJson } from '../rules/sql/json.ts'
 import { keeping } from '../rules/sql/number.ts'

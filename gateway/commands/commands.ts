@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import { isCommandName, responseId, topicsFor } from './topics.ts'
 
 export const commandsSchema = z.strictObject({

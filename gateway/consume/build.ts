@@ -1,7 +1,7 @@
 // From the configuration of one consumer to the consumer, with its queues and its handler.
 import type { Clock } from '../../lib/clock.ts'
 import { printableText } from '../../lib/printable.ts'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Consumer, createConsumer } from './consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'

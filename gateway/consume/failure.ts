@@ -1,6 +1,6 @@
 // How a handler says "never", and what of a failure an operator may read in a dead-letter queue.
 import { type ErrorCode, GatewayError } from '../errors.ts'
-import { masked } from '../mask.ts'
+import { masked } from '../observe/mask.ts'
 
 /**
  * Thrown by a handler: this message cannot succeed, so it goes to the dead-letter queue at once.

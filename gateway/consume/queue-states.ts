@@ -1,6 +1,6 @@
 // How every queue stands, looked at when somebody asks: polling costs money on AWS.
 import type { Clock } from '../../lib/clock.ts'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import { type BacklogReport, createBacklog } from './backlog.ts'
 import type { Consumer } from './consumer.ts'
 import { createSqsQueue } from './sqs-queue.ts'

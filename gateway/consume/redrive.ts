@@ -1,7 +1,7 @@
 // Which queue is the dead-letter queue of which: the RedrivePolicy of the source queue says so, and the name where there is none.
 import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sqs'
-import { type Aws, deadLetterNameOf, sourceNameOf } from '../aws.ts'
-import { answerText } from '../aws-answer.ts'
+import { answerText } from '../aws/answer.ts'
+import { type Aws, deadLetterNameOf, sourceNameOf } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
 
 type Reach = Pick<Aws, 'sqs' | 'queueUrl'>

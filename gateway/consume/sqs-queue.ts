@@ -10,9 +10,9 @@ import {
   type SendMessageBatchRequestEntry,
 } from '@aws-sdk/client-sqs'
 import type { Clock } from '../../lib/clock.ts'
-import type { Aws } from '../aws.ts'
-import { answerText } from '../aws-answer.ts'
-import { type FailedEntry, outcomesOf } from '../batch-answer.ts'
+import { answerText } from '../aws/answer.ts'
+import { type FailedEntry, outcomesOf } from '../aws/batch-answers.ts'
+import type { Aws } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
 import { type Item, type Outgoing, type Queue, toNumber } from './queue.ts'

@@ -1,8 +1,8 @@
 // What is at AWS, asked with the caller's credentials: queues and topics through their clients, rules through signed GETs. Only reads.
 import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs'
-import type { Aws } from '../aws.ts'
-import { answerText, silenceOf } from '../aws-answer.ts'
+import { answerText, silenceOf } from '../aws/answer.ts'
+import type { Aws } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
 import { bareName, type Estate } from './estate.ts'
 import { type QueueFacts, sqsMessageBytes } from './queues.ts'

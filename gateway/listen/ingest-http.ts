@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.ts'
-import type { MqttProperties } from '../message.ts'
+import type { MqttProperties } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { credentialsOf, type RequestCredentials } from './credentials.ts'
 import { createProblems } from './problem.ts'

@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../access/access.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { Message, MqttProperties } from '../message.ts'
+import type { Message, MqttProperties } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 
 export interface Publication {

@@ -1,8 +1,8 @@
 // Where SQS and SNS are: an embedded pair started here, an endpoint that is up already, or AWS; and what must be there before a gateway can deliver.
 import { backoffMs } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { type Aws, createAws } from '../aws.ts'
-import { answerText } from '../aws-answer.ts'
+import { answerText } from '../aws/answer.ts'
+import { type Aws, createAws } from '../aws/clients.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type Local, type LocalOptions, startLocal } from './local.ts'
 import { ensureResources, type Resources } from './resources.ts'

@@ -2,7 +2,7 @@
 import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
-import { type Aws, deadLetterNameOf } from '../aws.ts'
+import { type Aws, deadLetterNameOf } from '../aws/clients.ts'
 
 const queueNameText = 'a queue name has letters, digits, - and _, and may end in .fifo'
 const queueName = /^[A-Za-z0-9_-]{1,75}(\.fifo)?$/

@@ -1,5 +1,5 @@
 // How much disk waiting messages take, by the spool's own record format.
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import { encodeRecord, recordSizeLimit } from '../spool/record.ts'
 import { headerBytes } from '../spool/segment.ts'
 

@@ -1,6 +1,6 @@
 // The rules in use: found by topic, or by name for Basic Ingest. Built whole and swapped whole, never edited.
 import type { Sink } from '../actions/action.ts'
-import type { Body } from '../message.ts'
+import type { Body } from '../message/body.ts'
 import type { Scope } from './sql/scope.ts'
 import { createTopicTree } from './topic/tree.ts'
 

@@ -1,9 +1,9 @@
 // The rules in use and their change while messages flow: a whole new set or the old one, nothing in between.
 import type { Clock } from '../../lib/clock.ts'
+import { readAndWatch } from '../../lib/watch.ts'
 import { textOf } from '../errors.ts'
 import { createCondition } from '../observe/condition.ts'
 import type { Observe } from '../observe/observe.ts'
-import { readAndWatch } from '../watch.ts'
 import { type Bind, bindRules, readRules } from './load.ts'
 import type { RuleSet } from './rule-set.ts'
 

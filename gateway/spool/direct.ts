@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { createInOrder } from '../../lib/in-order.ts'
 import { Queue } from '../../lib/queue.ts'
 import { GatewayError } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import type { Entry, Spool } from './spool.ts'
 
 export const directSpoolSchema = z.strictObject({

@@ -3,7 +3,7 @@
 //   append append append │ append append … append │ append …
 //   └── group 1 ────────┘ └── group 2 ──────────┘
 //   write and sync ─────▶ write and sync ─────▶         one at a time; no timer, the disk itself sets the pace
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import { encodeRecord, renumberRecord } from './record.ts'
 
 /** Encoded records end to end, and whom to tell. */

@@ -1,5 +1,5 @@
 // Reads records back from the disk, a few hundred KiB at a time, when the reader is further behind than memory goes.
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import type { Range } from './ranges.ts'
 import { decodeRecord, sequenceOf } from './record.ts'

@@ -1,6 +1,6 @@
 // One message as bytes and back: a fixed head, all its short strings in one piece of text, then the payload.
 import { crc32 } from 'node:zlib'
-import { type Message, type MqttProperties, type Source, type Transport, transports } from '../message.ts'
+import { type Message, type MqttProperties, type Source, type Transport, transports } from '../message/message.ts'
 
 // Little-endian. The strings lie end to end in one text, so that one native call writes and one reads them all; their lengths are in
 // UTF-16 units, 0xffff for a string that is not there. Properties are rare and travel as JSON at the end of the text.

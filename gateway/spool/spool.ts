@@ -1,5 +1,5 @@
 // What stands between an acknowledgement and a delivery. Whoever awaits append still owns the message; when it resolves, the spool does.
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 
 /** `moved`: another spool has it now. */
 export type Outcome = 'delivered' | 'unmatched' | 'dead' | 'moved'

@@ -1,6 +1,6 @@
 // The records that stand ready for the reader: those just appended while it keeps up, those read back from disk when it does not.
 import { Queue } from '../../lib/queue.ts'
-import type { Message } from '../message.ts'
+import type { Message } from '../message/message.ts'
 import type { Segment } from './segment.ts'
 import type { Entry, Outcome } from './spool.ts'
 

@@ -1,5 +1,5 @@
 // What a Lambda function can tell from an ARN it is given: which account it works in, and what its queues are called.
-import { type Aws, createAws } from '../../gateway/aws.ts'
+import { type Aws, createAws } from '../../gateway/aws/clients.ts'
 
 /** SQS and SNS of the account and Region that the ARN names. */
 export function awsOf(arn: string): Aws {

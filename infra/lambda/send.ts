@@ -1,7 +1,7 @@
 // The Lambda function that gives a message its group: what AWS's own SQS action cannot.
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { toEntry, toFifoEntry } from '../../gateway/actions/sqs-entry.ts'
-import type { Aws } from '../../gateway/aws.ts'
+import type { Aws } from '../../gateway/aws/clients.ts'
 import { awsOf } from './arn.ts'
 
 export interface SenderOptions {

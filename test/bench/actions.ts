@@ -3,7 +3,7 @@
 import { CreateQueueCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
 import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
-import { createAws } from '../../gateway/aws.ts'
+import { createAws } from '../../gateway/aws/clients.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createDelivery, delivered, plainTemplate } from '../helpers/delivery.ts'

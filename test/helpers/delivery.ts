@@ -2,8 +2,8 @@
 import type { PublishBatchCommandInput, PublishBatchRequestEntry } from '@aws-sdk/client-sns'
 import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 import { type ActionDeps, type Delivery, type Sink, told } from '../../gateway/actions/action.ts'
-import type { Aws } from '../../gateway/aws.ts'
-import type { Message } from '../../gateway/message.ts'
+import type { Aws } from '../../gateway/aws/clients.ts'
+import type { Message } from '../../gateway/message/message.ts'
 import { createManualClock } from './manual-clock.ts'
 import { createSpyObserve } from './spy-observe.ts'
 

@@ -2,7 +2,7 @@
 import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { startFauxqs } from 'fauxqs'
-import { type Aws, createAws } from '../../gateway/aws.ts'
+import { type Aws, createAws } from '../../gateway/aws/clients.ts'
 
 export interface TestAws {
   readonly endpoint: string

@@ -1,6 +1,6 @@
 // The embedded SQS in the test's own process: queues by name, and an Aws that reaches them.
 import { type FauxqsServer, startFauxqs } from 'fauxqs'
-import { type Aws, createAws } from '../../gateway/aws.ts'
+import { type Aws, createAws } from '../../gateway/aws/clients.ts'
 
 export interface LocalSqs {
   readonly endpoint: string

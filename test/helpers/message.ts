@@ -1,5 +1,5 @@
 // A message with little said about it.
-import type { Message } from '../../gateway/message.ts'
+import type { Message } from '../../gateway/message/message.ts'
 
 export function createMessage(payload: string | Uint8Array | object = {}, more: Partial<Message> = {}): Message {
   const bytes =

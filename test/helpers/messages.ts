@@ -1,5 +1,5 @@
 // Messages for tests that care about a few fields only.
-import type { Message } from '../../gateway/message.ts'
+import type { Message } from '../../gateway/message/message.ts'
 
 /** A QoS 1 reading whose payload and id are its number. */
 export function toReading(number: number, change: Partial<Message> = {}): Message {

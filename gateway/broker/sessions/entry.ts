@@ -1,5 +1,5 @@
 // What happens to sessions and retained messages, as entries of a journal: the state is what they add up to.
-import type { Message, MqttProperties } from '../../message.ts'
+import type { Message, MqttProperties } from '../../message/message.ts'
 import type { Filter } from '../routes.ts'
 
 export type Entry =

@@ -1,5 +1,5 @@
 // A message that is retained, or waits for clients, as it lies in memory.
-import type { MqttProperties } from '../../message.ts'
+import type { MqttProperties } from '../../message/message.ts'
 import { compactPayloadBytes, messageBytes } from '../memory.ts'
 import type { KeptEntry } from './entry.ts'
 

@@ -1,7 +1,7 @@
 // What is wrong with the actions of rules: targets that are not there, parameters AWS does not have, roles and templates that are none.
 import { localOnlyIn } from '../../actions/index.ts'
 import { isTemplate } from '../../actions/params.ts'
-import { isSqsUrl } from '../../sqs-hosts.ts'
+import { isSqsUrl } from '../../aws/sqs-hosts.ts'
 import { actionsIn, type PlacedAction, textsOf } from '../actions.ts'
 import type { CheckTable, Found } from '../check.ts'
 import type { Estate } from '../estate.ts'

@@ -1,5 +1,6 @@
 // Takes a statement apart for people: its tokens, its tree, and what each part was worth on a message.
-import { bytesOf, type Message } from '../../message.ts'
+import { bytesOf } from '../../message/body.ts'
+import type { Message } from '../../message/message.ts'
 import { matches } from '../topic/filter.ts'
 import type { Expression, SqlVersion } from './ast.ts'
 import { lex, type Token } from './lex.ts'

@@ -1,7 +1,7 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
 import { Buffer, isAscii, isUtf8 } from 'node:buffer'
-import { JsonText } from '../../message.ts'
+import { JsonText } from '../../message/body.ts'
 import type { Expression, StatementTree } from './ast.ts'
 import type { Evaluate } from './compile.ts'
 import { isLong, isNumber, isShortest, numberAt } from './decimal.ts'

@@ -1,6 +1,6 @@
 // What a statement is evaluated on: one message, its payload parsed at most once for all rules, and what the context functions see.
 import { isUtf8 } from 'node:buffer'
-import type { Message } from '../../message.ts'
+import type { Message } from '../../message/message.ts'
 import { parseJson } from './json.ts'
 import { folding, keeping, type NumberMode } from './number.ts'
 import type { Value } from './value.ts'

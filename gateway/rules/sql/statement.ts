@@ -1,6 +1,6 @@
 // A statement ready to run: compiled once when its rule is loaded, then evaluated on every message its filter matches.
 import { GatewayError } from '../../errors.ts'
-import { type Body, bytesOf, JsonText, lengthOf } from '../../message.ts'
+import { type Body, bytesOf, JsonText, lengthOf } from '../../message/body.ts'
 import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
-import { createAws } from '../../../gateway/aws.ts'
+import { createAws } from '../../../gateway/aws/clients.ts'
 import { createDelivery, createDeps, createFakeAws, delivered, type SqsCall } from '../../helpers/delivery.ts'
 
 const signal = new AbortController().signal

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { republish } from '../../../gateway/actions/republish.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
-import type { Message } from '../../../gateway/message.ts'
+import type { Message } from '../../../gateway/message/message.ts'
 import { testSink } from '../../contract/sink.ts'
 import { createDelivery, createDeps, createMessage, delivered } from '../../helpers/delivery.ts'
 

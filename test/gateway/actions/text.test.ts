@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toText } from '../../../gateway/actions/text.ts'
-import { bytesOf, JsonText } from '../../../gateway/message.ts'
+import { bytesOf, JsonText } from '../../../gateway/message/body.ts'
 
 const through = (text: string) => bytesOf(toText(Buffer.from(text))).toString()
 const throughJson = (text: string) => bytesOf(toText(JsonText.of(text))).toString()

@@ -8,7 +8,7 @@ import { createMemoryJournal } from '../../../gateway/broker/sessions/journal.ts
 import { createSessions, type SessionsOptions, sessionsSchema } from '../../../gateway/broker/sessions/sessions.ts'
 import type { Door } from '../../../gateway/listen/door.ts'
 import { createMqttDoor } from '../../../gateway/listen/mqtt.ts'
-import { createIds } from '../../../gateway/message.ts'
+import { createIds } from '../../../gateway/message/ids.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'

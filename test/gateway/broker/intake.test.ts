@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { createIntake, type Incoming } from '../../../gateway/broker/intake.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
-import type { Message } from '../../../gateway/message.ts'
+import type { Message } from '../../../gateway/message/message.ts'
 import { createTestAccess } from '../../helpers/access.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'

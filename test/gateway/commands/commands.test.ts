@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Command, type Commands, commandsSchema, createCommands } from '../../../gateway/commands/commands.ts'
-import type { Message } from '../../../gateway/message.ts'
+import type { Message } from '../../../gateway/message/message.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 import { createMessage } from '../../helpers/message.ts'
 

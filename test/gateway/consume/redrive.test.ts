@@ -1,6 +1,6 @@
 import { GetQueueAttributesCommand, ListQueuesCommand, ReceiveMessageCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Aws } from '../../../gateway/aws.ts'
+import type { Aws } from '../../../gateway/aws/clients.ts'
 import { createDeadLetters } from '../../../gateway/consume/dead-letters.ts'
 import { deadLetterQueues, deadLetterQueuesNamed, findDeadLetterQueue } from '../../../gateway/consume/redrive.ts'
 import { createSqsQueue } from '../../../gateway/consume/sqs-queue.ts'

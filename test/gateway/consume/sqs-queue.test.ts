@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { deadLetterNameOf } from '../../../gateway/aws.ts'
+import { deadLetterNameOf } from '../../../gateway/aws/clients.ts'
 import type { Item, Queue } from '../../../gateway/consume/queue.ts'
 import { createSqsQueue } from '../../../gateway/consume/sqs-queue.ts'
 import { GatewayError } from '../../../gateway/errors.ts'

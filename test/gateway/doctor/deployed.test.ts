@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { createAws } from '../../../gateway/aws.ts'
+import { createAws } from '../../../gateway/aws/clients.ts'
 import { readDeployed } from '../../../gateway/doctor/deployed.ts'
 import { type Estate, readEstate } from '../../../gateway/doctor/estate.ts'
 import { examine } from '../../../gateway/doctor/index.ts'

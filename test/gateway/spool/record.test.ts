@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Message, Transport } from '../../../gateway/message.ts'
+import type { Message, Transport } from '../../../gateway/message/message.ts'
 import { checkRecord, decodeRecord, encodeRecord, groupStartOf, receivedAtOf, recordSizeLimit } from '../../../gateway/spool/record.ts'
 import { toReading } from '../../helpers/messages.ts'
 

@@ -1,6 +1,6 @@
 // What a statement can ask about its message: who sent it, over what, when, and what the topic says [AWS iot-sql-functions].
 import { hash } from 'node:crypto'
-import type { Message } from '../../../message.ts'
+import type { Message } from '../../../message/message.ts'
 import type { Scope } from '../scope.ts'
 import { toIndex, type Value } from '../value.ts'
 import type { FunctionTable, Site } from './table.ts'

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bytesOf, JsonText } from '../../../../gateway/message.ts'
+import { bytesOf, JsonText } from '../../../../gateway/message/body.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement } from '../../../../gateway/rules/sql/statement.ts'
 import { createMessage } from '../../../helpers/message.ts'

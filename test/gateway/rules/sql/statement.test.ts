@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytesOf } from '../../../../gateway/message.ts'
+import { bytesOf } from '../../../../gateway/message/body.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, type StatementOptions } from '../../../../gateway/rules/sql/statement.ts'
 import { compileTemplate } from '../../../../gateway/rules/sql/template.ts'

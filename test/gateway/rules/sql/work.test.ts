@@ -1,7 +1,7 @@
 // What a payload can make a rule do is bounded: each of these took seconds, or made hundreds of megabytes.
 import { describe, expect, test } from 'vitest'
 import type { GatewayError } from '../../../../gateway/errors.ts'
-import { bytesOf } from '../../../../gateway/message.ts'
+import { bytesOf } from '../../../../gateway/message/body.ts'
 import { maxPatternSize, maxSuppliedSize, sizeOf } from '../../../../gateway/rules/sql/functions/pattern.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, maxOutputLength, type Statement } from '../../../../gateway/rules/sql/statement.ts'

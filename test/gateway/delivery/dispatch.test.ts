@@ -1,9 +1,9 @@
 // What becomes of a message, by how many rules and actions it meets and how they fare.
 import { beforeEach, expect, test } from 'vitest'
 import { type Delivery, promised, type Sink } from '../../../gateway/actions/action.ts'
+import { createDispatch, type Fate } from '../../../gateway/delivery/dispatch.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
-import { bytesOf } from '../../../gateway/message.ts'
-import { createDispatch, type Fate } from '../../../gateway/rules/dispatch.ts'
+import { bytesOf } from '../../../gateway/message/body.ts'
 import { createRuleSet, type Rule } from '../../../gateway/rules/rule-set.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'

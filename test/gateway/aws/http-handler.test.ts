@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { createAwsHttp } from '../../gateway/aws-http.ts'
+import { createAwsHttp } from '../../../gateway/aws/http-handler.ts'
 
 async function aCall(answer: (response: ServerResponse, body: string) => void, requestTimeoutMs = 5_000) {
   const server = createServer(async (request, response) => {

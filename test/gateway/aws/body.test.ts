@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BytesEntry, escapeInto, maxEscapedBytes, toBody } from '../../gateway/aws-body.ts'
+import { BytesEntry, escapeInto, maxEscapedBytes, toBody } from '../../../gateway/aws/body.ts'
 
 const attributes = { tenant: { DataType: 'String', StringValue: 'a"b' } }
 const plain = (MessageBody: string, Id: string) => ({ Id, MessageBody, MessageAttributes: attributes })

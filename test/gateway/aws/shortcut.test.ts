@@ -4,8 +4,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { expect, onTestFinished, test } from 'vitest'
-import { createAws } from '../../gateway/aws.ts'
-import { addShortcut } from '../../gateway/aws-shortcut.ts'
+import { createAws } from '../../../gateway/aws/clients.ts'
+import { addShortcut } from '../../../gateway/aws/shortcut.ts'
 
 interface Call {
   readonly headers: IncomingHttpHeaders

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { masked } from '../../gateway/mask.ts'
-import { insideOf } from '../helpers/inside.ts'
+import { masked } from '../../../gateway/observe/mask.ts'
+import { insideOf } from '../../helpers/inside.ts'
 
 test.each([
   ['unknown unit `K`', 'unknown unit `K`'],

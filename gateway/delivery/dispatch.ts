@@ -2,11 +2,12 @@
 import { type Delivery, type Sink, told } from '../actions/action.ts'
 import { type Failure, toErrorEnvelope } from '../actions/error-action.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
-import type { Body, Message } from '../message.ts'
+import type { Body } from '../message/body.ts'
+import type { Message } from '../message/message.ts'
 import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
-import type { Rule, RuleSet } from './rule-set.ts'
-import { createScope, type Environment, type Scope } from './sql/scope.ts'
+import type { Rule, RuleSet } from '../rules/rule-set.ts'
+import { createScope, type Environment, type Scope } from '../rules/sql/scope.ts'
 
 /** `moved`: what is left to do for the message waits in the overflow. */
 export type Outcome = 'delivered' | 'unmatched' | 'dead' | 'moved'

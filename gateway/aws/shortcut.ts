@@ -1,6 +1,6 @@
 // SendMessageBatch by the shortest way through the SDK: what every call would find out anew, and always alike, is found out once.
 import type { SendMessageBatchCommandInput, SQSClient } from '@aws-sdk/client-sqs'
-import { toBody } from './aws-body.ts'
+import { toBody } from './body.ts'
 
 /*
    first call to an endpoint    identity ▸ endpoint ▸ queue URL ▸ serialize ▸ length, host ▸ retry ▸ sign ▸ HTTP ▸ deserialize

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { outcomesOf } from '../../gateway/batch-answer.ts'
+import { outcomesOf } from '../../../gateway/aws/batch-answers.ts'
 
 const codes = (answer: Parameters<typeof outcomesOf>[0]) => outcomesOf(answer, 3, ({ Code }) => Code)
 

@@ -1,16 +1,16 @@
 // A target that is away, and what becomes of messages for it and for others.
 import { expect, test } from 'vitest'
-import { promised, type Sink } from '../../gateway/actions/action.ts'
-import { createLedger } from '../../gateway/observe/ledger.ts'
-import { createObserve } from '../../gateway/observe/observe.ts'
-import { createOverflow } from '../../gateway/overflow.ts'
-import { createPipeline } from '../../gateway/pipeline.ts'
-import { createDispatch } from '../../gateway/rules/dispatch.ts'
-import { createRuleSet, type Rule } from '../../gateway/rules/rule-set.ts'
-import { createFileSpool } from '../../gateway/spool/file.ts'
-import { createManualClock, settled } from '../helpers/manual-clock.ts'
-import { createMemoryFs, errno } from '../helpers/memory-fs.ts'
-import { toReading } from '../helpers/messages.ts'
+import { promised, type Sink } from '../../../gateway/actions/action.ts'
+import { createDispatch } from '../../../gateway/delivery/dispatch.ts'
+import { createOverflow } from '../../../gateway/delivery/parking.ts'
+import { createPipeline } from '../../../gateway/delivery/pipeline.ts'
+import { createLedger } from '../../../gateway/observe/ledger.ts'
+import { createObserve } from '../../../gateway/observe/observe.ts'
+import { createRuleSet, type Rule } from '../../../gateway/rules/rule-set.ts'
+import { createFileSpool } from '../../../gateway/spool/file.ts'
+import { createManualClock, settled } from '../../helpers/manual-clock.ts'
+import { createMemoryFs, errno } from '../../helpers/memory-fs.ts'
+import { toReading } from '../../helpers/messages.ts'
 
 const maxHeld = 4
 

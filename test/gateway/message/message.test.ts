@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createIds } from '../../gateway/message.ts'
+import { createIds } from '../../../gateway/message/ids.ts'
 
 test('ids are ULIDs that sort in the order they were made, across and within milliseconds', () => {
   let now = Date.UTC(2026, 10, 23)

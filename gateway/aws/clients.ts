@@ -6,8 +6,8 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { z } from 'zod'
-import { createAwsHttp } from './aws-http.ts'
-import { addShortcut } from './aws-shortcut.ts'
+import { createAwsHttp } from './http-handler.ts'
+import { addShortcut } from './shortcut.ts'
 
 export const awsSchema = z.strictObject({
   endpoint: z

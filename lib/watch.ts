@@ -2,7 +2,7 @@
 import { type FSWatcher, watch as watchDir } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface WatchOptions<T> {
   /** What to look at for the value that is in use: files, and directories with a trailing `/`, of which every `*.json` counts. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isSqsUrl } from '../../gateway/sqs-hosts.ts'
+import { isSqsUrl } from '../../../gateway/aws/sqs-hosts.ts'
 
 test.each([
   'sqs.us-east-1.amazonaws.com',

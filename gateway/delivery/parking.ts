@@ -1,11 +1,11 @@
 // Where messages wait for a target that is away, so that they do not stand in front of those for others: a spool per action of a rule.
-import type { Clock } from '../lib/clock.ts'
-import type { Delivery, Sink } from './actions/action.ts'
-import type { Observe } from './observe/observe.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Delivery, Sink } from '../actions/action.ts'
+import type { Observe } from '../observe/observe.ts'
+import type { Rule } from '../rules/rule-set.ts'
+import type { DurableSpool, Spool } from '../spool/spool.ts'
+import type { Lane, Overflow, Parked, Part } from './dispatch.ts'
 import { createParkedTargets } from './parked-targets.ts'
-import type { Lane, Overflow, Parked, Part } from './rules/dispatch.ts'
-import type { Rule } from './rules/rule-set.ts'
-import type { DurableSpool, Spool } from './spool/spool.ts'
 
 /*
    spool ─▶ rules ─┬─ held by its target: fewer than its share, or it is well ──▶ target

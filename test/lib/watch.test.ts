@@ -3,8 +3,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, unlink, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { readAndWatch } from '../../gateway/watch.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { readAndWatch } from '../../lib/watch.ts'
 
 const stopping = new AbortController()
 const made: string[] = []

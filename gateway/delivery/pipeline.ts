@@ -1,14 +1,14 @@
 // The spine: ingest → spool → rules → settle. The order of events, and nothing else.
-import type { Clock } from '../lib/clock.ts'
-import type { Ingest } from './broker/broker.ts'
-import { codeOf, GatewayError, textOf } from './errors.ts'
-import { type Message, transports } from './message.ts'
-import type { Fields } from './observe/events.ts'
-import type { Observe } from './observe/observe.ts'
-import type { Lanes } from './overflow.ts'
-import type { Dispatch, Fate, Part } from './rules/dispatch.ts'
-import type { RuleSet } from './rules/rule-set.ts'
-import type { Entry, Spool } from './spool/spool.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Ingest } from '../broker/broker.ts'
+import { codeOf, GatewayError, textOf } from '../errors.ts'
+import { type Message, transports } from '../message/message.ts'
+import type { Fields } from '../observe/events.ts'
+import type { Observe } from '../observe/observe.ts'
+import type { RuleSet } from '../rules/rule-set.ts'
+import type { Entry, Spool } from '../spool/spool.ts'
+import type { Dispatch, Fate, Part } from './dispatch.ts'
+import type { Lanes } from './parking.ts'
 
 export interface PipelineOptions {
   readonly spool: Spool
