@@ -45,6 +45,11 @@ export async function account(
   const consumed = counted.reduce((sum, { handled }) => sum + handled, buried)
   const states = consumed >= delivered ? [] : await gateway.queues()
   const held = states.filter(({ queue }) => !uncounted.has(queue)).map((state) => ({ queue: state.queue, count: holds(state) }))
+  const deadLetterQueues = new Set(Object.values(resources.queues).map(({ deadLetterQueue }) => deadLetterQueue))
+  const countIn = (isDead: boolean) =>
+    held.filter(({ queue }) => deadLetterQueues.has(queue) === isDead).reduce((sum, { count }) => sum + count, 0)
+  // Messages that a consumer buried are consumed; SQS itself may have moved others to a dead-letter queue.
+  const inQueues = countIn(false) + Math.max(0, countIn(true) - buried)
   const waiting = held
     .filter(({ queue, count }) => count > (unread[queue] ?? Infinity))
     .map(({ queue, count }) => [queue, count - unread[queue]!] as const)
@@ -57,10 +62,7 @@ export async function account(
     queues: Object.fromEntries(stats.map(({ queue, handled }) => [queue, handled])),
     waiting: Object.fromEntries(waiting),
     filtered: stats.flatMap(({ queue }) => (uncounted.has(queue) ? [queue] : [])),
-    lost:
-      Math.max(0, acked - ledger.accepted) +
-      metrics.total('message.lost') +
-      Math.max(0, delivered - consumed - held.reduce((sum, { count }) => sum + count, 0)),
+    lost: Math.max(0, acked - ledger.accepted) + metrics.total('message.lost') + Math.max(0, delivered - consumed - inQueues),
     queuesLost: metrics.total('local.ended', { outcome: 'lost' }),
   }
 }
@@ -86,9 +88,10 @@ export function isSettled({ ledger, delivered, consumed, waiting }: Account): bo
   return ledger.queued === 0 && consumed + total(waiting) >= delivered
 }
 
-/** The books balance, and not every reading was turned away. */
+/** The ledger balances, nothing is left in the spool, and not every reading was refused. */
 export function isWell(account: Account): boolean {
-  return account.ledger.balanced && account.lost === 0 && account.queuesLost === 0 && !isUnheard(account)
+  const { ledger, lost, queuesLost } = account
+  return ledger.balanced && ledger.queued === 0 && lost === 0 && queuesLost === 0 && !isUnheard(account)
 }
 
 /** There was something to send, and none of it arrived. A reading of QoS 0 is never acknowledged, and does not fail. */
@@ -140,6 +143,9 @@ export function accountText(account: Account, colour: boolean): string {
     `  queues    ${number(delivered)} bodies delivered · ${number(consumed)} consumed (${handled(false)})${left} · ${number(buried)} dead letters`,
     ...(filtered.length > 0 ? [`            and what filters let through: ${handled(true)}`] : []),
     ...(isUnheard(account) ? [paint('not one reading was acknowledged: the log says why')] : []),
+    ...(queued > 0
+      ? [paint(`${number(queued)} messages are still queued: their targets did not accept them in time; the log has the reason`)]
+      : []),
     paint(balanced ? lostText(account) : `the ledger does not balance, ${lostText(account)}`),
     '',
   ].join('\n')

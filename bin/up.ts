@@ -29,8 +29,8 @@ Examples:
   $ weir up --template stack.json --strict --scenario fleet.json
                                          somebody else's, with devices that speak to its rules
 
-Ctrl-C stops the fleet, delivers what is on its way, and prints the ledger. Exit code 1 means that it does not
-balance, that not one reading was acknowledged, or that the embedded queues were lost.`
+Ctrl-C stops the fleet, delivers the messages in flight, and prints the ledger. Exit code 1 means that it does not
+balance, that messages are still queued, that no reading was acknowledged, or that the embedded queues were lost.`
 
 interface Flags extends GatewayFlags {
   readonly devices: number

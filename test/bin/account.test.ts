@@ -1,6 +1,6 @@
 // The account at the end of `weir up`: what waits where nobody takes it from, and when a run was not well.
 import { describe, expect, test } from 'vitest'
-import { account, accountText, isSettled, isWell, unreadQueues } from '../../bin/account.ts'
+import { account, accountText, isSettled, isWell, type Layout, unreadQueues } from '../../bin/account.ts'
 import type { FleetReport } from '../../device-sim/fleet.ts'
 import type { GatewayConfig, Resources } from '../../gateway/config.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
@@ -58,6 +58,22 @@ describe('a run in which', () => {
     expect(isWell(result)).toBe(well)
     expect(accountText(result, false).includes('not one reading was acknowledged')).toBe(!well)
   })
+})
+
+test('a buried message counts once, as consumed, and does not hide a lost one', async () => {
+  const gateway = gatewayWith(1, { letters: 1 })
+  const buried = { ...gateway, consumers: [{ queue: 'telemetry', stats: () => ({ handled: 1, buried: 1 }) }] } as unknown as Gateway
+  const queues = { ...resources.queues, telemetry: { deadLetterQueue: 'letters' } }
+  const layout = { resources: { ...resources, queues }, unread: {} } as unknown as Layout
+  expect(await account(buried, fleet, layout)).toMatchObject({ consumed: 2, buried: 1, lost: 1 })
+  expect(await account(gatewayWith(2, { letters: 1 }), fleet, layout), 'moved by SQS').toMatchObject({ buried: 0, lost: 0 })
+})
+
+test('a run that leaves messages in the spool was not well', async () => {
+  const result = await account(gatewayWith(3, {}), fleet, { resources, unread: {} })
+  const left = { ...result, ledger: { ...result.ledger, delivered: 1, queued: 2 } }
+  expect(isWell(left)).toBe(false)
+  expect(accountText(left, false)).toContain('2 messages are still queued')
 })
 
 test('after a loss of the embedded queues the number is a lower bound, and the run was not well', async () => {

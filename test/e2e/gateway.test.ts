@@ -1,6 +1,6 @@
 // The gateway as a process, from a fleet's sockets to the queue, and the figures it gives of itself.
 import { describe, expect, test } from 'vitest'
-import { aGatewayProcess, runWeir } from '../helpers/program.ts'
+import { aGatewayProcess, askUntil, runWeir } from '../helpers/program.ts'
 import { receiveAll } from '../helpers/sqs.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the gateway answers
@@ -28,7 +28,7 @@ test('500 devices publish: everything acknowledged is in the books and in the qu
   expect(report).toMatchObject({ devices: 500, connected: 500, failed: 0, dropped: 0 })
   expect(report.sent).toBeGreaterThan(1_500)
   expect(report.acked).toBe(report.sent)
-  const ledger = await json(`http://127.0.0.1:${ports.admin}/api/ledger`)
+  const ledger = await askUntil(ports.admin!, '/api/ledger', ({ queued, pending }) => queued === 0 && pending === 0)
   expect(ledger).toMatchObject({
     accepted: report.acked,
     delivered: report.acked,
