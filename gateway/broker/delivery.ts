@@ -6,7 +6,7 @@ import type { Observe } from '../observe/observe.ts'
 import type { Ingest } from './broker.ts'
 import type { LifecycleEvent } from './lifecycle.ts'
 import { toPacket } from './packet.ts'
-import type { Routes, Target } from './routes.ts'
+import type { Recipient, Routes } from './routes.ts'
 import type { Reservation } from './sessions/reservations.ts'
 import type { Sessions } from './sessions/sessions.ts'
 
@@ -26,9 +26,9 @@ export interface Delivery {
    * Resolves when the message is safe: in the pipeline, and wherever it is retained or waits for a client. Rejects when one of them
    * cannot take it; the pipeline does not have it then. `entered` is called once, when later messages can no longer overtake this one.
    */
-  keep(message: Message, entered?: () => void): Promise<readonly Target[]>
+  keep(message: Message, entered?: () => void): Promise<readonly Recipient[]>
   /** To those connected; what waits in sessions is on its way already. */
-  send(message: Message, targets?: readonly Target[]): void
+  send(message: Message, recipients?: readonly Recipient[]): void
   announce(event: LifecycleEvent | undefined): void
 }
 
@@ -42,10 +42,10 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
   /** Resolves when the newest message that waits for a reservation has entered the pipeline; later messages enter after it. */
   let last: Promise<void> | undefined
 
-  const targetsOf = ({ topic, source }: Message) => routes.match(topic, source.clientId)
+  const recipientsOf = ({ topic, source }: Message) => routes.match(topic, source.clientId)
 
-  const send: Delivery['send'] = (message, targets = targetsOf(message)) => {
-    for (const { receiver, qos, asPublished } of targets) {
+  const send: Delivery['send'] = (message, recipients = recipientsOf(message)) => {
+    for (const { receiver, qos, asPublished } of recipients) {
       const granted = message.qos === 1 ? qos : 0
       if (granted === 1 && receiver.persistent) continue
       receiver.outbox?.send(toPacket(message, granted, asPublished && message.retain))
@@ -56,13 +56,13 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
    * Offers the message to the pipeline: after its reservation is on disk, and in the order of the calls. Rejects when there is no
    * reservation to be had.
    */
-  const enter = async (message: Message, targets: readonly Target[], entered: () => void): Promise<Entered> => {
+  const enter = async (message: Message, recipients: readonly Recipient[], entered: () => void): Promise<Entered> => {
     const turn = Promise.withResolvers<void>()
     const before = last
     try {
       const problem = sessions.refusal(message)
       if (problem) throw problem
-      const reserving = sessions.reserve(message, targets)
+      const reserving = sessions.reserve(message, recipients)
       if (!reserving && !before) return { safe: ingest(message) }
       last = turn.promise
       const reservation = await reserving?.finally(() => before)
@@ -85,8 +85,8 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
   return {
     send,
     async keep(message, entered = () => {}) {
-      const targets = targetsOf(message)
-      const { safe, reservation } = await enter(message, targets, entered).catch((error) => {
+      const recipients = recipientsOf(message)
+      const { safe, reservation } = await enter(message, recipients, entered).catch((error) => {
         throw refused(message, error)
       })
       try {
@@ -96,7 +96,7 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
         throw error
       }
       reservation?.deliver()
-      return targets
+      return recipients
     },
     announce(event) {
       if (!event || !(routes.cover(event.topic) || isRouted(event.topic))) return
@@ -106,9 +106,9 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
       }
       // A refusal is in the log already, and nobody waits for these.
       if (isRouted(event.topic)) ingest(message).catch(() => undefined)
-      const targets = targetsOf(message)
-      sessions.keep(message, targets)?.catch(() => undefined)
-      send(message, targets)
+      const recipients = recipientsOf(message)
+      sessions.keep(message, recipients)?.catch(() => undefined)
+      send(message, recipients)
     },
   }
 }

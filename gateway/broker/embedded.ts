@@ -31,7 +31,7 @@ import {
   tooSmall,
   toSubscriber,
 } from './peer.ts'
-import { createRoutes, type Routes, type Target } from './routes.ts'
+import { createRoutes, type Recipient, type Routes } from './routes.ts'
 import { createSeats } from './seats.ts'
 import { createMemoryJournal } from './sessions/journal.ts'
 import { createSessions, type Sessions, sessionsSchema } from './sessions/sessions.ts'
@@ -86,7 +86,7 @@ interface AedesInside {
 /** A PUBLISH that went through `carry`, for aedes to publish when it has acknowledged it. */
 interface Carried {
   readonly message: Message
-  targets?: readonly Target[]
+  recipients?: readonly Recipient[]
 }
 
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
@@ -126,7 +126,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const carry = async (message: Message, packet: PublishPacket, entered: () => void): Promise<void> => {
     const entry: Carried = { message }
     carried.set(packet, entry)
-    entry.targets = await delivery.keep(message, entered)
+    entry.recipients = await delivery.keep(message, entered)
   }
 
   const failed = (client: Pick<Client, 'id'>, error: Error) => {
@@ -193,7 +193,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
       /** Subscribers get it, also where its publisher has left without waiting for the PUBACK. */
       const forward = () => {
         const entry = carried.get(packet)
-        if (entry) delivery.send(entry.message, entry.targets)
+        if (entry) delivery.send(entry.message, entry.recipients)
         done(null)
       }
       const fail = (error: unknown) => {

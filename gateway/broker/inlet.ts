@@ -4,9 +4,9 @@ import type { Session } from '../access/access.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message, Source } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
+import { type AckQueueOptions, createAckQueue, type PendingAck } from './ack-queue.ts'
 import type { Ingest } from './broker.ts'
 import type { Frame } from './frame.ts'
-import { createLine, type LineOptions, type Turn } from './line.ts'
 import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -28,7 +28,7 @@ export interface InletDeps {
   readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
 }
 
-export interface InletOptions extends InletDeps, Pick<LineOptions, 'client' | 'onRoom' | 'shared'> {
+export interface InletOptions extends InletDeps, Pick<AckQueueOptions, 'client' | 'onRoom' | 'shared'> {
   /** Known from CONNECT on. */
   readonly session: () => Session
   /** A packet that was taken and cannot be kept, when its turn has come. */
@@ -68,20 +68,20 @@ interface KnownTopic {
 }
 
 /** Publishes that are safe at the same moment, which is told once for all of them. */
-interface Group {
+interface SharedAck {
   readonly safe: Promise<void>
-  readonly turns: Turn[]
+  readonly turns: PendingAck[]
   readonly messages: Message[]
 }
 
 export function createInlet(options: InletOptions): Inlet {
   const { ingest, carry, observe, clock, ids, subscriptions, session, onRefused, onError } = options
-  const line = createLine({ ...options, maxOpen, maxOpenBytes })
+  const queue = createAckQueue({ ...options, maxOpen, maxOpenBytes })
   const topics = new Map<string, KnownTopic>()
   /** Those learnt last, and of them the last one that was published to. */
   let usual: readonly KnownTopic[] = []
   let latest: KnownTopic | undefined
-  let group: Group | undefined
+  let group: SharedAck | undefined
   /** Carried publishes that the pipeline has not been offered yet: no later publish of the connection may overtake them. */
   let carrying = 0
   const entered = () => void carrying--
@@ -137,12 +137,14 @@ export function createInlet(options: InletOptions): Inlet {
     return properties ? { ...head, properties } : head
   }
 
-  const refuse = (turn: Turn, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, error: unknown) =>
-    line.settle(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: turn.packetId }, error))
+  const refuse = (turn: PendingAck, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, error: unknown) => {
+    const { packetId } = turn
+    queue.answer(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: packetId }, error))
+  }
 
   /** The early way. Ingest gives many messages one promise, and one reaction serves them all. */
   const pass = (known: KnownTopic, packet: Pick<PublishPacket, 'qos' | 'properties'>, packetId: number, payload: Buffer) => {
-    const turn = line.enter(packet.qos === 0 ? 0 : packetId, payload.length)
+    const turn = queue.enter(packet.qos === 0 ? 0 : packetId, payload.length)
     const message = allow(known, packet, payload)
     if (message instanceof GatewayError) return refuse(turn, { topic: known.topic, payload, qos: packet.qos === 0 ? 0 : 1 }, message)
     const safe = ingest(message)
@@ -153,7 +155,7 @@ export function createInlet(options: InletOptions): Inlet {
     }
     const [turns, messages] = [[turn], [message]]
     group = { safe, turns, messages }
-    const settle = (each: (turn: Turn, message: Message) => void) => {
+    const settle = (each: (turn: PendingAck, message: Message) => void) => {
       if (group?.turns === turns) group = undefined
       const who = session()
       for (let i = 0; i < turns.length; i++) {
@@ -163,7 +165,7 @@ export function createInlet(options: InletOptions): Inlet {
     }
     safe
       .then(
-        () => settle(line.acknowledge),
+        () => settle((pending) => queue.acknowledge(pending)),
         (error) => settle((turn, message) => refuse(turn, message, error)),
       )
       .catch(onError)
@@ -189,20 +191,20 @@ export function createInlet(options: InletOptions): Inlet {
     },
     authorize(packet, done) {
       const payload = payloadOf(packet)
-      const turn = line.enter(0, payload.length)
+      const turn = queue.enter(0, payload.length)
       const message = allow(topics.get(packet.topic) ?? learn(packet.topic), packet, payload)
-      if (message instanceof GatewayError) return line.settle(turn, () => done(message))
+      if (message instanceof GatewayError) return queue.answer(turn, () => done(message))
       const answer = (error?: unknown) => {
         if (message.qos !== 0) session().acknowledged()
-        line.settle(turn, () => done(error))
+        queue.answer(turn, () => done(error))
       }
       carrying++
       carry(message, packet, entered)
         .then(() => answer(), answer)
         .catch(onError)
     },
-    isFull: line.isFull,
-    whenAnswered: (done) => line.settle(line.enter(0, 0), done),
+    isFull: queue.isFull,
+    whenAnswered: (done) => queue.answer(queue.enter(0, 0), done),
   }
 }
 

@@ -1,4 +1,5 @@
-// Which clients a message goes to: one copy for each, however many of its filters match, and one for each group that shares a filter.
+// Finds the clients that get a message: one copy for each client, however many of its filters match,
+// and one copy for each share group.
 import { createMemory, filterBytes, groupBytes, type Memory } from './memory.ts'
 import type { Outbox } from './outbox.ts'
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
@@ -6,7 +7,7 @@ import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 export interface Filter {
   readonly topic: string
   readonly qos: 0 | 1
-  /** MQTT 5: not what the subscriber publishes itself [MQTT5-3.8.3.1]. */
+  /** MQTT 5: excludes messages that the subscriber publishes itself [MQTT5-3.8.3.1]. */
   readonly noLocal?: boolean
   /** MQTT 5: live copies keep the RETAIN flag they were published with [MQTT5-3.8.3.1]. */
   readonly asPublished?: boolean
@@ -21,14 +22,15 @@ export interface Receiver {
   readonly outbox: Outbox | undefined
 }
 
-export interface Target {
+/** Who gets one copy of a message, and how. */
+export interface Recipient {
   readonly receiver: Receiver
   readonly qos: 0 | 1
   readonly asPublished: boolean
 }
 
 export interface Routes extends Pick<Subscriptions<unknown>, 'cover' | 'version'> {
-  /** In the place of the receiver's filter of the same name, if it has one [MQTT-3.8.4-3]. */
+  /** Replaces a filter of the same name that the receiver has [MQTT-3.8.4-3]. */
   add(receiver: Receiver, filter: Filter): void
   remove(receiver: Receiver, topic: string): void
   removeAll(receiver: Receiver): void
@@ -36,18 +38,18 @@ export interface Routes extends Pick<Subscriptions<unknown>, 'cover' | 'version'
   filtersOf(receiver: Receiver): readonly string[]
   /** The same, with their options. */
   subscriptionsOf(receiver: Receiver): readonly Filter[]
-  match(topic: string, publisher: string | undefined): readonly Target[]
+  match(topic: string, publisher: string | undefined): readonly Recipient[]
 }
 
-interface Held extends Required<Filter> {
+interface Subscription extends Required<Filter> {
   readonly receiver: Receiver
 }
 
-/** All that subscribe to one filter under one share name [MQTT5-4.8.2]. */
-interface Group {
+/** The members of a shared subscription [MQTT5-4.8.2]. */
+interface ShareGroup {
   readonly key: string
   readonly filter: string
-  readonly members: Map<Receiver, Held>
+  readonly members: Map<Receiver, Subscription>
   turn: number
 }
 
@@ -55,13 +57,13 @@ const share = /^\$share\/[^/]+\/(.*)$/s
 
 export const isShared = (filter: string): boolean => filter.startsWith('$share/')
 
-/** Filters and their levels are added to the memory. */
+/** Adds filters and their levels to `memory`. */
 export function createRoutes(memory: Memory = createMemory()): Routes {
-  const tree = createSubscriptions<Held | Group>(memory.add)
-  const held = new Map<Receiver, Map<string, Held>>()
-  const groups = new Map<string, Group>()
+  const tree = createSubscriptions<Subscription | ShareGroup>(memory.add)
+  const subscriptions = new Map<Receiver, Map<string, Subscription>>()
+  const groups = new Map<string, ShareGroup>()
 
-  const groupOf = (key: string): Group => {
+  const groupOf = (key: string): ShareGroup => {
     const known = groups.get(key)
     if (known) return known
     const group = { key, filter: share.exec(key)![1]!, members: new Map(), turn: 0 }
@@ -72,12 +74,12 @@ export function createRoutes(memory: Memory = createMemory()): Routes {
   }
 
   const remove = (receiver: Receiver, topic: string) => {
-    const own = held.get(receiver)
+    const own = subscriptions.get(receiver)
     const known = own?.get(topic)
     if (!own || !known) return
     own.delete(topic)
     memory.add(-filterBytes(topic))
-    if (own.size === 0) held.delete(receiver)
+    if (own.size === 0) subscriptions.delete(receiver)
     if (!isShared(topic)) return tree.remove(topic, known)
     const group = groupOf(topic)
     group.members.delete(receiver)
@@ -92,53 +94,53 @@ export function createRoutes(memory: Memory = createMemory()): Routes {
       remove(receiver, filter.topic)
       const { topic, qos, noLocal = false, asPublished = false } = filter
       const entry = { topic, qos, noLocal, asPublished, receiver }
-      const own = held.get(receiver) ?? new Map<string, Held>()
-      held.set(receiver, own.set(topic, entry))
+      const own = subscriptions.get(receiver) ?? new Map<string, Subscription>()
+      subscriptions.set(receiver, own.set(topic, entry))
       memory.add(filterBytes(topic))
       if (isShared(topic)) groupOf(topic).members.set(receiver, entry)
       else tree.add(topic, entry)
     },
     remove,
     removeAll(receiver) {
-      for (const topic of [...(held.get(receiver)?.keys() ?? [])]) remove(receiver, topic)
+      for (const topic of [...(subscriptions.get(receiver)?.keys() ?? [])]) remove(receiver, topic)
     },
-    filtersOf: (receiver) => [...(held.get(receiver)?.keys() ?? [])],
-    subscriptionsOf: (receiver) => [...(held.get(receiver)?.values() ?? [])].map(toFilter),
+    filtersOf: (receiver) => [...(subscriptions.get(receiver)?.keys() ?? [])],
+    subscriptionsOf: (receiver) => [...(subscriptions.get(receiver)?.values() ?? [])].map(toFilter),
     match(topic, publisher) {
-      const targets = new Map<Receiver, Target>()
-      const shared: Target[] = []
+      const recipients = new Map<Receiver, Recipient>()
+      const shared: Recipient[] = []
       for (const found of tree.match(topic)) {
         if ('members' in found) {
           const member = memberOf(found)
-          if (member) shared.push(toTarget(member))
+          if (member) shared.push(toRecipient(member))
         } else if (!found.noLocal || found.receiver.clientId !== publisher) {
-          targets.set(found.receiver, merge(targets.get(found.receiver), found))
+          recipients.set(found.receiver, merge(recipients.get(found.receiver), found))
         }
       }
-      return shared.length === 0 ? [...targets.values()] : [...targets.values(), ...shared]
+      return shared.length === 0 ? [...recipients.values()] : [...recipients.values(), ...shared]
     },
     cover: tree.cover,
     version: tree.version,
   }
 }
 
-const toFilter = ({ topic, qos, noLocal, asPublished }: Held): Filter => ({
+const toFilter = ({ topic, qos, noLocal, asPublished }: Subscription): Filter => ({
   topic,
   qos,
   ...(noLocal ? { noLocal } : {}),
   ...(asPublished ? { asPublished } : {}),
 })
 
-const toTarget = ({ receiver, qos, asPublished }: Held): Target => ({ receiver, qos, asPublished })
+const toRecipient = ({ receiver, qos, asPublished }: Subscription): Recipient => ({ receiver, qos, asPublished })
 
 /** One copy with the highest QoS of all filters that match [MQTT-3.3.5-1]. */
-function merge(known: Target | undefined, found: Held): Target {
-  if (!known) return toTarget(found)
+function merge(known: Recipient | undefined, found: Subscription): Recipient {
+  if (!known) return toRecipient(found)
   return { receiver: known.receiver, qos: known.qos === 1 ? 1 : found.qos, asPublished: known.asPublished || found.asPublished }
 }
 
-/** Those that are connected take turns; when nobody is, one whose session waits for it [AWS iot shared subscriptions]. */
-function memberOf(group: Group): Held | undefined {
+/** Connected members take turns. If none is connected, a persistent session gets the message [AWS iot shared subscriptions]. */
+function memberOf(group: ShareGroup): Subscription | undefined {
   const all = [...group.members.values()]
   const connected = all.filter(({ receiver }) => receiver.outbox)
   const able = connected.length > 0 ? connected : all.filter(({ receiver, qos }) => receiver.persistent && qos === 1)

@@ -1,10 +1,10 @@
 // Reads the packets of a client, decides which are legal, and offers them to the gateway before aedes. Names what aedes keeps private.
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { AckClient } from './ack-queue.ts'
 import { createFrame, type Frame, locatePublish, readHeader } from './frame.ts'
 import { createGather } from './gather.ts'
 import { guarded } from './guard.ts'
-import type { LineClient } from './line.ts'
 import type { PublishPacket } from './packet.ts'
 import type { Version } from './packets/connect.ts'
 import { type AckPacket, decode, kindOf, type Packet, type SubscribePacket, type UnsubscribePacket } from './packets/decode.ts'
@@ -18,7 +18,7 @@ import { IllegalPacket, protocolError, reasonOf } from './packets/illegal.ts'
 */
 
 /** An aedes client, as far as the tap must know it. Checked when a connection is tapped: another version may differ. */
-export interface TapClient extends LineClient {
+export interface TapClient extends AckClient {
   readonly connected: boolean
   /** Until then no packet is acted upon. */
   readonly connackSent: boolean

@@ -1,10 +1,10 @@
 // Any MQTT broker, by MQTT.js: the only file of the gateway that imports it.
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import { GatewayError, textOf } from '../errors.ts'
+import { toPubacks } from './ack-queue.ts'
 import type { Broker } from './broker.ts'
 import type { UpstreamConfig } from './config.ts'
 import { readNamed } from './files.ts'
-import { toPubacks } from './line.ts'
 import { type PacketProperties, payloadOf, toPacket, toProperties } from './packet.ts'
 import { createRemoteBroker, type DialOptions, type Link, type RemoteBrokerOptions, withHops } from './remote.ts'
 

@@ -6,7 +6,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Message } from '../../message/message.ts'
 import type { Observe } from '../../observe/observe.ts'
 import { defaultMaxBytes, type Memory, memoryFull, messageBytes, newFilterBytes, queuedBytes, sessionBytes } from '../memory.ts'
-import type { Filter, Routes, Target } from '../routes.ts'
+import type { Filter, Recipient, Routes } from '../routes.ts'
 import type { Entry, KeptEntry, Protocol } from './entry.ts'
 import type { Journal, Journaled } from './journal.ts'
 import type { Kept } from './kept.ts'
@@ -74,9 +74,9 @@ export interface Sessions {
   /** Why this message cannot be retained. */
   refusal(message: Pick<Message, 'retain' | 'topic' | 'payload' | 'properties'>): GatewayError | undefined
   /** Retains and queues as far as the message wants it; undefined when there is nothing to keep. Rejects with SESSIONS_FAILED. */
-  keep(message: Message, targets: readonly Target[]): Promise<void> | undefined
+  keep(message: Message, recipients: readonly Recipient[]): Promise<void> | undefined
   /** Like `keep`, but connected clients get the message only when its reservation is delivered. */
-  reserve(message: Message, targets: readonly Target[]): Promise<Reservation> | undefined
+  reserve(message: Message, recipients: readonly Recipient[]): Promise<Reservation> | undefined
   /** What is retained under a topic. */
   retained(topic: string): Kept | undefined
   /** What waits in a session, oldest first. */
@@ -173,7 +173,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   /** What the message itself and its places in the queues will take. */
   const entryBytes = (entry: KeptEntry) => messageBytes(entry) + entry.to.length * queuedBytes
 
-  const toEntry = (message: Message, queued: readonly Target[]): KeptEntry => {
+  const toEntry = (message: Message, queued: readonly Recipient[]): KeptEntry => {
     const { topic, qos, payload, properties, retain, receivedAt } = message
     const seconds = properties?.messageExpiryIntervalSeconds
     const flagged = retain ? queued.filter(({ asPublished }) => asPublished).map(({ receiver }) => receiver.clientId) : []
@@ -188,9 +188,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   /** undefined: the message changes nothing. */
-  const entryOf = (message: Message, targets: readonly Target[]): KeptEntry | undefined => {
+  const entryOf = (message: Message, recipients: readonly Recipient[]): KeptEntry | undefined => {
     const { qos, retain, topic, payload } = message
-    const queued = targets.filter(
+    const queued = recipients.filter(
       ({ receiver, qos: granted }) => qos === 1 && granted === 1 && receiver.persistent && hasRoom(receiver as StoredSession, message),
     )
     const changes = retain && (payload.length > 0 || state.retained.has(topic))
@@ -252,12 +252,12 @@ export function createSessions(options: SessionsOptions): Sessions {
         details: { limit: 'sessions.maxBytes', value: memory.max },
       })
     },
-    keep(message, targets) {
-      const entry = entryOf(message, targets)
+    keep(message, recipients) {
+      const entry = entryOf(message, recipients)
       return entry && reserving(entryBytes(entry), journal.append(entry))
     },
-    reserve(message, targets) {
-      const entry = entryOf(message, targets)
+    reserve(message, recipients) {
+      const entry = entryOf(message, recipients)
       return entry && reserving(entryBytes(entry), reservations.make(entry))
     },
     retained(topic) {

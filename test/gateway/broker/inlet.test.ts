@@ -2,10 +2,10 @@
 import type { IPublishPacket } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../../gateway/access/access.ts'
+import type { AckClient } from '../../../gateway/broker/ack-queue.ts'
 import type { Broker } from '../../../gateway/broker/broker.ts'
 import { createEmbeddedBroker } from '../../../gateway/broker/embedded.ts'
 import { createInlet } from '../../../gateway/broker/inlet.ts'
-import type { LineClient } from '../../../gateway/broker/line.ts'
 import type { PublishPacket } from '../../../gateway/broker/packet.ts'
 import { createSubscriptions } from '../../../gateway/broker/subscriptions.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
@@ -65,7 +65,7 @@ describe('which way', () => {
     for (const filter of subscribed) subscriptions.add(filter, 'dashboard')
     const seen: Message[] = []
     const inlet = createInlet({
-      client: { closed: true } as LineClient,
+      client: { closed: true } as AckClient,
       onRoom: () => {},
       ingest: async (message) => void seen.push(message),
       carry: async () => {},
