@@ -1,5 +1,5 @@
 // Publishes the rule's result to an SNS topic, ten to a call.
-import { PublishBatchCommand, type PublishBatchRequestEntry } from '@aws-sdk/client-sns'
+import { PublishBatchCommand, type PublishBatchRequestEntry, SNSClient } from '@aws-sdk/client-sns'
 import { z } from 'zod'
 import { outcomesOf } from '../aws/batch-answers.ts'
 import { GatewayError } from '../errors.ts'
@@ -71,9 +71,12 @@ function createTopicBatcher(arn: string, { aws, clock }: ActionDeps): Batcher<En
     async send(entries) {
       const PublishBatchRequestEntries = entries.map((entry, index) => ({ Id: String(index), ...entry }))
       const command = new PublishBatchCommand({ TopicArn: arn, PublishBatchRequestEntries })
-      const answer = await aws.sns.send(command).catch((error) => {
-        throw toActionError(error, blamed)
-      })
+      const answer = await aws
+        .client(SNSClient)
+        .send(command)
+        .catch((error) => {
+          throw toActionError(error, blamed)
+        })
       return outcomesOf(answer, entries.length, (entry) => toEntryError(entry, blamed))
     },
   })

@@ -1,5 +1,5 @@
 // What is at AWS, asked with the caller's credentials: queues and topics through their clients, rules through signed GETs. Only reads.
-import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from '@aws-sdk/client-sns'
+import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs'
 import { answerText, silenceOf } from '../aws/answer.ts'
 import type { Aws } from '../aws/clients.ts'
@@ -110,8 +110,8 @@ async function subscribersOf(
 ): Promise<readonly string[] | undefined> {
   const TopicArn = account ? `arn:aws:sns:${region}:${account}:${name}` : aws.topicArn(name)
   try {
-    await aws.sns.send(new GetTopicAttributesCommand({ TopicArn }))
-    const { Subscriptions = [] } = await aws.sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }))
+    await aws.client(SNSClient).send(new GetTopicAttributesCommand({ TopicArn }))
+    const { Subscriptions = [] } = await aws.client(SNSClient).send(new ListSubscriptionsByTopicCommand({ TopicArn }))
     return Subscriptions.flatMap(({ Protocol, Endpoint }) => (Protocol === 'sqs' && Endpoint ? [bareName(Endpoint)] : []))
   } catch (error) {
     return unlessMissing(error, /NotFound/, where)

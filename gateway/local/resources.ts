@@ -1,5 +1,5 @@
 // The queues, topics and subscriptions a gateway expects, and their creation where no deployment has made them.
-import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns'
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { type Aws, deadLetterNameOf } from '../aws/clients.ts'
@@ -94,7 +94,7 @@ export async function ensureResources(aws: Aws, resources: Resources): Promise<v
     await aws.sqs.send(new SetQueueAttributesCommand({ QueueUrl: aws.queueUrl(name), Attributes: { RedrivePolicy } }))
   }
   for (const [name, { queues }] of Object.entries(topics)) {
-    const { TopicArn } = await aws.sns.send(new CreateTopicCommand({ Name: name }))
+    const { TopicArn } = await aws.client(SNSClient).send(new CreateTopicCommand({ Name: name }))
     for (const subscription of queues) await subscribe(aws, TopicArn!, subscription)
   }
 }
@@ -138,5 +138,5 @@ async function subscribe(aws: Aws, TopicArn: string, { queue, raw, filterPolicy,
     Endpoint: Attributes!.QueueArn!,
     Attributes: { ...(raw && { RawMessageDelivery: 'true' }), ...filter },
   }
-  await aws.sns.send(new SubscribeCommand(subscription))
+  await aws.client(SNSClient).send(new SubscribeCommand(subscription))
 }

@@ -1,5 +1,5 @@
 // Deliveries and the things actions are bound to, made for tests.
-import type { PublishBatchCommandInput, PublishBatchRequestEntry } from '@aws-sdk/client-sns'
+import { type PublishBatchCommandInput, type PublishBatchRequestEntry, SNSClient } from '@aws-sdk/client-sns'
 import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 import { type ActionDeps, type Delivery, type Sink, told } from '../../gateway/actions/action.ts'
 import type { Aws } from '../../gateway/aws/clients.ts'
@@ -50,14 +50,21 @@ export type SqsCall = SendMessageBatchCommandInput & { Entries: SendMessageBatch
 export type SnsCall = PublishBatchCommandInput & { PublishBatchRequestEntries: PublishBatchRequestEntry[] }
 type Send<Input> = (command: { readonly input: Input }) => Promise<unknown>
 
-/** SQS and SNS as one function each, which sees the command and answers or throws. */
-export function createFakeAws({ sqs, sns }: { readonly sqs?: Send<SqsCall>; readonly sns?: Send<SnsCall> }): Aws {
+interface FakeServices {
+  readonly sqs?: Send<SqsCall>
+  readonly sns?: Send<SnsCall>
+  /** Any other service. */
+  // biome-ignore lint/suspicious/noExplicitAny: the input of any command
+  readonly other?: Send<any>
+}
+
+/** Each service is one function that sees the command and answers or throws. */
+export function createFakeAws({ sqs, sns, other }: FakeServices): Aws {
+  const topics = { send: sns ? whole(sns, ({ PublishBatchRequestEntries }) => PublishBatchRequestEntries.length) : unexpected }
   return {
     sqs: { send: unexpected } as unknown as Aws['sqs'],
     sqsSender: { send: sqs ? whole(sqs, ({ Entries }) => Entries.length) : unexpected } as unknown as Aws['sqsSender'],
-    sns: {
-      send: sns ? whole(sns, ({ PublishBatchRequestEntries }) => PublishBatchRequestEntries.length) : unexpected,
-    } as unknown as Aws['sns'],
+    client: ((Client: unknown) => (Client === SNSClient ? topics : { send: other ?? unexpected })) as unknown as Aws['client'],
     queueUrl: (name) => (name.startsWith('http') ? name : `http://127.0.0.1/000000000000/${name}`),
     topicArn: (name) => (name.startsWith('arn:') ? name : `arn:aws:sns:us-east-1:000000000000:${name}`),
     isReady: true,

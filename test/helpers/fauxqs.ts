@@ -1,5 +1,5 @@
 // The embedded SQS and SNS for tests that want real sockets.
-import { CreateTopicCommand, SubscribeCommand } from '@aws-sdk/client-sns'
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { startFauxqs } from 'fauxqs'
 import { type Aws, createAws } from '../../gateway/aws/clients.ts'
@@ -28,10 +28,10 @@ export async function startTestAws(): Promise<TestAws> {
     createQueue,
     async createTopic(name) {
       await createQueue(name)
-      await aws.sns.send(new CreateTopicCommand({ Name: name }))
+      await aws.client(SNSClient).send(new CreateTopicCommand({ Name: name }))
       const Endpoint = `arn:aws:sqs:us-east-1:000000000000:${name}`
       const Attributes = { RawMessageDelivery: 'true' }
-      await aws.sns.send(new SubscribeCommand({ TopicArn: aws.topicArn(name), Protocol: 'sqs', Endpoint, Attributes }))
+      await aws.client(SNSClient).send(new SubscribeCommand({ TopicArn: aws.topicArn(name), Protocol: 'sqs', Endpoint, Attributes }))
     },
     async receive(queue, count) {
       const received: Message[] = []

@@ -1,5 +1,5 @@
 // Queues, topics and subscriptions against the embedded SQS and SNS.
-import { PublishCommand } from '@aws-sdk/client-sns'
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deadLetterNamesOf, ensureResources, queueNamesOf, type ResourcesInput, resourcesSchema } from '../../../gateway/local/resources.ts'
@@ -58,7 +58,8 @@ test('a filter policy lets through what fits it; an envelope is only around what
     { queue: 'enveloped', raw: false },
   ]
   const { aws, port } = await ensured({ queues: { all: {}, hot: {}, enveloped: {} }, topics: { alerts: { queues } } })
-  for (const Message of ['{"t":1}', '{"t":9}']) await aws.sns.send(new PublishCommand({ TopicArn: aws.topicArn('alerts'), Message }))
+  for (const Message of ['{"t":1}', '{"t":9}'])
+    await aws.client(SNSClient).send(new PublishCommand({ TopicArn: aws.topicArn('alerts'), Message }))
   const bodies = async (queue: string) => (await receiveAll(port, queue)).map(({ body }) => body).sort()
   expect(await bodies('all')).toEqual(['{"t":1}', '{"t":9}'])
   expect(await bodies('hot')).toEqual(['{"t":9}'])
