@@ -8,7 +8,7 @@ import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
 import type { ActionDeps, Tails } from './actions/action.ts'
-import { bindAction } from './actions/index.ts'
+import { bindAction, nounOf } from './actions/index.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
@@ -220,7 +220,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     api: { ledger, queues, rules: rulesNow, tenants: tenantsNow, losses: losses.list },
     confirmLosses: losses.confirm,
     river: {
-      ...{ metrics: observe.metrics, queues, clock, monthlyDollars: options.monthlyDollars },
+      ...{ metrics: observe.metrics, nounOf, queues, clock, monthlyDollars: options.monthlyDollars },
       parts: { ledger, rules: rulesNow, tenants: busiestTenants, consumers: consumersNow },
     },
     events: (listener) => observe.listen(listener),

@@ -8,7 +8,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { type ActionEntry, type ActionName, actionNameOf } from '../gateway/actions/index.ts'
+import { type ActionEntry, type ActionName, actionNameOf, namedTargetOf, nounOf } from '../gateway/actions/index.ts'
 import type { RuleFile } from '../gateway/rules/rule-file.ts'
 import { localActions } from '../gateway/template/actions.ts'
 import { acknowledgeWildcards } from './acknowledge.ts'
@@ -32,14 +32,15 @@ type Params<N extends ActionName> = NonNullable<ActionEntry[N]>
 interface Place extends Targets {
   readonly scope: Construct
   readonly rule: RuleFile
-  /** `actions[0]`, for sentences. */
+  readonly entry: ActionEntry
+  /** `actions[0]`, for messages. */
   readonly at: string
 }
 
-/** Where each action goes on AWS. A new action does not compile until it has a row. */
+/** The AWS action of each action here. A new action does not compile until it has a row. */
 const mappings: { readonly [N in ActionName]: (params: Params<N>, place: Place) => ActionProperty } = {
   sqs({ queueUrl, useBase64, groupId, pack }, place) {
-    const queue = targetNamed(place.queues, queueUrl, 'queue', place)
+    const queue = targetIn(place.queues, place)
     if (pack) {
       throw refuse(place, 'sqs.pack', 'the rules engine of AWS hands over one message at a time, so nothing there can pack them')
     }
@@ -47,8 +48,8 @@ const mappings: { readonly [N in ActionName]: (params: Params<N>, place: Place) 
     if (queue.fifo) throw refuse(place, 'sqs', `AWS cannot send to the FIFO queue ${queueUrl} without a groupId`)
     return { sqs: { queueUrl: queue.queueUrl, roleArn: roleFor(place, [allow('sqs:SendMessage', queue.queueArn)]), useBase64 } }
   },
-  sns({ targetArn, messageFormat, attributes }, place) {
-    const topic = targetNamed(place.topics, targetArn, 'topic', place)
+  sns({ messageFormat, attributes }, place) {
+    const topic = targetIn(place.topics, place)
     if (attributes) {
       throw refuse(
         place,
@@ -94,7 +95,7 @@ export class TopicRule extends Construct {
     super(scope, `Rule-${rule.name}`)
     this.basicIngestPrefix = `$aws/rules/${rule.name}/`
     const toAction = (entry: ActionEntry, at: string): ActionProperty => {
-      const place = { ...targets, scope: new Construct(this, at.replace(/\W/g, '')), rule, at }
+      const place = { ...targets, scope: new Construct(this, at.replace(/\W/g, '')), rule, entry, at }
       const name = actionNameOf(entry)
       // Safe: the row and the parameters are of the same name.
       const mapping = mappings[name] as (params: unknown, place: Place) => ActionProperty
@@ -128,7 +129,7 @@ function sendWithGroup(name: string, queue: IQueue, groupId: string, useBase64: 
   const { errorAction } = place.rule
   if (place.at === 'errorAction') throw refuse(place, 'sqs.groupId', 'an error action gets the envelope of AWS, which has no field for it')
   if (!errorAction?.sqs) throw refuse(place, 'sqs.groupId', 'it needs an errorAction of sqs, for what the Lambda function could not send')
-  const onFailure = targetNamed(place.queues, errorAction.sqs.queueUrl, 'queue', { ...place, at: 'errorAction' })
+  const onFailure = targetIn(place.queues, { ...place, entry: errorAction, at: 'errorAction' })
   const sender = createSender(place.scope, { queue, queueName: name, group, onFailure })
   new CfnPermission(place.scope, 'Invoke', {
     action: 'lambda:InvokeFunction',
@@ -140,10 +141,16 @@ function sendWithGroup(name: string, queue: IQueue, groupId: string, useBase64: 
   return sender.functionArn
 }
 
-function targetNamed<T>(known: Readonly<Record<string, T>>, name: string, what: 'queue' | 'topic', place: Place): T {
+/** The construct that the action's target means. */
+function targetIn<T>(known: Readonly<Record<string, T>>, place: Place): T {
+  const { text: name = '' } = namedTargetOf(place.entry) ?? {}
   const target = Object.hasOwn(known, name) ? known[name] : undefined
   if (target) return target
-  throw refuse(place, `${what} "${name}"`, `is not in resources.json; known are ${Object.keys(known).join(', ')}`)
+  throw refuse(
+    place,
+    `${nounOf(actionNameOf(place.entry))} "${name}"`,
+    `is not in resources.json; known are ${Object.keys(known).join(', ')}`,
+  )
 }
 
 /** One role per action, for this rule only, with what this action needs and nothing else. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
-/** `gateway/x` allows the room, `gateway/x/y.ts` one file of it, anything else a package. `node:` is free for all but the pure rooms. */
+/** `gateway/x` allows the room, `gateway/x/y.ts` one file of it, anything else a package. An entry that ends in `:` or `/` allows all packages that begin with it. */
 const table: Readonly<Record<string, readonly string[]>> = {
   lib: ['lib', 'zod', 'node:'],
   'gateway/message': ['node:'],
@@ -76,8 +76,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/aws',
     'gateway/observe',
     'gateway/broker/broker.ts',
-    '@aws-sdk/client-sqs',
-    '@aws-sdk/client-sns',
+    // The client of whatever service an action delivers to.
+    '@aws-sdk/',
     'zod',
     'node:',
   ],
@@ -129,7 +129,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
-  'gateway/template': ['lib', 'zod', 'gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/local/resources.ts'],
+  'gateway/template': [
+    ...['lib', 'zod', 'gateway/errors.ts', 'gateway/access/policy-document.ts', 'gateway/actions', 'gateway/local/resources.ts'],
+  ],
   'gateway/config.ts': ['lib', 'gateway', 'zod', 'node:'],
   'gateway/data-dir.ts': [
     ...['lib', 'gateway/config.ts', 'gateway/observe', 'gateway/access/limits.ts', 'gateway/spool', 'gateway/broker/routes.ts'],
@@ -188,6 +190,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'lib',
     'cost',
     'gateway/cli',
+    'gateway/actions/index.ts',
     'gateway/plan',
     'gateway/gateway.ts',
     'gateway/config.ts',
@@ -254,7 +257,7 @@ const isAllowed = ({ room, target }: Import) => {
   const inRoom = (path: string) => roomOf(target) === path || (allowed.includes('gateway') && target.startsWith('gateway/'))
   return (
     roomOf(target) === room ||
-    allowed.some((entry) => target === entry || inRoom(entry) || (entry === 'node:' && target.startsWith('node:')))
+    allowed.some((entry) => target === entry || inRoom(entry) || (/[:/]$/.test(entry) && target.startsWith(entry)))
   )
 }
 

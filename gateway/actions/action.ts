@@ -1,4 +1,4 @@
-// What a rule action is: something that delivers one body to one target, and says honestly how that went.
+// A rule action delivers one body to one target and reports whether the target accepted it.
 import type { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import type { Aws } from '../aws/clients.ts'
@@ -88,10 +88,34 @@ export interface ActionDeps {
   readonly tails?: Tails
 }
 
+/** One row of the table in index.ts: everything that the gateway, the doctor, the docs and templates know about an action. */
 export interface ActionKind<P> {
+  /** One or two sentences for docs/actions.md. */
   readonly summary: string
+  /** What the action delivers to: `queue`, `topic`, `URL`. */
+  readonly noun: string
   readonly params: z.ZodType<P>
-  /** true: the action keeps retry rules of its own, and what it rejects with is final. */
+  /** true: the action retries by itself, and its errors are final. */
   readonly ownRetries?: boolean
+  /** The parameter that names the target. undefined: the action has one target for all rules. */
+  target(params: P): NamedTarget | undefined
+  readonly fromCloudFormation: FromCloudFormation
   bind(params: P, deps: ActionDeps): Target
+}
+
+/** A target as a rule file names it: a name, URL, ARN or template. */
+export interface NamedTarget {
+  /** `queueUrl` */
+  readonly param: string
+  readonly text: string
+}
+
+export type Properties = Readonly<Record<string, unknown>>
+
+/** How an `AWS::IoT::TopicRule` writes the action [AWS CloudFormation, TopicRule Action]. */
+export interface FromCloudFormation {
+  /** `Sqs` */
+  readonly name: string
+  /** Returns the parameters of the action here, or why the gateway cannot run it. */
+  params(properties: Properties): Properties | string
 }

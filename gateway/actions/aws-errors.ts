@@ -1,24 +1,26 @@
-// What an error of SQS or SNS means for the delivery: the situation is at fault (try again), or the message is (never).
+// Maps an error of an AWS service to a GatewayError: retryable if the situation caused it, final if the message did.
 import { answeredStatus, silenceOf } from '../aws/answer.ts'
 import type { FailedEntry } from '../aws/batch-answers.ts'
 import { GatewayError, textOf } from '../errors.ts'
 
 export interface Blamed {
-  /** `sqs`, `sns`. */
+  /** `sqs` */
   readonly action: string
-  /** Name of the queue or topic, without host and account. */
+  /** `queue` */
+  readonly noun: string
+  /** Name of the target, without host and account. */
   readonly target: string
-  /** false: configured queues and topics are still being created, so a missing one says nothing about its name. Default: ready. */
+  /** false: the configured queues and topics are still being created, so a missing one may still appear. Default: true. */
   readonly isReady?: () => boolean
 }
 
-const missing = /^(QueueDoesNotExist|NonExistentQueue|NotFound|NotFoundException|QueueDeletedRecently)$/
-// The message is innocent of all of these: they pass, or an operator makes them pass.
+const missing = /^(QueueDoesNotExist|NonExistentQueue|NotFound|NotFoundException|ResourceNotFoundException|QueueDeletedRecently)$/
+// Not caused by the message: these errors pass, or an operator removes the cause.
 const situation =
   /Throttl|TooManyRequests|OverLimit|RequestTimeout|SlowDown|AccessDenied|Authoriz|Kms|KMS|Token|Signature|Credential|Expired|UnrecognizedClient|InvalidSecurity|InvalidAddress|OptIn/
-// Of these, the ones that concern the one queue or topic: its permissions, its key, its address.
+// Those of them that concern this target only: its permissions, its key, its address.
 const ofTarget = /^(?!.*Throttl).*(AccessDenied|Authoriz|Kms|KMS|InvalidAddress)/
-// What readers of answers call an answer that is not from SQS or SNS: a page of a proxy, a captive portal, a body cut short.
+// Names that the SDK gives to a response that is not from AWS: a proxy page, a captive portal, a truncated body.
 const foreign = /^(Unknown.*|.*SyntaxError|.*TypeError|Error)$/
 
 /** For an error thrown by a call as a whole. */
@@ -30,7 +32,7 @@ export function toActionError(error: unknown, blamed: Blamed): GatewayError {
     return failed(blamed, `${blamed.action.toUpperCase()} does not answer (${network})`, error)
   }
   const text = sentence(blamed, name, textOf(error))
-  // SQS and SNS say 400 to what they will never take.
+  // 400 is final: the service will never accept the message.
   const final = status === 400 && !foreign.test(name) && !situation.test(name)
   return final ? refused(blamed, text, error) : failed(blamed, text, error, ofTarget.test(name))
 }
@@ -48,7 +50,7 @@ export function targetName(urlOrArn: string): string {
   return urlOrArn.slice(Math.max(urlOrArn.lastIndexOf('/'), urlOrArn.lastIndexOf(':')) + 1)
 }
 
-// Emulators and the query protocol prefix what the SDK's JSON protocol calls by its bare name.
+// Emulators and the query protocol add a prefix to the error names of the SDK's JSON protocol.
 function bare(name: string): string {
   return name.replace(/^(AWS\.SimpleQueueService\.|com\.amazonaws\.\w+#)/, '')
 }
@@ -62,8 +64,7 @@ function sentence({ action, target }: Blamed, name: string, text?: string): stri
   return `${action.toUpperCase()} did not take the message for "${target}": ${name}${text ? ` (${text})` : ''}`
 }
 
-function missingTarget({ action, target, isReady }: Blamed, cause?: unknown): GatewayError {
-  const noun = action === 'sns' ? 'topic' : 'queue'
+function missingTarget({ action, noun, target, isReady }: Blamed, cause?: unknown): GatewayError {
   const details = { action, target, ofTarget: isReady?.() ?? true }
   return new GatewayError('ACTION_TARGET_MISSING', `the ${noun} "${target}" does not exist`, { details, cause })
 }

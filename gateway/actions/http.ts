@@ -1,16 +1,17 @@
-// POSTs the rule's result to a URL, under the retry rules of AWS's own HTTP action.
+// The http action POSTs the rule's result to a URL, with the retry rules of AWS's HTTP action.
 import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
 import { type Body, bytesOf, JsonText } from '../message/body.ts'
 import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
+import { camelCase, given } from './cloudformation.ts'
 import { isTemplate, localOnly, oncePerDelivery } from './params.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { isJson } from './text.ts'
 import { fixedOriginOf, isBelow, parseWebUrl } from './web-url.ts'
 
-const target = z
+const webUrl = z
   .string()
   .min(1)
   .max(2_000)
@@ -20,21 +21,31 @@ const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,256}$/, 'must be the 
 
 const params = z
   .strictObject({
-    url: target.describe('where to POST to, a template; AWS takes only https:// on port 443 or 8443'),
-    confirmationUrl: target
+    url: webUrl.describe('The URL to POST to. May be a template. AWS accepts only https:// on port 443 or 8443.'),
+    confirmationUrl: webUrl
       .refine(
         (url) => !isTemplate(url) || fixedOriginOf(url) !== undefined,
         'must start with a literal scheme and host: no message may choose them',
       )
       .refine((url) => isTemplate(url) || !/[?#]/.test(url), 'must have neither a query nor a fragment')
       .optional()
-      .describe('the URL must be this one or below it: same scheme, host and port, and path segments; needed when `url` holds a template'),
+      .describe(
+        '`url` must be this URL or below it: the same scheme, host, port and first path segments. Required when `url` holds a template.',
+      ),
     headers: z
-      .array(z.strictObject({ key: headerName.describe('name'), value: z.string().describe('text; may be a template') }))
+      .array(
+        z.strictObject({
+          key: headerName.describe('The name of the header.'),
+          value: z.string().describe('The value. May be a template.'),
+        }),
+      )
       .max(100)
       .default([])
-      .describe('headers of the request; values may be templates'),
-    timeoutMs: localOnly(z.number().int().min(100).max(30_000).default(3_000), 'milliseconds for all attempts together; 3000 on AWS'),
+      .describe('Headers of the request.'),
+    timeoutMs: localOnly(
+      z.number().int().min(100).max(30_000).default(3_000),
+      'Milliseconds for all attempts together. It is 3000 on AWS.',
+    ),
   })
   .refine(({ url, confirmationUrl }) => !isTemplate(url) || confirmationUrl !== undefined, {
     path: ['confirmationUrl'],
@@ -45,37 +56,50 @@ const params = z
     error: 'has another scheme, host or port than confirmationUrl, so no request would be made',
   })
 
-/** [AWS http-rule-action] three attempts in all, and only 429 and 5xx are worth another. */
-const maxAttempts = 3
-const backoff = { baseMs: 200, capMs: 1_000 }
-/** Requests of one action in flight at once. */
-const maxRequests = 16
+type Params = z.infer<typeof params>
 
 export const http = {
   summary: 'POST the result to a URL.',
+  noun: 'URL',
   params,
   ownRetries: true,
-  bind({ url, confirmationUrl, headers, timeoutMs }, deps): Target {
-    const urlOf = oncePerDelivery(deps.template(url))
-    const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
-    const slots = createSlots({ count: maxRequests, isTemplated: isTemplate(url) })
-    const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
-    return {
-      action: 'http',
-      deliver: promised(async (delivery, signal) => {
-        const to = checked(urlOf(delivery), prefixOf?.(delivery))
-        const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
-        for (const [name, value] of templates) headers.set(name, value(delivery))
-        const request = { method: 'POST', body: bytesOf(delivery.body), headers, redirect: 'manual' } as const
-        await slots.run(keyOf(to), () => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
-      }),
-      isAway: slots.isFull,
-      ...(isTemplate(url) && { isFree: (delivery: Delivery) => isProvenTarget(delivery, urlOf, slots) }),
-    }
+  target: ({ url }) => ({ param: 'url', text: url }),
+  fromCloudFormation: {
+    name: 'Http',
+    params({ Url, ConfirmationUrl, Headers, Auth }) {
+      if (Auth !== undefined) return 'the HTTP action is not signed here'
+      return { url: Url, ...given({ confirmationUrl: ConfirmationUrl, headers: camelCase(Headers) }) }
+    },
   },
-} satisfies ActionKind<z.infer<typeof params>>
+  bind: bindHttp,
+} as const satisfies ActionKind<Params>
 
-/** A target is an address without its query. */
+/** [AWS http-rule-action] At most three attempts; only 429 and 5xx are retried. */
+const maxAttempts = 3
+const backoff = { baseMs: 200, capMs: 1_000 }
+/** Concurrent requests of one action. */
+const maxRequests = 16
+
+function bindHttp({ url, confirmationUrl, headers, timeoutMs }: Params, deps: ActionDeps): Target {
+  const urlOf = oncePerDelivery(deps.template(url))
+  const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
+  const slots = createSlots({ count: maxRequests, isTemplated: isTemplate(url) })
+  const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
+  return {
+    action: 'http',
+    deliver: promised(async (delivery, signal) => {
+      const to = checked(urlOf(delivery), prefixOf?.(delivery))
+      const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
+      for (const [name, value] of templates) headers.set(name, value(delivery))
+      const request = { method: 'POST', body: bytesOf(delivery.body), headers, redirect: 'manual' } as const
+      await slots.run(keyOf(to), () => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
+    }),
+    isAway: slots.isFull,
+    ...(isTemplate(url) && { isFree: (delivery: Delivery) => isProvenTarget(delivery, urlOf, slots) }),
+  }
+}
+
+/** A target is a URL without its query. */
 function keyOf({ origin, pathname }: URL): string {
   return origin + pathname
 }
@@ -120,13 +144,13 @@ function checked(text: string, prefix: string | undefined): URL {
   })
 }
 
-// The host is for the log, where the error action's reader has the rule; paths and queries of webhooks hold secrets.
+// Only the host is logged: paths and queries of webhooks hold secrets.
 function failed({ host }: URL, what: string, retryable: boolean, cause?: unknown): GatewayError {
   const details = { action: 'http', host }
   return new GatewayError(retryable ? 'ACTION_FAILED' : 'ACTION_REFUSED', `the endpoint ${what}`, { details, cause })
 }
 
-/** True also when only a delivery can tell. */
+/** true also when the origin is only known per delivery. */
 function haveSameOrigin(url: string, prefix: string): boolean {
   const [one, other] = [url, prefix].map((text) => (isTemplate(text) ? fixedOriginOf(text) : parseWebUrl(text)?.origin))
   return one === undefined || other === undefined || one === other

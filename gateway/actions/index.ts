@@ -1,6 +1,6 @@
-// The whole registry of rule actions: from this table come the schema of a rule's actions, their docs and what they do.
+// The table of rule actions. The schema of a rule's actions, their docs and the doctor's checks come from it.
 import { z } from 'zod'
-import type { ActionDeps, ActionKind, Sink } from './action.ts'
+import type { ActionDeps, ActionKind, NamedTarget, Sink } from './action.ts'
 import { http } from './http.ts'
 import { log } from './log.ts'
 import { keepOrder } from './order.ts'
@@ -18,23 +18,18 @@ export const actionNames = Object.keys(actions) as ActionName[]
 
 const known = actionNames.join(', ')
 
+type Members = { [N in ActionName]: z.ZodOptional<(typeof actions)[N]['params']> }
+// Safe: each member is made from the row of its name.
+const members = Object.fromEntries(actionNames.map((name) => [name, actions[name].params.optional()])) as unknown as Members
+
 /** One entry of a rule's `actions`, or its `errorAction`: exactly one member, named like the action [AWS API_Action]. */
 export const actionSchema = z
-  .strictObject(
-    {
-      sqs: sqs.params.optional(),
-      sns: sns.params.optional(),
-      republish: republish.params.optional(),
-      http: http.params.optional(),
-      log: log.params.optional(),
-    } satisfies Record<ActionName, z.ZodType>,
-    {
-      error: (issue) => {
-        if (issue.code !== 'unrecognized_keys') return `must be an object with one member, the action: ${known}`
-        return `unknown action ${issue.keys.map((key) => `"${key}"`).join(', ')}; known are ${known}`
-      },
+  .strictObject(members, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return `must be an object with one member, the action: ${known}`
+      return `unknown action ${issue.keys.map((key) => `"${key}"`).join(', ')}; known are ${known}`
     },
-  )
+  })
   .refine((entry) => Object.values(entry).filter((params) => params !== undefined).length === 1, {
     error: `must hold exactly one action, one of ${known}`,
     when: ({ issues }) => issues.length === 0,
@@ -62,7 +57,19 @@ export function bindAction(entry: ActionEntry, deps: ActionDeps): Sink {
   return pattern !== undefined && targetOf ? withShare(sink, { ...target, targetOf }, troubles) : sink
 }
 
-/** The parameters in use that AWS does not have, as `sqs.groupId`; `log` for an action that is local as a whole. */
+/** What the action of this name delivers to, such as `queue`. Returns `target` for a name that is not in the table. */
+export function nounOf(name: string): string {
+  return Object.hasOwn(actions, name) ? actions[name as ActionName].noun : 'target'
+}
+
+/** The target that the entry names. undefined: the action has one target for all rules. */
+export function namedTargetOf(entry: ActionEntry): NamedTarget | undefined {
+  const name = actionNameOf(entry)
+  const kind: ActionKind<unknown> = actions[name]
+  return kind.target(entry[name])
+}
+
+/** The parameters in use that AWS does not have, such as `sqs.groupId`. For an action that AWS does not have: its name. */
 export function localOnlyIn(entry: ActionEntry): readonly string[] {
   const name = actionNameOf(entry)
   const { params } = actions[name]

@@ -1,18 +1,27 @@
-// Shows in the gateway's own log that a rule fired, with the result: for trying rules out.
+// The log action writes the rule's result to the gateway's own log, for trying rules out.
 import { z } from 'zod'
 import { bytesOf } from '../message/body.ts'
-import { type ActionKind, promised, type Target } from './action.ts'
+import { type ActionDeps, type ActionKind, promised, type Target } from './action.ts'
 
 const params = z
   .strictObject({
-    maxBytes: z.number().int().min(0).max(65_536).default(1_024).describe('how much of the result is shown; 0: nothing of it'),
+    maxBytes: z.number().int().min(0).max(65_536).default(1_024).describe('The bytes of the result that are shown. 0 shows none.'),
   })
   .meta({ localOnly: true })
 
+type Params = z.infer<typeof params>
+
 export const log = {
-  summary: 'Show the result in the log of the gateway. Only here: AWS has no such action.',
+  summary: 'Show the result in the log of the gateway. AWS has no such action; the stack writes to CloudWatch Logs.',
+  noun: 'log',
   params,
-  bind: ({ maxBytes }, { observe }): Target => ({
+  target: () => undefined,
+  fromCloudFormation: { name: 'CloudwatchLogs', params: () => ({}) },
+  bind: bindLog,
+} as const satisfies ActionKind<Params>
+
+function bindLog({ maxBytes }: Params, { observe }: ActionDeps): Target {
+  return {
     action: 'log',
     deliver: promised(async ({ message, rule, body }) => {
       const { id: messageId, topic } = message
@@ -21,5 +30,5 @@ export const log = {
       const detail = bytes.length > maxBytes ? `${shown}…` : shown
       observe.record('action.logged', { rule, messageId, topic, bytes: bytes.length, ...(maxBytes > 0 && { detail }) })
     }),
-  }),
-} satisfies ActionKind<z.infer<typeof params>>
+  }
+}

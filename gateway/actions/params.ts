@@ -1,8 +1,8 @@
-// The building stones of parameter schemas that several actions share.
+// Parameter schemas and template helpers that several actions share.
 import { z } from 'zod'
 import type { Delivery, Target, Template } from './action.ts'
 
-/** A parameter that AWS does not have: it works here, `weir doctor` lists it, and deploying maps or refuses it. */
+/** A parameter that AWS does not have. `weir doctor` lists it, and the stack maps or refuses it. */
 export function localOnly<S extends z.ZodType>(schema: S, description: string): S {
   return schema.meta({ description, localOnly: true })
 }
@@ -11,7 +11,7 @@ export function isLocalOnly(schema: z.ZodType): boolean {
   return schema.meta()?.localOnly === true
 }
 
-export const roleArn = z.string().min(1).optional().describe('role AWS assumes; needed there, ignored here')
+export const roleArn = z.string().min(1).optional().describe('The role that AWS assumes. Required on AWS, ignored here.')
 
 /** true when the text holds a substitution template [AWS iot-substitution-templates]. */
 export function isTemplate(text: string): boolean {
@@ -23,7 +23,7 @@ export function patternOf(text: string): Pick<Target, 'pattern'> {
   return isTemplate(text) ? { pattern: text } : {}
 }
 
-/** The order, the breaker and the call of a delivery ask for the same target: the template is filled for the first of them. */
+/** Fills the template once per delivery: the order, the breaker and the call all ask for the target. */
 export function oncePerDelivery(template: Template): Template {
   let last: Delivery | undefined
   let text = ''

@@ -1,72 +1,86 @@
-// Publishes the rule's result as a new message on another topic.
+// The republish action publishes the rule's result as a new message on another MQTT topic.
 import { z } from 'zod'
 import { codeOf, GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import { derivedId } from '../message/ids.ts'
 import type { Message, MqttProperties } from '../message/message.ts'
 import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
+import { camelCase, given } from './cloudformation.ts'
 import { roleArn } from './params.ts'
 
 const header = z.string().min(1).max(1_024)
 const headersSchema = z.strictObject({
-  payloadFormatIndicator: header.optional().describe('`UNSPECIFIED_BYTES` or `UTF8_DATA`; may be a template'),
-  contentType: header.optional().describe('may be a template'),
-  responseTopic: header.optional().describe('may be a template'),
-  correlationData: header.optional().describe('base64 text; may be a template'),
-  messageExpiry: header.optional().describe('seconds, as text; may be a template'),
+  payloadFormatIndicator: header.optional().describe('`UNSPECIFIED_BYTES` or `UTF8_DATA`. May be a template.'),
+  contentType: header.optional().describe('May be a template.'),
+  responseTopic: header.optional().describe('May be a template.'),
+  correlationData: header.optional().describe('Base64 text. May be a template.'),
+  messageExpiry: header.optional().describe('Seconds, as text. May be a template.'),
   userProperties: z
-    .array(z.strictObject({ key: header.describe('name; may repeat'), value: header.describe('text') }))
+    .array(z.strictObject({ key: header.describe('The name. May repeat.'), value: header.describe('The value.') }))
     .min(1)
     .max(100)
     .optional()
-    .describe('keys and values may be templates'),
+    .describe('Keys and values may be templates.'),
 })
 
 const params = z.strictObject({
-  topic: z.string().min(1).describe('topic of the new message, a template; a leading `$$` stands for `$`, for reserved topics'),
+  topic: z.string().min(1).describe('The topic of the new message. May be a template. A leading `$$` stands for `$`, for reserved topics.'),
   qos: z
     .union([z.literal(0), z.literal(1)])
     .default(0)
-    .describe('0 or 1'),
-  headers: headersSchema.optional().describe('MQTT 5 properties of the new message; those of the original are not copied'),
+    .describe('The QoS of the new message.'),
+  headers: headersSchema.optional().describe('MQTT 5 properties of the new message. Those of the original message are not copied.'),
   roleArn,
 })
 
-/** A rule may feed another, but a circle of rules would never end. */
-const maxHops = 8
+type Params = z.infer<typeof params>
 
 export const republish = {
   summary: 'Publish the result on another topic.',
+  noun: 'MQTT topic',
   params,
-  bind({ topic, qos, headers }, deps): Target {
-    const template = deps.template(topic)
-    const topicOf: Template = topic.startsWith('$$') ? (delivery) => template(delivery).slice(1) : template
-    const propertiesOf = headers && compileHeaders(headers, deps)
-    return {
-      action: 'republish',
-      targetOf: () => 'broker',
-      deliver: promised(async (delivery) => {
-        const { message } = delivery
-        if (message.hops >= maxHops) throw loop(message)
-        const copy: Message = {
-          id: derivedId(message.id, delivery.key),
-          topic: checked(topicOf(delivery)),
-          payload: bytesOf(delivery.body),
-          qos,
-          retain: false,
-          receivedAt: deps.clock.now(),
-          source: { clientId: 'N/A', transport: 'inside', ...(message.source.tenant !== undefined && { tenant: message.source.tenant }) },
-          hops: message.hops + 1,
-          ...(message.trace !== undefined && { trace: message.trace }),
-          ...(propertiesOf && { properties: propertiesOf(delivery) }),
-        }
-        await deps.broker.publish(copy).catch((error) => {
-          throw codeOf(error, 'INTERNAL') === 'SPOOL_FULL' ? noRoom(copy) : error
-        })
-      }),
-    }
+  target: ({ topic }) => ({ param: 'topic', text: topic }),
+  fromCloudFormation: {
+    name: 'Republish',
+    params: ({ Topic, Qos, Headers }) => ({
+      topic: Topic,
+      ...given({ qos: Qos === undefined ? undefined : Number(Qos), headers: camelCase(Headers) }),
+    }),
   },
-} satisfies ActionKind<z.infer<typeof params>>
+  bind: bindRepublish,
+} as const satisfies ActionKind<Params>
+
+/** Ends a cycle of rules that republish to one another. */
+const maxHops = 8
+
+function bindRepublish({ topic, qos, headers }: Params, deps: ActionDeps): Target {
+  const template = deps.template(topic)
+  const topicOf: Template = topic.startsWith('$$') ? (delivery) => template(delivery).slice(1) : template
+  const propertiesOf = headers && compileHeaders(headers, deps)
+  return {
+    action: 'republish',
+    targetOf: () => 'broker',
+    deliver: promised(async (delivery) => {
+      const { message } = delivery
+      if (message.hops >= maxHops) throw loop(message)
+      const copy: Message = {
+        id: derivedId(message.id, delivery.key),
+        topic: checked(topicOf(delivery)),
+        payload: bytesOf(delivery.body),
+        qos,
+        retain: false,
+        receivedAt: deps.clock.now(),
+        source: { clientId: 'N/A', transport: 'inside', ...(message.source.tenant !== undefined && { tenant: message.source.tenant }) },
+        hops: message.hops + 1,
+        ...(message.trace !== undefined && { trace: message.trace }),
+        ...(propertiesOf && { properties: propertiesOf(delivery) }),
+      }
+      await deps.broker.publish(copy).catch((error) => {
+        throw codeOf(error, 'INTERNAL') === 'SPOOL_FULL' ? noRoom(copy) : error
+      })
+    }),
+  }
+}
 
 function compileHeaders(headers: z.infer<typeof headersSchema>, { template }: ActionDeps): (delivery: Delivery) => MqttProperties {
   const compile = (text: string | undefined) => (text === undefined ? undefined : template(text))
@@ -109,7 +123,7 @@ function refused(text: string): GatewayError {
   return new GatewayError('ACTION_REFUSED', text, { details: { action: 'republish' } })
 }
 
-/** Final: whoever waited for room would hold the very message whose leaving makes it. */
+/** Not retryable: a waiting delivery keeps its own message in the spool, so it would wait for itself. */
 function noRoom({ topic }: Message): GatewayError {
   return new GatewayError('REPUBLISH_NO_ROOM', 'the spool holds twice what it may', { details: { action: 'republish', target: topic } })
 }

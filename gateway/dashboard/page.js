@@ -168,7 +168,7 @@ function consumers({ consumers }) {
 function heads(river) {
   const { ledger, deliveries, consumers, buried, health, monthlyDollars } = river
   const alerts = sum(
-    deliveries.filter(({ action }) => action === 'sns'),
+    deliveries.filter(({ noun }) => noun === 'topic'),
     ({ value }) => value,
   )
   at('in').textContent = perSecond(rate('in', ledger.accepted))

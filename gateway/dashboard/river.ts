@@ -15,6 +15,8 @@ export interface Rates {
 
 export interface RiverSources {
   readonly metrics: Metrics
+  /** What an action delivers to: `queue`, `topic`. */
+  readonly nounOf: (action: string) => string
   readonly health: () => object
   /** Named parts of the picture that others know: the ledger, rules, tenants. */
   readonly parts: Readonly<Record<string, () => unknown>>
@@ -79,18 +81,20 @@ interface Totals extends Omit<Rates, 'connections'> {
 }
 
 /** One look after another: rates are over the last few. */
-function createLook({ metrics, health, parts, queues, monthlyDollars, clock }: RiverSources): () => object {
+function createLook({ metrics, nounOf, health, parts, queues, monthlyDollars, clock }: RiverSources): () => object {
   let looks = 0
   let known: unknown
   let before: readonly Totals[] = []
 
   const connections = () => metrics.total('client.connected') - metrics.total('client.disconnected')
+  const deliveries = () =>
+    metrics.series('action.delivered').map(({ labels, value }) => ({ ...labels, noun: nounOf(labels.action ?? ''), value }))
   const totals = (): Totals => ({
     at: clock.monotonic(),
     messages: metrics.total('message.accepted'),
     rules: metrics.total('rule.matched'),
     actions: metrics.total('action.delivered'),
-    sent: metrics.total('action.delivered', { action: 'sqs' }),
+    sent: deliveries().reduce((sum, { noun, value }) => (noun === 'queue' ? sum + value : sum), 0),
   })
   const ratesSince = (then: Totals, now: Totals): Rates => {
     const seconds = (now.at - then.at) / 1_000
@@ -115,7 +119,7 @@ function createLook({ metrics, health, parts, queues, monthlyDollars, clock }: R
       health: health(),
       connections: connections(),
       doors: metrics.series('message.accepted').map(({ labels, value }) => ({ door: labels.transport, value })),
-      deliveries: metrics.series('action.delivered').map(({ labels, value }) => ({ ...labels, value })),
+      deliveries: deliveries(),
       failures: metrics.series('action.failed').map(({ labels, value }) => ({ ...labels, value })),
       buried: metrics.total('consumer.buried'),
       queues: known ?? [],

@@ -1,10 +1,11 @@
 // What is at AWS, asked with the caller's credentials: queues and topics through their clients, rules through signed GETs. Only reads.
 import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs'
+import { targetName } from '../actions/aws-errors.ts'
 import { answerText, silenceOf } from '../aws/answer.ts'
 import type { Aws } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
-import { bareName, type Estate } from './estate.ts'
+import type { Estate } from './estate.ts'
 import { type QueueFacts, sqsMessageBytes } from './queues.ts'
 
 /** The part of GetTopicRule's answer that is compared. */
@@ -69,7 +70,7 @@ async function queueAt(name: string, options: DeployedOptions): Promise<{ facts:
   const attributes = await attributesOf(name, options)
   if (attributes === undefined) return undefined
   const policy = attributes.RedrivePolicy === undefined ? undefined : JSON.parse(attributes.RedrivePolicy)
-  const deadLetterQueue = policy && bareName(policy.deadLetterTargetArn)
+  const deadLetterQueue = policy && targetName(policy.deadLetterTargetArn)
   const deadLetters = deadLetterQueue && (await attributesOf(deadLetterQueue, options))
   const facts: QueueFacts = {
     file: where,
@@ -112,7 +113,7 @@ async function subscribersOf(
   try {
     await aws.client(SNSClient).send(new GetTopicAttributesCommand({ TopicArn }))
     const { Subscriptions = [] } = await aws.client(SNSClient).send(new ListSubscriptionsByTopicCommand({ TopicArn }))
-    return Subscriptions.flatMap(({ Protocol, Endpoint }) => (Protocol === 'sqs' && Endpoint ? [bareName(Endpoint)] : []))
+    return Subscriptions.flatMap(({ Protocol, Endpoint }) => (Protocol === 'sqs' && Endpoint ? [targetName(Endpoint)] : []))
   } catch (error) {
     return unlessMissing(error, /NotFound/, where)
   }

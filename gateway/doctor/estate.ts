@@ -1,7 +1,7 @@
 // Everything the doctor looks at, read without giving up: what cannot be read or parsed becomes a problem, and the rest is still checked.
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import type { z } from 'zod'
 import { parseOrProblems } from '../../lib/problems.ts'
 import { type PolicyDocument, policyDocumentSchema } from '../access/policy-document.ts'
@@ -251,6 +251,3 @@ async function readThings(config: GatewayConfig | undefined, reader: Reader) {
   }
   return { path, file, policies }
 }
-
-/** `telemetry` of a URL, an ARN or a bare name. */
-export const bareName = (target: string): string => basename(target).split(':').at(-1)!

@@ -13,6 +13,7 @@ import { ruleChecks } from './checks/rules.ts'
 import { secretChecks } from './checks/secrets.ts'
 import { shapeChecks } from './checks/shape.ts'
 import { sqlChecks } from './checks/sql.ts'
+import { targetChecks } from './checks/targets.ts'
 import { templateChecks } from './checks/template.ts'
 import type { Estate } from './estate.ts'
 
@@ -21,7 +22,7 @@ export const families = {
   'Files that cannot be read': shapeChecks,
   Rules: ruleChecks,
   Statements: sqlChecks,
-  Actions: { ...actionChecks, ...groupChecks },
+  Actions: { ...targetChecks, ...actionChecks, ...groupChecks },
   Republish: republishChecks,
   'Queues and topics': queueChecks,
   'Policies and things': policyChecks,

@@ -1,8 +1,10 @@
 // The resource types that are run here: what each adds to the gateway's configuration.
 import { parsePolicyDocument } from '../access/policy-document.ts'
+import { targetName } from '../actions/aws-errors.ts'
+import { given, toBoolean } from '../actions/cloudformation.ts'
 import { GatewayError } from '../errors.ts'
 import type { ResourcesInput } from '../local/resources.ts'
-import { given, lastOf, localActions, toBoolean, translateAction } from './actions.ts'
+import { localActions, translateAction } from './actions.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 export type Queues = Record<string, NonNullable<ResourcesInput['queues']>[string]>
@@ -45,7 +47,7 @@ export const resourceTypes: Readonly<Record<string, (resource: Resolved, draft: 
     for (const entry of Subscription as Values[]) subscribe(name, entry, draft)
   },
   'AWS::SNS::Subscription'({ values: { TopicArn, ...values } }, draft) {
-    subscribe(lastOf(TopicArn), values, draft)
+    subscribe(targetName(String(TopicArn)), values, draft)
   },
   'AWS::IoT::Policy'({ name, values: { PolicyDocument } }, { policies, note }) {
     policies[name] = parsePolicyDocument(jsonOf(PolicyDocument, `policy ${name}`), `policy ${name}`)
@@ -58,9 +60,9 @@ export const resourceTypes: Readonly<Record<string, (resource: Resolved, draft: 
   'AWS::Lambda::EventSourceMapping'({ values: { EventSourceArn, FunctionName } }, { consumed, standIns, note }) {
     if (!String(EventSourceArn).includes(':sqs:'))
       return note('unsupported', `event source ${EventSourceArn}: not an SQS queue; only arn:aws:sqs:… is run here`)
-    const queue = lastOf(EventSourceArn)
+    const queue = targetName(String(EventSourceArn))
     consumed.push(queue)
-    standIns.set(lastOf(FunctionName), `a consumer of the gateway takes from ${queue}`)
+    standIns.set(targetName(String(FunctionName)), `a consumer of the gateway takes from ${queue}`)
     note('run', `a consumer takes from ${queue}, and its function is not called`)
   },
 }
@@ -90,7 +92,7 @@ function toQueue(name: string, values: Values): Queues[string] {
     retentionSeconds: number(MessageRetentionPeriod),
     delaySeconds: number(DelaySeconds),
     contentBasedDeduplication: toBoolean(ContentBasedDeduplication),
-    deadLetterQueue: redrive ? lastOf(redrive.deadLetterTargetArn) : false,
+    deadLetterQueue: redrive ? targetName(String(redrive.deadLetterTargetArn)) : false,
     maxReceiveCount: number(redrive?.maxReceiveCount),
   }) as Queues[string]
 }
@@ -101,7 +103,7 @@ function subscribe(topic: string, { Protocol, Endpoint, ...values }: Values, { t
     return
   }
   const { RawMessageDelivery, FilterPolicy, FilterPolicyScope } = values
-  const queue = lastOf(Endpoint)
+  const queue = targetName(String(Endpoint))
   const filterPolicy = jsonOf(FilterPolicy, `${topic} → ${queue}: FilterPolicy`)
   topics[topic] ??= { queues: [] }
   topics[topic].queues.push({
@@ -118,7 +120,7 @@ function toRule(name: string, payload: Values, instead: Values, { standIns, note
     const result = translateAction(entry, own)
     const functionArn = (entry.Lambda as Values | undefined)?.FunctionArn
     if (own !== undefined && functionArn !== undefined)
-      standIns.set(lastOf(functionArn), `the gateway does what it does for the rule ${name}`)
+      standIns.set(targetName(String(functionArn)), `the gateway does what it does for the rule ${name}`)
     if ('action' in result) return [result.action]
     note('unsupported', `rule ${name}: ${at}: ${result.unsupported}`)
     return []

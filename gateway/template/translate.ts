@@ -1,8 +1,8 @@
 // A CloudFormation template as what a gateway runs: rule files, queues and topics, policies; and a word on everything else in it.
 import { parseAs } from '../../lib/problems.ts'
+import { targetName } from '../actions/aws-errors.ts'
 import { invalidConfig } from '../errors.ts'
 import type { ResourcesInput } from '../local/resources.ts'
-import { lastOf } from './actions.ts'
 import { whyHarmless } from './harmless.ts'
 import { createResolver, nameOf, type Place, type Resolve, type Resource, type Template } from './intrinsics.ts'
 import { type Draft, type Fate, type Queues, resourceTypes, type Topics, type Values } from './resource-types.ts'
@@ -65,5 +65,5 @@ export function translate(template: Template, place: Place): Plan {
 function functionOf(id: string, resource: Resource, resolve: Resolve): string {
   if (!resource.Type.startsWith('AWS::Lambda::')) return ''
   if (resource.Type === 'AWS::Lambda::Function') return nameOf(id, resource, (value) => String(resolve(value, `Resources.${id}`)))
-  return lastOf(resolve(resource.Properties?.FunctionName ?? '', `Resources.${id}`))
+  return targetName(String(resolve(resource.Properties?.FunctionName ?? '', `Resources.${id}`)))
 }

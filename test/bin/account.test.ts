@@ -16,7 +16,7 @@ const fleet = { devices: 1, sent: 3, acked: 3, failed: 0, dropped: 0, seed: 1 } 
 const gatewayWith = (handled: number, waiting: Readonly<Record<string, number>>) =>
   ({
     ledger: () => ({ ...ledger, refused: {}, shed: {} }),
-    observe: { metrics: { total: (_: string, where?: { action: string }) => (where?.action === 'sqs' ? 3 : 0) } },
+    observe: { metrics: { total: () => 0, series: () => [{ labels: { rule: 'telemetry', action: 'sqs' }, value: 3 }] } },
     consumers: [{ queue: 'telemetry', stats: () => ({ handled, buried: 0 }) }],
     queues: async () => Object.keys(resources.queues).map((queue) => ({ queue, waiting: waiting[queue] ?? 0, inFlight: 0 })),
   }) as unknown as Gateway

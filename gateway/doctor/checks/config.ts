@@ -1,9 +1,11 @@
 // What the gateway takes and its operator will regret: open doors, limits the cloud does have, consumers that do not fit their queues.
+
 import { quotas, quotaValues } from '../../access/quotas.ts'
+import { targetName } from '../../actions/aws-errors.ts'
 import { isLoopback, portsOf, tlsOf } from '../../config.ts'
 import { GatewayError, textOf } from '../../errors.ts'
 import type { CheckTable } from '../check.ts'
-import { bareName, type Estate } from '../estate.ts'
+import type { Estate } from '../estate.ts'
 
 const plainDoors = ['mqtt', 'mqttWs', 'http', 'websocket'] as const
 
@@ -14,7 +16,7 @@ const timeoutsPerVisibility = 6
 function consumersIn({ config, queues }: Estate) {
   return (config?.config.consumers ?? []).map((consumer, index) => {
     const isName = !/^https?:/.test(consumer.queue)
-    return { consumer, index, file: config!.path, isName, queue: queues.find(({ name }) => name === bareName(consumer.queue)) }
+    return { consumer, index, file: config!.path, isName, queue: queues.find(({ name }) => name === targetName(consumer.queue)) }
   })
 }
 

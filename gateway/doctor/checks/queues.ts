@@ -1,8 +1,9 @@
 // What is wrong with queues and topics: where failures go, how long things are kept, and who reads them.
 import { quotas } from '../../access/quotas.ts'
-import { actionsIn } from '../actions.ts'
+import { targetName } from '../../actions/aws-errors.ts'
+import { actionsNamed, actionsTo } from '../actions.ts'
 import type { CheckTable } from '../check.ts'
-import { bareName, type Estate } from '../estate.ts'
+import type { Estate } from '../estate.ts'
 import type { QueueFacts } from '../queues.ts'
 import { patternOf } from '../templates.ts'
 
@@ -134,14 +135,14 @@ export const queueChecks = {
 } as const satisfies CheckTable
 
 function usedQueues(estate: Estate): readonly RegExp[] {
-  const targets = actionsIn(estate).flatMap(({ entry }) => (entry.sqs ? [entry.sqs.queueUrl] : []))
+  const targets = actionsTo(estate, 'queue').map(({ target }) => target)
   const consumers = (estate.config?.config.consumers ?? []).flatMap(({ queue, sideline }) => [queue, ...(sideline ? [sideline.queue] : [])])
   const subscribed = estate.topics.flatMap(({ queues }) => queues)
-  return [...targets, ...consumers, ...subscribed].map((target) => patternOf(target.includes('${') ? target : bareName(target)))
+  return [...targets, ...consumers, ...subscribed].map((target) => patternOf(target.includes('${') ? target : targetName(target)))
 }
 
 function packsFor(queue: QueueFacts, estate: Estate): readonly number[] {
-  return actionsIn(estate).flatMap(({ entry: { sqs } }) =>
-    sqs?.pack && patternOf(sqs.queueUrl).test(queue.name) ? [sqs.pack.maxBytes] : [],
+  return actionsNamed(estate, 'sqs').flatMap(({ params: { pack, queueUrl } }) =>
+    pack && patternOf(queueUrl).test(queue.name) ? [pack.maxBytes] : [],
   )
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { targetName, toActionError, toEntryError } from '../../../gateway/actions/aws-errors.ts'
 import { sdkError } from '../../helpers/delivery.ts'
 
-const blamed = { action: 'sqs', target: 'telemetry' }
+const at = { action: 'sqs', target: 'telemetry' }
+const blamed = { ...at, noun: 'queue' }
 
 test.each([
   ['QueueDoesNotExist', 400, 'ACTION_TARGET_MISSING'],
@@ -22,7 +23,7 @@ test.each([
   ['NotAuthorized', 400, 'ACTION_FAILED'],
   ['ServiceUnavailable', 503, 'ACTION_FAILED'],
 ])('%s with status %i is %s', (name, status, code) => {
-  expect(toActionError(sdkError(name, status), blamed)).toMatchObject({ code, details: blamed })
+  expect(toActionError(sdkError(name, status), blamed)).toMatchObject({ code, details: at })
 })
 
 test.each([

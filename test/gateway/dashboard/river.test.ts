@@ -23,6 +23,7 @@ async function setUp() {
   addRiver(server, {
     readers: createReaders(),
     metrics: observe.metrics,
+    nounOf: (action) => ({ sqs: 'queue', sns: 'topic' })[action] ?? '',
     clock,
     health: () => ({ status: 'ok', reasons: [] }),
     parts: { ledger: () => ({ accepted: 7 }) },
@@ -92,9 +93,17 @@ test('whoever looks gets the river at once and then every second, with rates pri
   })
   expect(first.data).not.toHaveProperty('monthlyDollars')
   observe.record('message.accepted', { transport: 'mqtt', count: 10 })
+  for (const action of ['sqs', 'sns']) observe.record('action.delivered', { rule: 'telemetry', action })
   await clock.advance(1_000)
-  expect((await page.next()).data).toMatchObject({ monthlyDollars: 12.5, queues: [{ queue: 'telemetry', waiting: 1 }] })
-  expect(asked[0]).toMatchObject({ messages: 10, rules: 0 })
+  expect((await page.next()).data).toMatchObject({
+    monthlyDollars: 12.5,
+    queues: [{ queue: 'telemetry', waiting: 1 }],
+    deliveries: [
+      { rule: 'telemetry', action: 'sqs', noun: 'queue', value: 1 },
+      { rule: 'telemetry', action: 'sns', noun: 'topic', value: 1 },
+    ],
+  })
+  expect(asked[0]).toMatchObject({ messages: 10, rules: 0, actions: 2, sent: 1 })
 })
 
 test('what is worth telling is told as it happens; a flood is cut, and what nobody logs is not told', async () => {
