@@ -18,6 +18,7 @@ import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
 import { createLosses, type Losses } from './spool/losses.ts'
+import { createPlaces, type Places } from './spool/places.ts'
 import type { Spool } from './spool/spool.ts'
 import { type KeptSteadyClock, openSteadyClock } from './spool/steady.ts'
 
@@ -27,6 +28,7 @@ import { type KeptSteadyClock, openSteadyClock } from './spool/steady.ts'
             ├─ sessions/          retained messages, subscriptions, what waits for a device
             ├─ local/             queues of the embedded SQS, if they persist
             ├─ losses, losses.2   acknowledged messages that the disk lost, and whether a person has confirmed it
+            ├─ places, places.2   which of these directories held messages, so that a removed one is reported
             ├─ clock, clock.2     steps of the wall clock, so that they expire nothing
             ├─ client-id          of a gateway at somebody else's broker
             └─ weir.log           of `weir up`
@@ -49,6 +51,14 @@ export function sharedDirs(dataDir: string): readonly string[] {
 
 export function openLosses({ dataDir }: GatewayConfig, { observe, clock }: Pick<DataDirDeps, 'observe' | 'clock'>): Losses {
   return createLosses({ observe, clock, disk: { fs: nodeFs, dir: dataDir } })
+}
+
+export function openPlaces(
+  { dataDir }: GatewayConfig,
+  { observe, clock, losses }: DataDirDeps,
+  holds: (place: string) => number | undefined,
+): Places {
+  return createPlaces({ fs: nodeFs, dir: dataDir, clock, observe, losses, holds })
 }
 
 export function openSteady(

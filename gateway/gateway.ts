@@ -20,7 +20,7 @@ import type { Handler } from './consume/queue.ts'
 import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { openLosses, openOverflow, openSessions, openSpool, openSteady, sharedDirs } from './data-dir.ts'
+import { openLosses, openOverflow, openPlaces, openSessions, openSpool, openSteady, sharedDirs } from './data-dir.ts'
 import { createDispatch } from './delivery/dispatch.ts'
 import { createPipeline, mostHeld, type Pipeline } from './delivery/pipeline.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
@@ -142,13 +142,19 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   stops.unshift(() => steady.stop())
   const dataDir = { observe, clock, losses, steady }
 
+  const held: Record<string, () => number | undefined> = {}
+  const places = openPlaces(config, dataDir, (place) => held[place.split('/', 1)[0]!]?.())
+  await places.start()
+  stops.unshift(() => places.stop())
   const spool = openSpool(config, dataDir)
+  held.spool = () => spool.depth().messages
   await spool.start()
   stops.unshift(() => spool.stop())
   signal.throwIfAborted()
 
   const overflow = openOverflow(config, dataDir)
   const beside = overflow ? { overflow } : {}
+  if (overflow) held.overflow = () => (overflow.messages === 0 ? 0 : undefined)
   if (overflow) stops.unshift(() => overflow.stop())
   const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, maxHeld, ...beside })
   const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
@@ -193,7 +199,11 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   }
   const broker: Broker = await createBroker(config.broker, {
     ...{ ingest, access, observe, clock, random, ids, isRouted },
-    sessions: openSessions(config, access.limits, dataDir),
+    sessions: (routes, memory) => {
+      const sessions = openSessions(config, access.limits, dataDir)(routes, memory)
+      held.sessions = () => sessions.counts.queued + sessions.counts.retained
+      return sessions
+    },
     maxBytes: config.sessions.maxBytes,
     clientId: () => keptClientId(config.dataDir, ids),
     tenantTopicLevel: config.access.tenantTopicLevel,

@@ -100,7 +100,10 @@ export function createMemoryFs(nodes = new Map<string, Node>()): MemoryFs {
     fault: () => undefined,
     makeDir: (path) => call('makeDir', path, () => undefined),
     list: (dir) =>
-      call('list', dir, () => [...nodes.keys()].filter((path) => path.startsWith(`${dir}/`)).map((path) => path.slice(dir.length + 1))),
+      call('list', dir, () => {
+        const inside = [...nodes.keys()].filter((path) => path.startsWith(`${dir}/`))
+        return [...new Set(inside.map((path) => path.slice(dir.length + 1).split('/', 1)[0]!))]
+      }),
     open: (path, flags) =>
       call('open', path, () => {
         if (flags === 'wx' && nodes.has(path)) throw errno('EEXIST')
