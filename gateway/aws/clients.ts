@@ -1,7 +1,7 @@
 // The clients of AWS services: one shared configuration for the embedded SQS and SNS, an emulator, or AWS itself.
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { SQSClient } from '@aws-sdk/client-sqs'
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { z } from 'zod'
 import { type AwsHttp, createAwsHttp } from './http-handler.ts'
@@ -40,6 +40,7 @@ export interface Aws {
 export type ServiceClass<C extends ServiceClient> = new (config: ServiceConfig) => C
 
 export interface ServiceClient {
+  readonly config: { readonly defaultSigningName: string }
   readonly middlewareStack: { remove(step: string): boolean }
   destroy(): void
 }
@@ -68,30 +69,25 @@ export interface AwsOptions {
 interface Emulation {
   readonly endpoint: string
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
-  readonly signer: { sign<T extends SignedRequest>(request: T, options?: SigningOptions): Promise<T> }
+  readonly signer: { sign<T extends SignedRequest>(request: T): Promise<T> }
 }
 
 interface SignedRequest {
   headers: Record<string, string>
 }
 
-interface SigningOptions {
-  /** `sqs`, `sns`, … */
-  readonly signingService?: string
-}
-
 /**
  * Emulators verify no signature and have one address, so calls to them skip hashing and endpoint rules.
- * Some emulators read Region and service from the authorization header, so a fixed header is sent.
+ * Some emulators read Region and service from the authorization header, so a header with nothing to verify is sent.
  */
-function emulation(endpoint: string, region: string): Emulation {
-  const scope = (service: string) => `local/20260101/${region}/${service}/aws4_request`
+function emulation(endpoint: string, region: string, service: () => string): Emulation {
   return {
     endpoint,
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     signer: {
-      async sign(request, { signingService = '' } = {}) {
-        request.headers.authorization = `AWS4-HMAC-SHA256 Credential=${scope(signingService)}, SignedHeaders=host, Signature=local`
+      async sign(request) {
+        const scope = `20260101/${region}/${service()}/aws4_request`
+        request.headers.authorization = `AWS4-HMAC-SHA256 Credential=local/${scope}, SignedHeaders=host, Signature=local`
         return request
       },
     },
@@ -105,28 +101,33 @@ const deliveryTimeoutMs = 10_000
 /** Middleware for logs and statistics that the gateway does not use. */
 const idleSteps = ['loggerMiddleware', 'getUserAgentMiddleware', 'recursionDetectionMiddleware']
 
-/** Measured with SendMessageBatch of ten against an emulator: 0.4 ms of CPU time a call instead of 0.8 ms. */
-function withoutIdleSteps<C extends ServiceClient>(client: C): C {
+/** Removing them halves the CPU time of a SendMessageBatch of ten to an emulator, from 0.8 ms to 0.4 ms. */
+function removeIdleSteps(client: ServiceClient): void {
   for (const step of idleSteps) client.middlewareStack.remove(step)
-  return client
 }
 
 export function createAws(options: AwsOptions): Aws {
   const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, queueUrlAsEndpoint = endpoint === undefined } = options
   const brief = createAwsHttp({ maxSockets, connectTimeoutMs, requestTimeoutMs: Math.min(requestTimeoutMs, deliveryTimeoutMs) })
-  const emulated = endpoint === undefined ? {} : emulation(endpoint, region)
-  const config: ServiceConfig = { region, maxAttempts: 1, cacheMiddleware: true, requestHandler: brief, ...emulated }
+  const config: ServiceConfig = { region, maxAttempts: 1, cacheMiddleware: true, requestHandler: brief }
+  const create = <C extends ServiceClient>(Client: ServiceClass<C>, settings: object = {}): C => {
+    const emulated = endpoint === undefined ? {} : emulation(endpoint, region, () => client.config.defaultSigningName)
+    const client: C = new Client({ ...config, ...emulated, ...settings })
+    removeIdleSteps(client)
+    return client
+  }
   // md5: TCP and TLS have checksums; hashing each body again is a tenth of the CPU time of a call.
-  const sqsConfig = { ...config, md5: false as const, useQueueUrlAsEndpoint: queueUrlAsEndpoint }
-  const sqs = withoutIdleSteps(new SQSClient({ ...sqsConfig, requestHandler: createPatientHttp(maxSockets, requestTimeoutMs) }))
-  const sqsSender = addShortcut(withoutIdleSteps(new SQSClient(sqsConfig)))
+  const sqsSettings = { md5: false, useQueueUrlAsEndpoint: queueUrlAsEndpoint } satisfies SQSClientConfig
+  const patient = { requestHandler: createPatientHttp(maxSockets, requestTimeoutMs) } satisfies SQSClientConfig
+  const sqs = create(SQSClient, { ...sqsSettings, ...patient })
+  const sqsSender = addShortcut(create(SQSClient, sqsSettings))
   const others = new Map<ServiceClass<ServiceClient>, ServiceClient>()
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
   return {
     sqs,
     sqsSender,
     client<C extends ServiceClient>(Client: ServiceClass<C>): C {
-      const client = others.get(Client) ?? withoutIdleSteps(new Client(config))
+      const client = others.get(Client) ?? create(Client)
       others.set(Client, client)
       return client as C // the map holds each class with its own instance
     },

@@ -12,7 +12,7 @@ test('an entry names exactly one action', () => {
 })
 
 test('an unknown action is named, and so are the known ones', () => {
-  expect(problems({ kafka: { topic: 'x' } })).toEqual([': unknown action "kafka"; known are sqs, sns, republish, http, log'])
+  expect(problems({ kafka: { topic: 'x' } })).toEqual([`: unknown action "kafka"; known are ${actionNames.join(', ')}`])
 })
 
 test('a bad parameter is reported with its path', () => {

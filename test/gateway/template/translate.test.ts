@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
+import { actionNames, actions } from '../../../gateway/actions/index.ts'
 import { resourcesSchema } from '../../../gateway/local/resources.ts'
 import { ruleFileSchema } from '../../../gateway/rules/rule-file.ts'
 import type { Resource } from '../../../gateway/template/intrinsics.ts'
 import { translate } from '../../../gateway/template/translate.ts'
+
+const known = actionNames.map((name) => actions[name].fromCloudFormation.name).join(', ')
 
 const place = { region: 'us-east-1', accountId: '000000000000' }
 const run = (Resources: Readonly<Record<string, Resource>>) => translate({ Resources }, place)
@@ -67,12 +70,12 @@ test.each([
 })
 
 test('what an action cannot do here is named, and the others of the rule stay', () => {
-  const actions = [{ Kinesis: {} }, { Sqs: { QueueUrl: 'https://x/1/q.fifo' } }, { Sns: { TargetArn: 'arn:aws:sns:us-east-1:1:t' } }]
+  const actions = [{ Kafka: {} }, { Sqs: { QueueUrl: 'https://x/1/q.fifo' } }, { Sns: { TargetArn: 'arn:aws:sns:us-east-1:1:t' } }]
   const resources = { R: rule(actions, { ErrorAction: { S3: {} } }) }
   expect(missing(resources)).toEqual([
-    'rule r: actions[0]: the action Kinesis is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
+    `rule r: actions[0]: the action Kafka is not run here; ${known} are`,
     "rule r: actions[1]: AWS's SQS action cannot send to a FIFO queue",
-    'rule r: errorAction: the action S3 is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
+    `rule r: errorAction: the action S3 is not run here; ${known} are`,
   ])
   expect(run(resources).rules.r).toMatchObject({ actions: [{ sns: { targetArn: 't' } }] })
 })
@@ -89,7 +92,7 @@ test('a Lambda action is what its metadata says it is, or is named', () => {
     ],
   })
   expect(missing({ F, R: lambda })).toEqual([
-    'rule r: actions[0]: the action Lambda is not run here; Sqs, Sns, Republish, Http, CloudwatchLogs are',
+    `rule r: actions[0]: the action Lambda is not run here; ${known} are`,
     'AWS::Lambda::Function is not run here',
   ])
 })

@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ListTopicsCommand, SNSClient } from '@aws-sdk/client-sns'
+import { ListQueuesCommand } from '@aws-sdk/client-sqs'
+import { expect, onTestFinished, test } from 'vitest'
+import { createAws } from '../../../gateway/aws/clients.ts'
+
+const where = { region: 'eu-west-1', accountId: '000000000000' }
+
+async function anEmulator() {
+  const calls: IncomingHttpHeaders[] = []
+  const server = createServer(({ headers }, response) => {
+    calls.push(headers)
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return { calls, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+test('each class has one client', () => {
+  const aws = createAws(where)
+  onTestFinished(() => aws.stop())
+  expect(aws.client(SNSClient)).toBeInstanceOf(SNSClient)
+  expect(aws.client(SNSClient)).toBe(aws.client(SNSClient))
+})
+
+test('an emulator gets the Region and the service of every client in the authorization header', async () => {
+  const { calls, endpoint } = await anEmulator()
+  const aws = createAws({ ...where, endpoint })
+  onTestFinished(() => aws.stop())
+  await aws
+    .client(SNSClient)
+    .send(new ListTopicsCommand())
+    .catch(() => undefined) // the answer is not XML
+  await aws.sqs.send(new ListQueuesCommand())
+  expect(calls.map(({ authorization }) => authorization?.split(',')[0])).toEqual([
+    'AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/sns/aws4_request',
+    'AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/sqs/aws4_request',
+  ])
+})
