@@ -18,6 +18,7 @@ import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool, inFlightBytes } from './spool/file.ts'
 import { nodeFs } from './spool/fs.ts'
 import { createLosses, type Losses } from './spool/losses.ts'
+import { MessageCodec } from './spool/message-codec.ts'
 import { createPlaces, type Places } from './spool/places.ts'
 import type { Spool } from './spool/spool.ts'
 import { type KeptSteadyClock, openSteadyClock } from './spool/steady.ts'
@@ -89,9 +90,11 @@ export function openOverflow(
     },
   }
   const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
+  const codec = new MessageCodec()
   return createOverflow({
     open: (name) =>
       createFileSpool({
+        codec,
         dir: join(dir, name),
         maxBytes: Infinity,
         segmentBytes,

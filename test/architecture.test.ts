@@ -30,11 +30,11 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/access',
     'gateway/observe',
     // The journal of sessions is written as the spool writes.
+    'gateway/spool/codec.ts',
     'gateway/spool/fs.ts',
-    'gateway/spool/group.ts',
+    'gateway/spool/group-commit.ts',
     'gateway/spool/lock.ts',
     'gateway/spool/losses.ts',
-    'gateway/spool/record.ts',
     'gateway/spool/recover.ts',
     'gateway/spool/segment.ts',
     'gateway/spool/turns.ts',

@@ -1,6 +1,6 @@
 // How much disk waiting messages take, by the spool's own record format.
 import type { Message } from '../message/message.ts'
-import { encodeRecord, recordSizeLimit } from '../spool/record.ts'
+import { MessageCodec, recordSizeLimit } from '../spool/message-codec.ts'
 import { headerBytes } from '../spool/segment.ts'
 
 export interface Reading {
@@ -29,7 +29,7 @@ export function recordBytes({ payloadBytes, topic, clientId }: Reading): number 
     },
     hops: 0,
   }
-  return encodeRecord(Buffer.alloc(recordSizeLimit(message)), 0, message, 0, 0)
+  return new MessageCodec().encode(Buffer.alloc(recordSizeLimit(message)), 0, message, 0, 0)
 }
 
 export interface SpoolSize {

@@ -15,14 +15,15 @@ import { GatewayError, textOf } from '../errors.ts'
 import type { Message } from '../message/message.ts'
 import { createCondition } from '../observe/condition.ts'
 import type { Observe } from '../observe/observe.ts'
+import { maxRecordBytes, NewerFormatError } from './codec.ts'
 import { type Cursor, type CursorFiles, cursorNames, openCursor } from './cursor.ts'
 import { nodeFs, type SpoolFs } from './fs.ts'
-import { createGroupCommit, type Group } from './group.ts'
+import { type CommitBatch, GroupCommit } from './group-commit.ts'
 import { lockDir } from './lock.ts'
 import { createLosses, type PlaceLosses } from './losses.ts'
+import { MessageCodec, recordSizeLimit } from './message-codec.ts'
 import { type Range, sizeOf } from './ranges.ts'
 import { createReader, unreadOf } from './reader.ts'
-import { maxRecordBytes, recordSizeLimit } from './record.ts'
 import { isUnreadable, recover } from './recover.ts'
 import { type Segment, segmentName } from './segment.ts'
 import { createSegments } from './segments.ts'
@@ -63,6 +64,8 @@ export interface FileSpoolOptions {
   readonly clock: Clock
   readonly observe: Observe
   readonly fs?: SpoolFs
+  /** Shared with other spools whose messages have the same topics. Default: one of its own. */
+  readonly codec?: MessageCodec
   /** false: whoever opens it holds the lock of a directory above. */
   readonly lock?: boolean
   /** Where lost messages are accounted for. Default: in memory. */
@@ -107,7 +110,8 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     onDeleted: () => restore('SPOOL_FULL'),
     onFailed: failed,
   })
-  const reader = createReader(fs, {
+  const codec = options.codec ?? new MessageCodec()
+  const reader = createReader(fs, codec, {
     onDamage: (segment, bytes) => observe.record('spool.corrupted', { bytes, detail: segment.path }),
     onLost: (segment, ranges) => lose(segment, ranges, 'is damaged'),
   })
@@ -158,7 +162,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
     } catch (error) {
       await unlock().catch(() => undefined)
       unlock = async () => {}
-      throw errnoOf(error) === 'unknown' ? error : unusable(error)
+      throw errnoOf(error) === 'unknown' && !(error instanceof NewerFormatError) ? error : unusable(error)
     }
     if (depth.messages > 0)
       observe.record('message.recovered', { count: depth.messages, bytes: depth.bytes, ms: clock.monotonic() - before })
@@ -206,20 +210,24 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
 
   // ── append ──
 
-  const commits = createGroupCommit(salt, async (group) => {
+  const commits = new GroupCommit<Message>({
+    salt,
+    encode: (buffer, at, message, sequence) => codec.encode(buffer, at, message, salt, sequence),
+    commit,
+  })
+
+  async function commit(batch: CommitBatch<Message>): Promise<void> {
     try {
       // Without a cursor, a later start could not tell what was settled from what was lost.
       if (!cursorFiles!.exists()) await checkpoint()
-      const { first, messages, bytes } = group
-      await segments.write({ bytes: group.buffer.subarray(0, bytes), first, count: messages.length }, (segment) =>
-        committed(group, segment),
-      )
+      const { first, items, encoded } = batch
+      await segments.write({ bytes: encoded, first, count: items.length }, (segment) => committed(batch, segment))
     } catch (cause) {
       degrade('SPOOL_FAILED', textOf(cause))
       throw new GatewayError('SPOOL_FAILED', `the spool cannot write: ${textOf(cause)}`, { cause, details: { dir, errno: errnoOf(cause) } })
     }
     segments.roll()
-  })
+  }
 
   function refusalOf(size: number, { qos, hops }: Message): GatewayError | undefined {
     if (size > maxRecordBytes) return new GatewayError('PAYLOAD_TOO_LARGE', 'the message does not fit into a record of the spool')
@@ -238,7 +246,7 @@ export function createFileSpool(options: FileSpoolOptions): DurableSpool {
   const tooFull = (used: number) =>
     new GatewayError('SPOOL_FULL', `the spool is full: ${used} of ${maxBytes} bytes are in use`, { details: { dir } })
 
-  function committed({ messages, ends, bytes, first }: Group, segment: Segment): void {
+  function committed({ items: messages, ends, bytes, first }: CommitBatch<Message>, segment: Segment): void {
     depth.messages += messages.length
     depth.bytes += bytes
     segment.unsettled += messages.length

@@ -1,8 +1,9 @@
 // Reads records back from the disk, a few hundred KiB at a time, when the reader is further behind than memory goes.
 import type { Message } from '../message/message.ts'
+import { sequenceOf } from './codec.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
+import type { MessageCodec } from './message-codec.ts'
 import type { Range } from './ranges.ts'
-import { decodeRecord, sequenceOf } from './record.ts'
 import { createScratch, findRecord, isSettled, readChunk, type Segment, type Visit } from './segment.ts'
 
 export interface SegmentReader {
@@ -18,7 +19,7 @@ export interface ReaderEvents {
   onLost(segment: Segment, ranges: readonly Range[]): void
 }
 
-export function createReader(fs: SpoolFs, { onDamage, onLost }: ReaderEvents): SegmentReader {
+export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLost }: ReaderEvents): SegmentReader {
   let open: { readonly segment: Segment; readonly file: SpoolFile; readonly scratch: Buffer } | undefined
 
   /** What is missing before the next record is on the account already. */
@@ -64,7 +65,7 @@ export function createReader(fs: SpoolFs, { onDamage, onLost }: ReaderEvents): S
       const to = segment.bytes
       const visit: Visit = (buffer, at, length, offset) => {
         if (isSettled(segment, offset)) return
-        found(decodeRecord(buffer, at, length), offset, length, sequenceAt(segment, buffer, at, offset))
+        found(codec.decode(buffer, at, length), offset, length, sequenceAt(segment, buffer, at, offset))
         segment.unread--
         segment.unreadBytes -= length
       }

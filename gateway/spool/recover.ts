@@ -1,9 +1,9 @@
 // What a start finds in the directory: which records are whole, which of them are unsettled, which are missing, and what a crash or a bad disk left behind.
 import type { Observe } from '../observe/observe.ts'
+import { batchStartOf, receivedAtOf, sequenceOf } from './codec.ts'
 import type { Cursor } from './cursor.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import type { PlaceLosses } from './losses.ts'
-import { groupStartOf, receivedAtOf, sequenceOf } from './record.ts'
 import { findRecord, headerBytes, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment, type Visit } from './segment.ts'
 import { createSurvey, type Survey } from './survey.ts'
 
@@ -232,7 +232,7 @@ export async function isTorn(file: SpoolFile, salt: number, from: number, found:
   let torn = true
   for (let at = found; torn && at < size; ) {
     const { next, bad } = await readChunk(file, salt, at, size, (buffer, start, _length, offset) => {
-      if (groupStartOf(buffer, start, offset) > from) torn = false
+      if (batchStartOf(buffer, start, offset) > from) torn = false
     })
     at = bad ? await findRecord(file, salt, next, size) : next
   }

@@ -4,18 +4,19 @@
 //   ┌──────────────────────┬────────┬────────┬── … ──┬────────┬─────────┐
 //   │ WEIRSPL1 u32 u32 (16)│ record │ record │       │ record │ 0 0 0 … │
 //   └──────────────────────┴────────┴────────┴── … ──┴────────┴─────────┘
-//     magic, salt, CRC-32    record.ts draws one                zeros written ahead, while this is the segment in use
+//     magic, salt, CRC-32    codec.ts draws one                 zeros written ahead, while this is the segment in use
 //
 // Zeros written ahead let the next syncs flush data alone and not the file's length as well: 400,000 instead of 270,000 records/s in groups
 // of 100. A record cannot have length 0, so they end the segment. Segments are numbered upwards and a number is never used twice; a start
 // never adds to a segment of an earlier run. All records of one run share one random salt.
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { checkRecord, claimedLength, field, isReadable, NewerFormatError } from './codec.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
-import { checkRecord, claimedLength } from './record.ts'
 
 export const headerBytes = 16
-const magic = 'WEIRSPL1'
+const magic = 'WEIRSPL'
+const version = 1
 const aheadBytes = 1024 * 1024
 const chunkBytes = 256 * 1024
 
@@ -142,18 +143,21 @@ const zeros = Buffer.alloc(aheadBytes)
 
 function header(salt: number): Buffer {
   const bytes = Buffer.alloc(headerBytes)
-  bytes.write(magic, 0, 'latin1')
+  bytes.write(`${magic}${version}`, 0, 'latin1')
   bytes.writeUInt32LE(salt, 8)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12)
   return bytes
 }
 
-/** The salt in the header, or undefined when this is not the header of a segment. */
+/** The salt in the header; undefined if this is not the header of a segment. Rejects with NewerFormatError. */
 export async function readHeader(file: SpoolFile): Promise<number | undefined> {
   const bytes = Buffer.alloc(headerBytes)
   const read = await file.read(bytes, 0)
-  const valid = read === headerBytes && bytes.toString('latin1', 0, 8) === magic && bytes.readUInt32LE(12) === crc32(bytes.subarray(0, 12))
-  return valid ? bytes.readUInt32LE(8) : undefined
+  const found = Number(new RegExp(`^${magic}([1-9])$`).exec(bytes.toString('latin1', 0, 8))?.[1])
+  const isWhole = read === headerBytes && bytes.readUInt32LE(12) === crc32(bytes.subarray(0, 12))
+  if (!isWhole || Number.isNaN(found)) return undefined
+  if (found > version) throw new NewerFormatError('segments', found, version)
+  return bytes.readUInt32LE(8)
 }
 
 /** One whole record: `length` bytes at `at` in the buffer, `offset` in the file. */
@@ -200,7 +204,7 @@ export async function findRecord(file: SpoolFile, salt: number, from: number, to
   for (let start = from + 1; start < to; start += chunkBytes) {
     const buffer = await readAt(file, start, Math.min(chunkBytes + overlap, to - start))
     for (let at = 0; at < Math.min(chunkBytes, buffer.length); at++) {
-      if (buffer[at + 8] === 0) continue // cheap: a format byte is never 0, so zeros are passed quickly
+      if (!isReadable(buffer[at + field.format] ?? 0)) continue // cheap: passes zeros and most damage quickly
       const claimed = claimedLength(buffer, at)
       if (typeof claimed !== 'number' || start + at + claimed > to) continue
       const whole = await readAt(file, start + at, claimed)

@@ -1,19 +1,23 @@
-// What happens to sessions and retained messages, as entries of a journal: the state is what they add up to.
-import type { Message, MqttProperties } from '../../message/message.ts'
+// The entries of the session journal. Applied in order, they make the state of sessions and retained messages.
+import type { MqttProperties } from '../../message/message.ts'
+import { NewerFormatError } from '../../spool/codec.ts'
 import type { Filter } from '../routes.ts'
 
+/** Of entries, in a file of the journal. */
+export const entryFormat = 1
+
 export type Entry =
-  /** The first of a file; whatever an earlier file said is said again behind it. */
-  | { readonly kind: 'begun'; readonly format: 1 }
-  /** The file now holds all that its predecessor did. */
+  /** The first of a file. The file repeats everything that earlier files hold. */
+  | { readonly kind: 'begun'; readonly format: typeof entryFormat }
+  /** The file now holds everything that its predecessor does. */
   | { readonly kind: 'whole' }
-  /** A session begins, or goes on where it is not `fresh`. */
+  /** A session begins, or goes on if it is not `fresh`. */
   | {
       readonly kind: 'opened'
       readonly client: string
       readonly protocol: Protocol
       readonly fresh: boolean
-      /** Life after the client left; null: for ever. */
+      /** Seconds that the session lives after the client left; null: for ever. */
       readonly expirySeconds: number | null
     }
   /** `at`: steady time, which does not move with the wall clock. */
@@ -45,30 +49,18 @@ export interface KeptEntry {
   readonly expiresAt?: number
 }
 
-/** With the entry itself, so that it need not be parsed again to be applied. */
-export interface EntryRecord extends Message {
-  readonly entry: Entry
+/** An entry as the body of a record (spool/codec.ts): JSON. For a kept message, a line feed and its payload follow. */
+export function encodeEntry(entry: Entry): Buffer {
+  return entry.kind === 'kept' ? encodeKept(entry) : Buffer.from(JSON.stringify(entry))
 }
 
-/**
- * An entry travels in a record of the spool, so that framing, checksums, groups and recovery are the same code: JSON, a line feed, and the
- * payload of a kept message.
- */
-export function toRecord(entry: Entry): EntryRecord {
-  return { ...carrier, entry, payload: entry.kind === 'kept' ? encodeKept(entry) : Buffer.from(JSON.stringify(entry)) }
-}
-
-export function fromRecord({ payload }: Pick<Message, 'payload'>): Entry {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-  const end = bytes.indexOf('\n')
-  if (end === -1) return JSON.parse(bytes.toString())
-  const { properties, ...rest } = JSON.parse(bytes.toString('utf8', 0, end))
-  return { ...rest, payload: bytes.subarray(end + 1), ...(properties ? { properties: revive(properties) } : {}) }
-}
-
-const carrier: Message = {
-  ...({ id: '', topic: '', payload: Buffer.alloc(0), qos: 0, retain: false, receivedAt: 0, hops: 0 } as const),
-  source: { clientId: '', transport: 'inside' },
+/** The payload of a kept message shares the memory of `body`. Throws NewerFormatError. */
+export function decodeEntry(body: Buffer): Entry {
+  const end = body.indexOf('\n')
+  if (end !== -1) return decodeKept(body, end)
+  const entry: Entry = JSON.parse(body.toString())
+  if (entry.kind === 'begun' && entry.format > entryFormat) throw new NewerFormatError('sessions', entry.format, entryFormat)
+  return entry
 }
 
 function encodeKept({ payload, properties, ...rest }: KeptEntry): Buffer {
@@ -76,6 +68,11 @@ function encodeKept({ payload, properties, ...rest }: KeptEntry): Buffer {
   const written = correlationData ? { ...plain, correlationData: Buffer.from(correlationData).toString('base64') } : plain
   const head = JSON.stringify(properties ? { ...rest, properties: written } : rest)
   return Buffer.concat([Buffer.from(`${head}\n`), payload])
+}
+
+function decodeKept(body: Buffer, end: number): KeptEntry {
+  const { properties, ...rest } = JSON.parse(body.toString('utf8', 0, end))
+  return { ...rest, payload: body.subarray(end + 1), ...(properties ? { properties: revive(properties) } : {}) }
 }
 
 function revive({ correlationData, ...plain }: Omit<MqttProperties, 'correlationData'> & { correlationData?: string }): MqttProperties {

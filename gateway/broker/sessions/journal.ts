@@ -10,14 +10,14 @@ import type { Clock } from '../../../lib/clock.ts'
 import { GatewayError, textOf } from '../../errors.ts'
 import { createCondition } from '../../observe/condition.ts'
 import type { Observe } from '../../observe/observe.ts'
+import { bodyRecordBytes, encodeBody } from '../../spool/codec.ts'
 import type { SpoolFs } from '../../spool/fs.ts'
-import { createGroupCommit } from '../../spool/group.ts'
+import { type CommitBatch, GroupCommit } from '../../spool/group-commit.ts'
 import { lockDir } from '../../spool/lock.ts'
 import type { PlaceLosses } from '../../spool/losses.ts'
-import { recordSizeLimit } from '../../spool/record.ts'
 import { type SegmentWriter, segmentName, segmentNumber } from '../../spool/segment.ts'
 import { turnNames } from '../../spool/turns.ts'
-import { type Entry, type EntryRecord, toRecord } from './entry.ts'
+import { type Entry, encodeEntry } from './entry.ts'
 import { type Counts, openSaved, recoverJournal, type SavedFiles } from './recover.ts'
 import { beginSnapshot, type Snapshot } from './snapshot.ts'
 
@@ -49,6 +49,12 @@ export interface FileJournalOptions {
   readonly clock: Pick<Clock, 'every' | 'monotonic'>
   /** Where lost messages are accounted for. */
   readonly losses: PlaceLosses
+}
+
+/** An entry on its way to the disk, and its bytes there. */
+interface EncodedEntry {
+  readonly entry: Entry
+  readonly body: Buffer
 }
 
 const MiB = 1024 ** 2
@@ -157,9 +163,15 @@ export function createFileJournal(options: FileJournalOptions): Journal {
     unsaved = true
   }
 
-  const commits = createGroupCommit(salt, async (group) => {
+  const commits = new GroupCommit<EncodedEntry>({
+    salt,
+    encode: (buffer, at, { body }, sequence) => encodeBody(buffer, at, body, salt, sequence),
+    commit,
+  })
+
+  async function commit(batch: CommitBatch<EncodedEntry>): Promise<void> {
     try {
-      const bytes = group.buffer.subarray(0, group.bytes)
+      const bytes = batch.encoded
       await (!writer || vanished ? begin() : renew())
       vanished = false
       await write(writer!, bytes)
@@ -174,12 +186,12 @@ export function createFileJournal(options: FileJournalOptions): Journal {
     }
     trouble.clear()
     unsaved = true
-    for (const message of group.messages) journaled.apply((message as EntryRecord).entry)
-  })
+    for (const { entry } of batch.items) journaled.apply(entry)
+  }
 
   const append = (entry: Entry) => {
-    const record = toRecord(entry)
-    return commits.append(record, recordSizeLimit(record))
+    const body = encodeEntry(entry)
+    return commits.append({ entry, body }, bodyRecordBytes(body))
   }
 
   return {

@@ -4,13 +4,13 @@
 // sessions and messages it stood for. A start compares: a file that is missing, cut or damaged is a loss.
 import { join } from 'node:path'
 import * as z from 'zod'
+import { bodyOf } from '../../spool/codec.ts'
 import type { SpoolFile, SpoolFs } from '../../spool/fs.ts'
 import type { Finding } from '../../spool/losses.ts'
-import { decodeRecord } from '../../spool/record.ts'
 import { isTorn, isUnreadable } from '../../spool/recover.ts'
 import { findRecord, headerBytes, isZero, readChunk, readHeader, segmentName, segmentNumber } from '../../spool/segment.ts'
 import { openTurns, type Turns } from '../../spool/turns.ts'
-import { type Entry, fromRecord } from './entry.ts'
+import { decodeEntry, type Entry } from './entry.ts'
 import type { FileJournalOptions } from './journal.ts'
 
 const number = z.int().min(0)
@@ -115,7 +115,7 @@ async function scan(fs: SpoolFs, path: string, isEnough: (entry: Entry) => boole
     const size = salt === undefined ? 0 : await file.size()
     while (at < size && !enough) {
       const { next, bad } = await readChunk(file, salt!, at, size, (buffer, start, length, offset) => {
-        enough ||= isEnough(fromRecord(decodeRecord(buffer, start, length)))
+        enough ||= isEnough(decodeEntry(bodyOf(buffer, start, length)))
         end = offset + length
       })
       at = bad ? await skip(file, salt!, next, size) : next

@@ -6,10 +6,10 @@
 //
 // The state changes while it is written down, so an entry may already show what a later group does. Groups therefore add up to the same
 // state when they are applied a second time.
+import { bodyRecordBytes, encodeBody } from '../../spool/codec.ts'
 import type { SpoolFs } from '../../spool/fs.ts'
-import { encodeRecord, recordSizeLimit } from '../../spool/record.ts'
 import { createSegment, type SegmentWriter } from '../../spool/segment.ts'
-import { type Entry, toRecord } from './entry.ts'
+import { type Entry, encodeEntry, entryFormat } from './entry.ts'
 
 export interface Snapshot {
   /** Resolves when the entries are on disk; rejects when the disk refuses them. */
@@ -72,7 +72,7 @@ export function beginSnapshot({ fs, dir, number, salt, roomBytes, entries }: Sna
   const run = async () => {
     try {
       file = await createSegment(fs, dir, number, salt, roomBytes)
-      for (const bytes of chunks([{ kind: 'begun', format: 1 }], entries, salt)) await write(bytes)
+      for (const bytes of chunks([{ kind: 'begun', format: entryFormat }], entries, salt)) await write(bytes)
       await writeGroups()
       await sync()
       state = 'ready'
@@ -116,14 +116,14 @@ function* chunks(first: Iterable<Entry>, more: Iterable<Entry>, salt: number): G
   let used = 0
   for (const part of [first, more]) {
     for (const entry of part) {
-      const record = toRecord(entry)
-      const size = recordSizeLimit(record)
+      const body = encodeEntry(entry)
+      const size = bodyRecordBytes(body)
       if (used > 0 && used + size > buffer.length) {
         yield buffer.subarray(0, used)
         used = 0
       }
       if (size > buffer.length) buffer = Buffer.allocUnsafe(size)
-      used += encodeRecord(buffer, used, record, salt, 0)
+      used += encodeBody(buffer, used, body, salt, 0)
     }
   }
   yield buffer.subarray(0, used)

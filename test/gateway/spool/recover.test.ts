@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openCursor } from '../../../gateway/spool/cursor.ts'
 import { createLosses } from '../../../gateway/spool/losses.ts'
-import { encodeRecord, recordSizeLimit } from '../../../gateway/spool/record.ts'
+import { MessageCodec, recordSizeLimit } from '../../../gateway/spool/message-codec.ts'
 import { recover } from '../../../gateway/spool/recover.ts'
 import { createSegment, headerBytes, segmentNumber } from '../../../gateway/spool/segment.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
@@ -11,6 +11,7 @@ import { createSpyObserve } from '../../helpers/spy-observe.ts'
 
 const dir = '/spool'
 const salt = 77
+const codec = new MessageCodec()
 
 /** A segment of groups of numbered records; returns where each record begins. */
 async function write(fs: MemoryFs, number: number, groups: readonly (readonly number[])[], end: 'closed' | 'in use' = 'closed') {
@@ -21,7 +22,7 @@ async function write(fs: MemoryFs, number: number, groups: readonly (readonly nu
     let bytes = 0
     for (const n of group) {
       offsets.push(writer.segment.bytes + bytes)
-      bytes += encodeRecord(buffer, bytes, toReading(n), salt, n)
+      bytes += codec.encode(buffer, bytes, toReading(n), salt, n)
     }
     await writer.append(buffer.subarray(0, bytes))
     writer.segment.bytes += bytes
@@ -134,12 +135,12 @@ test('the number of a file set aside is not used again', async () => {
 test('a payload that looks like a record cannot pose as one', async () => {
   const fs = createMemoryFs()
   const forged = Buffer.alloc(recordSizeLimit(toReading(666)))
-  const length = encodeRecord(forged, 0, toReading(666), 0, 666)
+  const length = codec.encode(forged, 0, toReading(666), 0, 666)
   const writer = await createSegment(fs, dir, 1, salt, 100_000)
   const buffer = Buffer.alloc(10_000)
-  const bytes = encodeRecord(buffer, 0, toReading(1, { payload: forged.subarray(0, length) }), salt, 1)
+  const bytes = codec.encode(buffer, 0, toReading(1, { payload: forged.subarray(0, length) }), salt, 1)
   await writer.append(buffer.subarray(0, bytes))
-  const behind = encodeRecord(buffer, 0, toReading(2), salt, 2)
+  const behind = codec.encode(buffer, 0, toReading(2), salt, 2)
   writer.segment.bytes += bytes
   await writer.append(buffer.subarray(0, behind))
   writer.segment.bytes += behind

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createMemory } from '../../../../gateway/broker/memory.ts'
 import { createRoutes } from '../../../../gateway/broker/routes.ts'
 import type { Entry } from '../../../../gateway/broker/sessions/entry.ts'
-import { fromRecord, toRecord } from '../../../../gateway/broker/sessions/entry.ts'
+import { decodeEntry, encodeEntry } from '../../../../gateway/broker/sessions/entry.ts'
 import { createFileJournal, type Journal } from '../../../../gateway/broker/sessions/journal.ts'
 import { count } from '../../../../gateway/broker/sessions/sessions.ts'
 import { createState, type State } from '../../../../gateway/broker/sessions/state.ts'
@@ -267,7 +267,7 @@ test('an entry is what it was, whatever bytes its message has', () => {
   fc.assert(
     fc.property(message, text, ({ payload, properties }, topic) => {
       const entry = { ...kept(7, true), topic, payload, ...(properties ? { properties } : {}) } as Entry
-      const back = fromRecord(toRecord(entry)) as typeof entry
+      const back = decodeEntry(encodeEntry(entry)) as typeof entry
       expect(plain(back)).toEqual(plain(entry))
     }),
   )

@@ -1,10 +1,22 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, Transport } from '../../../gateway/message/message.ts'
-import { checkRecord, decodeRecord, encodeRecord, groupStartOf, receivedAtOf, recordSizeLimit } from '../../../gateway/spool/record.ts'
+import {
+  batchStartOf,
+  bodyOf,
+  bodyRecordBytes,
+  checkRecord,
+  encodeBody,
+  field,
+  receivedAtOf,
+  renumberRecord,
+  sequenceOf,
+} from '../../../gateway/spool/codec.ts'
+import { MessageCodec, recordSizeLimit } from '../../../gateway/spool/message-codec.ts'
 import { toReading } from '../../helpers/messages.ts'
 
 const salt = 0xdecafbad
+const codec = new MessageCodec()
 
 type Complete<T> = {
   readonly [K in keyof T]-?: T[K] extends object | undefined
@@ -40,10 +52,10 @@ const complete: Complete<Message> = {
 
 function roundTrip(message: Message): { message: Message; length: number } {
   const buffer = Buffer.alloc(recordSizeLimit(message) + 100, 0xff)
-  const length = encodeRecord(buffer, 100, message, salt, 1)
+  const length = codec.encode(buffer, 100, message, salt, 1)
   expect(length).toBeLessThanOrEqual(recordSizeLimit(message))
   expect(checkRecord(buffer, 100, salt)).toBe(length)
-  return { message: decodeRecord(buffer, 100, length), length }
+  return { message: codec.decode(buffer, 100, length), length }
 }
 
 test('every field of a message survives', () => {
@@ -73,7 +85,7 @@ test('any message survives, its strings and payload whatever they are', () => {
 
 test('a flipped bit anywhere is seen', () => {
   const buffer = Buffer.alloc(recordSizeLimit(complete))
-  const length = encodeRecord(buffer, 0, complete, salt, 1)
+  const length = codec.encode(buffer, 0, complete, salt, 1)
   for (let bit = 0; bit < length * 8; bit++) {
     const damaged = Buffer.from(buffer)
     damaged[bit >> 3]! ^= 1 << (bit & 7)
@@ -83,23 +95,23 @@ test('a flipped bit anywhere is seen', () => {
 
 test('a record cut short is short, zeros and another salt are none', () => {
   const buffer = Buffer.alloc(recordSizeLimit(complete))
-  const length = encodeRecord(buffer, 0, complete, salt, 1)
+  const length = codec.encode(buffer, 0, complete, salt, 1)
   for (const cut of [0, 3, 20, length - 1]) expect(checkRecord(buffer.subarray(0, cut), 0, salt)).toBe('short')
   expect(checkRecord(Buffer.alloc(100), 0, salt)).toBe('bad')
   expect(checkRecord(buffer, 0, salt + 1)).toBe('bad')
 })
 
-test('a record knows when it came and where its write began', () => {
+test('a record knows when it came and where its commit batch began', () => {
   const buffer = Buffer.alloc(1_000)
-  encodeRecord(buffer, 300, complete, salt, 1)
+  codec.encode(buffer, 300, complete, salt, 1)
   expect(receivedAtOf(buffer, 300)).toBe(complete.receivedAt)
-  expect(groupStartOf(buffer, 300, 5_300)).toBe(5_000)
+  expect(batchStartOf(buffer, 300, 5_300)).toBe(5_000)
 })
 
 test('a decoded payload does not keep the buffer it was read from', () => {
   const buffer = Buffer.alloc(1_000)
-  const length = encodeRecord(buffer, 0, complete, salt, 1)
-  const { payload } = decodeRecord(buffer, 0, length)
+  const length = codec.encode(buffer, 0, complete, salt, 1)
+  const { payload } = codec.decode(buffer, 0, length)
   buffer.fill(0)
   expect(payload).toEqual(complete.payload)
 })
@@ -131,4 +143,39 @@ test('what is remembered of a source and a topic is never mistaken for that of a
     of('01KAAAAAAAAAAAAAAAAAAAAAAD', 'a/b', { properties: { contentType: 'text/plain' } }),
   ]
   for (const message of [...messages, ...messages.toReversed(), ...messages]) expect(roundTrip(message).message).toEqual(message)
+})
+
+test('a record of a body alone gives it back, among records of messages', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(), (bytes, sequence) => {
+      const buffer = Buffer.alloc(bodyRecordBytes(bytes) + 100, 0xff)
+      const length = encodeBody(buffer, 100, bytes, salt, sequence)
+      expect(length).toBe(bodyRecordBytes(bytes))
+      expect(checkRecord(buffer, 100, salt)).toBe(length)
+      expect(bodyOf(buffer, 100, length)).toEqual(Buffer.from(bytes))
+      expect(sequenceOf(buffer, 100)).toBe(sequence)
+      expect(batchStartOf(buffer, 100, 5_100)).toBe(5_000)
+    }),
+  )
+})
+
+test('a whole record of a newer version is refused, and a damaged one is damage', () => {
+  const buffer = Buffer.alloc(recordSizeLimit(complete))
+  const length = codec.encode(buffer, 0, complete, salt, 1)
+  buffer[field.format] = (3 << 4) | 3
+  expect(checkRecord(buffer, 0, salt)).toBe('bad')
+  renumberRecord(buffer, 0, length, salt, 1)
+  expect(() => checkRecord(buffer, 0, salt)).toThrow('it holds records of format 3, and this version reads up to 2')
+  expect(checkRecord(buffer.subarray(0, length - 1), 0, salt)).toBe('short')
+  expect(checkRecord(buffer, 0, salt + 1)).toBe('bad')
+})
+
+test('a codec remembers nothing of another', () => {
+  const source = { clientId: 'a', transport: 'mqtt' } as const
+  const message = toReading(1, { source })
+  const [first, second] = [new MessageCodec(), new MessageCodec()]
+  const buffer = Buffer.alloc(recordSizeLimit(message))
+  const length = first.encode(buffer, 0, message, salt, 1)
+  expect(first.decode(buffer, 0, length).source).toBe(first.decode(buffer, 0, length).source)
+  expect(second.decode(buffer, 0, length).source).not.toBe(first.decode(buffer, 0, length).source)
 })
