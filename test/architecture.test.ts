@@ -50,6 +50,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/errors.ts',
     'gateway/message',
     'gateway/rules/topic',
+    // The only ways into the fast paths: whatever they do, the general path does as well.
+    'gateway/rules/sql/fast/fast-select.ts',
+    'gateway/rules/sql/fast/per-topic.ts',
     'lib/nearest.ts',
     'decimal.js',
     're2js',
@@ -57,6 +60,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'node:buffer',
     'node:zlib',
   ],
+  'gateway/rules/sql/fast': ['gateway/message', 'gateway/rules/sql', 'node:buffer'],
   'gateway/rules/topic': [],
   'gateway/rules': [
     'lib',

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import type { Message, MqttProperties } from '../message/message.ts'
 import { sqlVersions } from '../rules/sql/ast.ts'
 import { parseJson } from '../rules/sql/json.ts'
-import { keeping } from '../rules/sql/number.ts'
+import { wholeAsDecimal } from '../rules/sql/number.ts'
 import { createScope, type Scope } from '../rules/sql/scope.ts'
 import { compileStatement } from '../rules/sql/statement.ts'
 import { compileTemplate } from '../rules/sql/template.ts'
@@ -70,7 +70,7 @@ export function parseVector(line: string): Vector {
     throw new GatewayError('CONFIG_INVALID', `the vector ${vector.id} needs exactly one of payload and payloadBase64`)
   }
   // The payload's numbers keep their digits, and `10.0` its form: both are part of what a vector checks.
-  const payload = member(parseJson(line, keeping), 'payload')
+  const payload = member(parseJson(line, wholeAsDecimal), 'payload')
   return payload === undefined ? vector : { ...vector, payload }
 }
 

@@ -45,7 +45,7 @@ function report(name: string, ns: number, base: number): void {
 
 async function evaluations(): Promise<void> {
   const lean = compileStatement(sql)
-  const general = compileStatement(sql, { general: true })
+  const general = compileStatement(sql, { fastPaths: false })
   const all = compileStatement("SELECT * FROM 'dt/+/telemetry' WHERE temperature > 50")
   const peer = jsonata('temperature > 50 ? {"temperature": temperature, "device": device} : null')
   const parse = await fastest(() => JSON.parse(payload.toString()))

@@ -22,6 +22,10 @@ const dot = 0x2e
 const zero = 0x30
 const nine = 0x39
 
+export function isDigit(code: number): boolean {
+  return code >= zero && code <= nine
+}
+
 /** A number in a text. Filled anew for each number, so that nothing is made for it. */
 export interface Shape {
   /** Index behind the number, in the text. */

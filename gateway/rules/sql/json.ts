@@ -1,14 +1,14 @@
 // JSON text to values: native JSON.parse, and number by number only where the text has one that a double would change.
-import { isDigit } from './decimal.ts'
+import { isDigit } from './digits.ts'
 import { parseExactly } from './exact-json.ts'
-import { folding, type NumberMode } from './number.ts'
+import { type NumberMode, wholeAsInt } from './number.ts'
 import type { Value } from './value.ts'
 
 /** How deep arrays and objects of a payload may nest; deeper ones count as not JSON (U-37). */
 export const maxDepth = 1_000
 
 /** Undefined when the text is not JSON. The last of several equal keys wins (U-36). */
-export function parseJson(text: string, mode: NumberMode = folding): Value {
+export function parseJson(text: string, mode: NumberMode = wholeAsInt): Value {
   if (text.length > 2 * maxDepth && tooDeep(text)) return undefined
   try {
     const value = JSON.parse(text) as Value

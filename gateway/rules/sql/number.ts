@@ -43,15 +43,15 @@ export type Numeric = number | Exact
 export interface NumberMode {
   readonly wholeDecimals: boolean
 }
-export const folding: NumberMode = { wholeDecimals: false }
-export const keeping: NumberMode = { wholeDecimals: true }
+export const wholeAsInt: NumberMode = { wholeDecimals: false }
+export const wholeAsDecimal: NumberMode = { wholeDecimals: true }
 
 const numericText = /^-?\d+(?:\.\d+)?(?:[eE]-?\d+)?$/
 
 const shape = createShape()
 
 /** Any JSON number text or SQL number. Undefined beyond 9.99…E999, the end of Decimal. */
-export function numberOf(text: string, mode: NumberMode = folding): Numeric | undefined {
+export function numberOf(text: string, mode: NumberMode = wholeAsInt): Numeric | undefined {
   look(text, 0, shape)
   return numberWith(text, shape, mode, Number(text))
 }
@@ -61,12 +61,12 @@ export function numberWith(text: string, seen: Shape, mode: NumberMode, double: 
   const isDecimal = mode.wholeDecimals && /[.eE]/.test(text)
   if (shows(double, text, seen) && !(isDecimal && Number.isInteger(double))) return double + 0
   const known = bigDecimalText(text, seen)
-  if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxSignificant), isDecimal ? mode : folding)
+  if (known === undefined) return settle(new Decimal(shortened(text)).toSignificantDigits(maxSignificant), isDecimal ? mode : wholeAsInt)
   return new Exact(known, !isDecimal && isWhole(seen) && seen.exponent < maxSignificant)
 }
 
 /** The standard conversion of a String to a Decimal: a narrower pattern than any host parser's [AWS iot-sql-data-types, to decimal]. */
-export function parseNumeric(text: string, mode: NumberMode = folding): Numeric | undefined {
+export function parseNumeric(text: string, mode: NumberMode = wholeAsInt): Numeric | undefined {
   return numericText.test(text) ? numberOf(mode.wholeDecimals && !/[.eE]/.test(text) ? `${text}.0` : text, mode) : undefined
 }
 
@@ -114,7 +114,7 @@ export function arithmetic(operator: ArithmeticOperator, a: Numeric, b: Numeric,
   const x = decimalOf(a)
   const y = decimalOf(b)
   const result = exactly(operator, x, y, ints)
-  return result && settle(result, ints ? folding : mode)
+  return result && settle(result, ints ? wholeAsInt : mode)
 }
 
 export function negate(value: Numeric): Numeric {
@@ -142,7 +142,7 @@ export function roundTo(value: Numeric, rounding: Rounding): Numeric {
   if (typeof value === 'number' && rounding === 'floor') return Math.floor(value) + 0
   if (typeof value === 'number' && rounding === 'truncate') return Math.trunc(value) + 0
   if (typeof value === 'number' && Number.isInteger(value)) return value
-  return settle(decimalOf(value).toDecimalPlaces(0, roundings[rounding]), folding)!
+  return settle(decimalOf(value).toDecimalPlaces(0, roundings[rounding]), wholeAsInt)!
 }
 
 /** Cuts after `places` digits, towards zero. */

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../message/message.ts'
 import { parseJson } from './json.ts'
-import { folding, keeping, type NumberMode } from './number.ts'
+import { type NumberMode, wholeAsDecimal, wholeAsInt } from './number.ts'
 import type { Value } from './value.ts'
 
 export interface Environment {
@@ -54,12 +54,12 @@ class MessageScope implements Scope {
   }
 
   get payload(): Value {
-    if (this.#payload === unread) this.#payload = this.#parse(folding)
+    if (this.#payload === unread) this.#payload = this.#parse(wholeAsInt)
     return this.#payload
   }
 
   get oldPayload(): Value {
-    if (this.#oldPayload === unread) this.#oldPayload = this.#parse(keeping)
+    if (this.#oldPayload === unread) this.#oldPayload = this.#parse(wholeAsDecimal)
     return this.#oldPayload
   }
 

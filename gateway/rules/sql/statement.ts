@@ -5,8 +5,8 @@ import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
 import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
 import { refuse } from './errors.ts'
-import { compileLean, type Lean } from './lean.ts'
-import { folding, keeping } from './number.ts'
+import { compileFastSelect, type FastSelect } from './fast/fast-select.ts'
+import { wholeAsDecimal, wholeAsInt } from './number.ts'
 import { parseStatement } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
 import type { Scope } from './scope.ts'
@@ -21,8 +21,8 @@ export interface StatementOptions {
   readonly resolvers?: Resolvers
   /** Sees every part's value as it is computed; for explaining. */
   readonly trace?: (node: Expression, value: Value) => void
-  /** Never the short way of lean.ts: for comparing the two. */
-  readonly general?: boolean
+  /** false: evaluate without the fast paths of fast/, for comparison. Default: true. */
+  readonly fastPaths?: boolean
 }
 
 export interface Statement {
@@ -74,7 +74,8 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
   const select = compileSelect(tree.select, { ...context, variables })
   const payloadOf = payloadReader(version)
   const run = { ...select, value: tree.select.value, payloadOf }
-  const lean = version === '2015-10-08' || options.trace !== undefined || options.general ? undefined : compileLean(tree, select)
+  const isFast = options.fastPaths !== false && options.trace === undefined && version !== '2015-10-08'
+  const fast = isFast ? compileFastSelect(tree, select) : undefined
   return {
     sql,
     version,
@@ -82,7 +83,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     filter: tree.filter?.text,
     warnings,
     variables,
-    evaluate: lean === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateLean(lean, run, scope),
+    evaluate: fast === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateFast(fast, run, scope),
     inspect: (scope) => inspect(run, scope),
   }
 }
@@ -93,7 +94,7 @@ export function createContext(
   { resolvers = {}, trace }: StatementOptions,
   warnings: string[],
 ): CompileContext {
-  const mode = version === '2015-10-08' ? keeping : folding
+  const mode = version === '2015-10-08' ? wholeAsDecimal : wholeAsInt
   return { sql, version, mode, resolvers, variables: new Map(), warnings, counts: new Map(), ...(trace && { trace }) }
 }
 
@@ -138,9 +139,9 @@ function evaluate(run: Run, scope: Scope): Body | undefined {
   return bodyOf(run, scope, run.print(scope, payload))
 }
 
-function evaluateLean(lean: Lean, run: Run, scope: Scope): Body | undefined {
+function evaluateFast(fast: FastSelect, run: Run, scope: Scope): Body | undefined {
   beginWork()
-  const body = lean(scope)
+  const body = fast(scope)
   if (body) checkLength(lengthOf(body), scope)
   return body === undefined ? evaluate(run, scope) : (body ?? undefined)
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseExactly } from '../../../../gateway/rules/sql/exact-json.ts'
 import { parseJson } from '../../../../gateway/rules/sql/json.ts'
-import { folding, isInt, keeping, type NumberMode, numberOf, numberText } from '../../../../gateway/rules/sql/number.ts'
+import { isInt, type NumberMode, numberOf, numberText, wholeAsDecimal, wholeAsInt } from '../../../../gateway/rules/sql/number.ts'
 import { isNumeric, type Value } from '../../../../gateway/rules/sql/value.ts'
 
 const Decimal = Library.clone({ precision: 34, rounding: Library.ROUND_HALF_UP, modulo: Library.ROUND_DOWN, maxE: 999, minE: -1032 })
@@ -75,8 +75,8 @@ const number = fc.oneof(
 )
 
 test.each([
-  ['folding', folding],
-  ['keeping', keeping],
+  ['wholeAsInt', wholeAsInt],
+  ['wholeAsDecimal', wholeAsDecimal],
 ] as const)('a number is the same as by the library alone, %s', (_, mode) => {
   fc.assert(
     fc.property(number, (text) => {
@@ -116,7 +116,7 @@ test.each([
   '1234567890123456789012345678901234',
   '12345678901234567890123456789012345',
 ])('%s is the same as by the library alone', (text) => {
-  for (const mode of [folding, keeping]) expect(byHand(text, mode)).toBe(byLibrary(text, mode))
+  for (const mode of [wholeAsInt, wholeAsDecimal]) expect(byHand(text, mode)).toBe(byLibrary(text, mode))
 })
 
 test('a text of any length is rounded as a whole', () => {
@@ -151,7 +151,7 @@ test('a payload is the same as by JSON.parse with a reviver', () => {
     ),
   })).value as fc.Arbitrary<string>
   fc.assert(
-    fc.property(payload, fc.constantFrom(folding, keeping), (text, mode) => {
+    fc.property(payload, fc.constantFrom(wholeAsInt, wholeAsDecimal), (text, mode) => {
       const wanted = JSON.parse(text, revive(mode)) as Value
       expect(spelled(parseExactly(text, mode, JSON.parse(text))), text).toEqual(spelled(wanted))
       expect(JSON.stringify(parseJson(text, mode))).toBe(JSON.stringify(wanted))

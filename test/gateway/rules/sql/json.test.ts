@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { maxDepth, parseJson } from '../../../../gateway/rules/sql/json.ts'
-import { type Exact, keeping, numberText } from '../../../../gateway/rules/sql/number.ts'
+import { type Exact, numberText, wholeAsDecimal } from '../../../../gateway/rules/sql/number.ts'
 import { isNumeric, typeOf } from '../../../../gateway/rules/sql/value.ts'
 
-function textOf(json: string, mode?: typeof keeping): string {
+function textOf(json: string, mode?: typeof wholeAsDecimal): string {
   const value = parseJson(json, mode)
   return isNumeric(value) ? numberText(value) : String(value)
 }
@@ -51,7 +51,7 @@ test('a number anywhere in a payload keeps its value, wherever a look at every t
 
 describe('2015-10-08', () => {
   test('leaves a whole Decimal what it is', () => {
-    const { a, b } = parseJson('{"a":10.0,"b":10}', keeping) as { a: Exact; b: number }
+    const { a, b } = parseJson('{"a":10.0,"b":10}', wholeAsDecimal) as { a: Exact; b: number }
     expect([typeOf(a), typeOf(b)]).toEqual(['Decimal', 'Int'])
     expect(JSON.stringify({ a, b })).toBe('{"a":10.0,"b":10}')
   })

@@ -5,13 +5,13 @@ import {
   type ArithmeticOperator,
   arithmetic,
   compareNumbers,
-  folding,
   isInt,
-  keeping,
   numberOf,
   numberText,
   parseNumeric,
   roundTo,
+  wholeAsDecimal,
+  wholeAsInt,
 } from '../../../../gateway/rules/sql/number.ts'
 
 const Decimal = Library.clone({ precision: 34, rounding: Library.ROUND_HALF_UP, modulo: Library.ROUND_DOWN })
@@ -37,7 +37,7 @@ test('arithmetic gives what the decimal library gives, whichever way it takes', 
       const a = numberOf(left)!
       const b = numberOf(right)!
       const ints = isInt(a) && isInt(b)
-      const result = arithmetic(sign, a, b, ints, folding)
+      const result = arithmetic(sign, a, b, ints, wholeAsInt)
       const decimal = expected(sign, new Decimal(left), new Decimal(right), ints)
       if (decimal === undefined) expect(result).toBeUndefined()
       else
@@ -82,8 +82,8 @@ describe('numberText', () => {
   })
 
   test('2015-10-08 keeps whole Decimals', () => {
-    expect(numberText(numberOf('10.0', keeping)!)).toBe('10.0')
-    expect(numberText(numberOf('10', keeping)!)).toBe('10')
+    expect(numberText(numberOf('10.0', wholeAsDecimal)!)).toBe('10.0')
+    expect(numberText(numberOf('10', wholeAsDecimal)!)).toBe('10')
   })
 })
 

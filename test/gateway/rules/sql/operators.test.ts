@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { BinaryOperator } from '../../../../gateway/rules/sql/ast.ts'
-import { folding } from '../../../../gateway/rules/sql/number.ts'
+import { wholeAsInt } from '../../../../gateway/rules/sql/number.ts'
 import { not, operators } from '../../../../gateway/rules/sql/operators.ts'
 import type { Value } from '../../../../gateway/rules/sql/value.ts'
 
@@ -23,7 +23,7 @@ const named: Readonly<Record<string, Value>> = {
 function grid(operator: BinaryOperator, columns: readonly string[], rows: Readonly<Record<string, readonly Value[]>>): void {
   const cases = Object.entries(rows).flatMap(([left, results]) => results.map((result, i) => [left, columns[i]!, result] as const))
   test.each(cases)(`%s ${operator} %s is %j`, (left, right, result) => {
-    expect(operators[operator](named[left], named[right], folding)).toEqual(result)
+    expect(operators[operator](named[left], named[right], wholeAsInt)).toEqual(result)
   })
 }
 
@@ -83,16 +83,16 @@ describe('logic takes Booleans and their text, and is strict', () => {
   const known = (value: Value) => (value === 'TRUE' ? true : typeof value === 'boolean' ? value : U)
   test.each(values.flatMap((left) => values.map((right) => [left, right] as const)))('%j with %j', (left, right) => {
     const [a, b] = [known(left), known(right)]
-    expect(operators.AND(left, right, folding)).toBe(a === U || b === U ? U : a && b)
-    expect(operators.OR(left, right, folding)).toBe(a === U || b === U ? U : a || b)
+    expect(operators.AND(left, right, wholeAsInt)).toBe(a === U || b === U ? U : a && b)
+    expect(operators.OR(left, right, wholeAsInt)).toBe(a === U || b === U ? U : a || b)
     expect(not(left)).toBe(a === U ? U : !a)
   })
 })
 
 test('IN finds an equal element of an Array', () => {
   const list = [1, 2, 3, 'three', 5.7, null, [1], { k: 1 }]
-  for (const found of [3, 'three', 5.7, null, [1], { k: 1 }]) expect(operators.IN(found, list, folding)).toBe(true)
-  for (const absent of ['3', 'Three', true, [2], { k: 2 }]) expect(operators.IN(absent, list, folding)).toBe(false)
-  for (const other of ['three', { k: 1 }, null, U]) expect(operators.IN(3, other, folding)).toBe(U)
-  expect(operators.IN(U, list, folding)).toBe(U)
+  for (const found of [3, 'three', 5.7, null, [1], { k: 1 }]) expect(operators.IN(found, list, wholeAsInt)).toBe(true)
+  for (const absent of ['3', 'Three', true, [2], { k: 2 }]) expect(operators.IN(absent, list, wholeAsInt)).toBe(false)
+  for (const other of ['three', { k: 1 }, null, U]) expect(operators.IN(3, other, wholeAsInt)).toBe(U)
+  expect(operators.IN(U, list, wholeAsInt)).toBe(U)
 })

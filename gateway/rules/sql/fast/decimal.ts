@@ -1,14 +1,10 @@
 // Numbers where they lie in the bytes of a JSON payload: what they are worth, and whether JSON.stringify would write them otherwise.
 // The ranges hold valid JSON numbers.
+import { isDigit } from '../digits.ts'
 
 const minus = 0x2d
 const dot = 0x2e
 const zero = 0x30
-const nine = 0x39
-
-export function isDigit(code: number): boolean {
-  return code >= zero && code <= nine
-}
 
 /** Of one that begins with this byte. */
 export function isNumber(first: number): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { scanPlain } from '../../../../gateway/rules/sql/plain.ts'
-import { createMembers } from '../../../../gateway/rules/sql/scan.ts'
+import { scanPlain } from '../../../../../gateway/rules/sql/fast/fast-json.ts'
+import { createMembers } from '../../../../../gateway/rules/sql/fast/scan.ts'
 
 /** What it finds, as text; undefined where it does not take the object. */
 function scanned(text: string | Uint8Array): [string, string][] | undefined {

@@ -1,26 +1,26 @@
 // The short way for statements that read a few top-level keys, or take all there are: the payload is scanned, never built, and fields go
 // out as they came in.
 import { Buffer, isAscii, isUtf8 } from 'node:buffer'
-import { JsonText } from '../../message/body.ts'
-import type { Expression, StatementTree } from './ast.ts'
-import type { Evaluate } from './compile.ts'
+import { JsonText } from '../../../message/body.ts'
+import type { Expression, StatementTree } from '../ast.ts'
+import type { Evaluate } from '../compile.ts'
+import { parseJson } from '../json.ts'
+import type { Scope } from '../scope.ts'
+import type { CompiledSelect } from '../select.ts'
+import type { Value } from '../value.ts'
 import { isLong, isNumber, isShortest, numberAt } from './decimal.ts'
-import { parseJson } from './json.ts'
+import { scanPlain } from './fast-json.ts'
 import { perTopic } from './per-topic.ts'
-import { scanPlain } from './plain.ts'
 import { createMembers, indexOfMember, type Members, type Ranges, scan, scanMembers } from './scan.ts'
-import type { Scope } from './scope.ts'
-import type { CompiledSelect } from './select.ts'
-import type { Value } from './value.ts'
 
 /** The same body as the general way, `null` where WHERE is not true, or undefined: the general way must decide. */
-export type Lean = (scope: Scope) => JsonText | null | undefined
+export type FastSelect = (scope: Scope) => JsonText | null | undefined
 
 /** More keys than this are found faster by the parser. */
 const maxKeys = 8
 
 /** Undefined for statements that need the payload built: nested queries, variables, VALUE, dotted aliases, `*` anywhere but in front. */
-export function compileLean({ set, select: clause }: StatementTree, select: CompiledSelect): Lean | undefined {
+export function compileFastSelect({ set, select: clause }: StatementTree, select: CompiledSelect): FastSelect | undefined {
   const [head] = select.items
   const all = head?.star === true && head.path === undefined
   const items = all ? select.items.slice(1) : select.items
@@ -41,8 +41,8 @@ export function compileLean({ set, select: clause }: StatementTree, select: Comp
   }))
   const plan = { names, evaluated: names.map((name) => evaluated.has(name)), fields, where: select.where }
   // An object has keys such as "7" in front of all others.
-  if (all) return outputs.some((key) => /^\d/.test(key)) ? undefined : createLeanAll(plan)
-  return createLean(plan)
+  if (all) return outputs.some((key) => /^\d/.test(key)) ? undefined : createSelectAll(plan)
+  return createSelect(plan)
 }
 
 /** The same for every message of a topic. */
@@ -111,7 +111,7 @@ interface Plan {
   readonly where: Evaluate | undefined
 }
 
-function createLean({ names, evaluated, fields, where }: Plan): Lean {
+function createSelect({ names, evaluated, fields, where }: Plan): FastSelect {
   const ranges: Ranges = { starts: new Int32Array(names.length), ends: new Int32Array(names.length) }
   const wanted = names.map((name) => Buffer.from(name))
   const { starts, ends } = ranges
@@ -148,7 +148,7 @@ function createLean({ names, evaluated, fields, where }: Plan): Lean {
 const maxMembers = 32
 
 /** `SELECT *, … AS …`: all members of the payload as they came in, and behind them the fields, which must have other keys. */
-function createLeanAll({ names, fields, where }: Plan): Lean {
+function createSelectAll({ names, fields, where }: Plan): FastSelect {
   const members = createMembers(maxMembers)
   const { starts, ends } = members
   const find = (bytes: Buffer, key: Buffer) => indexOfMember(bytes, members, key, 0, key.length)

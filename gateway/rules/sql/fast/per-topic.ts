@@ -1,5 +1,5 @@
 // What a topic alone decides is computed once for it: devices speak on the same few again and again.
-import type { Scope } from './scope.ts'
+import type { Scope } from '../scope.ts'
 
 const maxKnown = 4_096
 

@@ -1,10 +1,10 @@
 import { isAscii } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bytesOf, JsonText } from '../../../../gateway/message/body.ts'
-import { createScope } from '../../../../gateway/rules/sql/scope.ts'
-import { compileStatement } from '../../../../gateway/rules/sql/statement.ts'
-import { createMessage } from '../../../helpers/message.ts'
+import { bytesOf, JsonText } from '../../../../../gateway/message/body.ts'
+import { createScope } from '../../../../../gateway/rules/sql/scope.ts'
+import { compileStatement } from '../../../../../gateway/rules/sql/statement.ts'
+import { createMessage } from '../../../../helpers/message.ts'
 
 const environment = { accountId: '123456789012' }
 const statements = [
@@ -18,12 +18,12 @@ const statements = [
   "SELECT * FROM 'a' WHERE a > 1 OR isUndefined(b)",
   "SELECT *, topic(2) AS t, upper(device) AS u, timestamp() AS at FROM 'a'",
   "SELECT *, 1 AS a, b AS x FROM 'a' WHERE c <> 1",
-].map((sql) => [compileStatement(sql), compileStatement(sql, { general: true })] as const)
+].map((sql) => [compileStatement(sql), compileStatement(sql, { fastPaths: false })] as const)
 
-/** The short way and the general way give the same bytes. */
+/** The fast path and the general path give the same bytes. */
 function agree(payload: string | Uint8Array): void {
-  for (const [lean, general] of statements) {
-    const [short, long] = [lean, general].map((statement) => statement.evaluate(createScope(createMessage(payload), environment)))
+  for (const [fast, general] of statements) {
+    const [short, long] = [fast, general].map((statement) => statement.evaluate(createScope(createMessage(payload), environment)))
     expect(short && bytesOf(short).toString()).toBe(long && bytesOf(long).toString())
     if (short instanceof JsonText) expect(short.isAscii).toBe(isAscii(bytesOf(short)))
   }

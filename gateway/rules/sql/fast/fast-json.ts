@@ -1,6 +1,7 @@
 // The quickest look through an object, for what most devices send: ASCII without spaces between its members, strings without escapes, and
 // numbers and words as JSON.stringify writes them. All else is for scan.ts. One loop, because calls would take longer than the bytes.
-import { isDigit, isNumber, isShortest, maxDigits } from './decimal.ts'
+import { isDigit } from '../digits.ts'
+import { isNumber, isShortest, maxDigits } from './decimal.ts'
 import { indexOfMember, kindOf, type Members, skipWord } from './scan.ts'
 
 const quote = 0x22

@@ -1,6 +1,7 @@
 // Finds a few top-level keys in the bytes of a JSON payload without building anything. It accepts less than JSON: a backslash, deep nesting
 // or any fault is left to the parser, so what it does accept is valid, and means the same. The bytes must be UTF-8.
-import { isDigit, isNumber } from './decimal.ts'
+import { isDigit } from '../digits.ts'
+import { isNumber } from './decimal.ts'
 
 /** Half-open ranges of the wanted values, or -1 where the key is absent. The last of equal keys wins. */
 export interface Ranges {
