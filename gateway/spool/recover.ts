@@ -2,6 +2,7 @@
 import type { Observe } from '../observe/observe.ts'
 import { batchStartOf, receivedAtOf, sequenceOf } from './codec.ts'
 import type { Cursor } from './cursor.ts'
+import { findForeign } from './foreign.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import type { PlaceLosses } from './losses.ts'
 import { findRecord, headerBytes, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment, type Visit } from './segment.ts'
@@ -53,7 +54,18 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
   for (const [number, listed] of Object.entries(unsettled)) {
     if (!numbers.includes(Number(number))) survey.absent(Number(number), listed.map(sequenceIn))
   }
+  const listedIn = (number: number) => new Map(unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
+  const candidates = numbers
+    .map((number) => ({ number, path: toSegment(dir, number, 0).path, expected: listedIn(number) }))
+    .filter(({ number, expected }) => number >= segment || expected.size > 0 || !losses.isEmpty())
+  const foreign = await findForeign(fs, candidates)
   for (const number of numbers) {
+    if (foreign.has(number)) {
+      survey.damaged(number, 'holds the records of another segment')
+      survey.absent(number, [...listedIn(number).values()])
+      await setAside(deps, toSegment(dir, number, 0).path)
+      continue
+    }
     const found = await recoverSegment(deps, number, last, cursor, survey, tally)
     if (found) segments.push(found)
   }
@@ -265,7 +277,7 @@ async function drop({ fs, observe }: Deps, path: string, bytes: number): Promise
   if (bytes > 0) observe.record('spool.truncated', { bytes, detail: path })
 }
 
-async function setAside({ fs, observe }: Deps, path: string, bytes: number): Promise<void> {
+async function setAside({ fs, observe }: Deps, path: string, bytes = 0): Promise<void> {
   await fs.rename(path, `${path}.corrupt`)
   observe.record('spool.corrupted', { bytes, detail: `${path}.corrupt` })
 }

@@ -73,7 +73,8 @@ export function createSurvey({ cursor: found, numbers, losses }: SurveyOptions):
       if (own > known && numbered) gap(known, own, number)
       if (losses.has(own)) back.push(own)
       numbered ||= sequence !== undefined
-      expected = own + 1
+      // A copy of an earlier record does not change which one comes next.
+      expected = numbered ? Math.max(known, own + 1) : own + 1
       highest = Math.max(highest, own)
       near = number
       return own

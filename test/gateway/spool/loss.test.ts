@@ -70,6 +70,13 @@ const truncate = async (fs: MemoryFs, path: string, length: number) => {
 }
 const sizeOf = (fs: MemoryFs, path: string) => fs.files.get(path)!.length
 
+const put = async (fs: MemoryFs, path: string, bytes: Buffer) => {
+  const file = await fs.open(path, 'w')
+  await file.write(bytes, 0)
+  await file.datasync()
+}
+const copy = (fs: MemoryFs, from: string, to: string) => put(fs, to, Buffer.from(fs.files.get(from)!))
+
 const damages: readonly (readonly [name: string, damage: Damage, reason: RegExp])[] = [
   ['a middle segment is missing', (fs, segments) => fs.remove(segments[2]!), /000003\.seg is missing/],
   [
@@ -95,6 +102,21 @@ const damages: readonly (readonly [name: string, damage: Damage, reason: RegExp]
   ['the last segment is missing', (fs, segments) => fs.remove(segments.at(-1)!), /messages \d+ to 60 are missing|is missing/],
   ['the last segment is cut', (fs, segments) => truncate(fs, segments.at(-1)!, 200), /messages \d+ to 60 are missing|damaged/],
   ['the last segment is empty', (fs, segments) => truncate(fs, segments.at(-1)!, 0), /messages \d+ to 60 are missing|empty/],
+  [
+    'a segment is a copy of the one before',
+    (fs, segments) => copy(fs, segments[1]!, segments[2]!),
+    /000003\.seg holds the records of another/,
+  ],
+  ['a segment is a copy of the one after', (fs, segments) => copy(fs, segments[3]!, segments[2]!), /holds the records of another/],
+  [
+    'two segments have changed places',
+    async (fs, segments) => {
+      const third = Buffer.from(fs.files.get(segments[2]!)!)
+      await copy(fs, segments[1]!, segments[2]!)
+      await put(fs, segments[1]!, third)
+    },
+    /holds the records of another/,
+  ],
   ['every segment is missing', (fs, segments) => Promise.all(segments.map((path) => fs.remove(path))), /messages 1 to 60 are missing/],
 ]
 
@@ -134,6 +156,39 @@ test.each(damages)('after a crash, %s: no message is lost without a report', asy
   expect(losses.total().lost).toBe(total - spool.depth().messages)
   expect(losses.total().lost).toBeGreaterThan(0)
   await stop()
+})
+
+test.each([true, false])('a copy of a segment under a new number is set aside, and nothing is lost (stopped: %s)', async (stopped) => {
+  const { fs, segments } = await written(stopped)
+  await copy(fs, segments[1]!, `${dir}/000999.seg`)
+  const { losses, observe, stop, drain } = await open(fs)
+  expect(losses.list()).toEqual([])
+  expect(observe.of('spool.corrupted')).toMatchObject([{ detail: expect.stringContaining('000999.seg.corrupt') }])
+  expect(await drain()).toEqual(numbers(1, total))
+  await stop()
+})
+
+test('a copy in place of a segment whose messages were partly in flight: each message is delivered once or counted', async () => {
+  const fs = createMemoryFs()
+  const life = await open(fs)
+  await append(life.spool, 1, total)
+  const left: number[] = []
+  for (let entry = life.spool.take(); entry; entry = (await life.spool.ready(signal)) ? life.spool.take() : undefined) {
+    if (Number(entry.message.id) % 5 === 0) left.push(Number(entry.message.id))
+    else entry.settle('delivered')
+    if (Number(entry.message.id) === total) break
+  }
+  await life.clock.advance(1_000)
+  await life.stop()
+  const segments = [...fs.files.keys()].filter((path) => path.endsWith('.seg')).sort()
+  await copy(fs, segments[1]!, segments[2]!)
+  const next = await open(fs)
+  const delivered = await next.drain()
+  expect(new Set(delivered).size).toBe(delivered.length)
+  expect(left).toEqual(expect.arrayContaining(delivered))
+  expect(next.losses.total().lost).toBe(left.length - delivered.length)
+  expect(next.losses.total().lost).toBeGreaterThan(0)
+  await next.stop()
 })
 
 test('a crash loses nothing: a torn end, a segment made ready and segments settled since the last cursor are no losses', async () => {
