@@ -1,18 +1,13 @@
-// Looking into a statement: its calls, and where in the text they stand.
-import type { Call, StatementTree } from '../rules/sql/ast.ts'
+// Finds the calls of a statement, and the line and column of an offset in it.
+import { type Call, expressionsOf, nodesIn, type StatementTree } from '../rules/sql/ast.ts'
 import type { Found } from './check.ts'
 import type { CheckedRule } from './estate.ts'
 
 /** Every call in it, outermost first. */
 export function callsIn(tree: StatementTree): readonly Call[] {
-  const calls: Call[] = []
-  const visit = (node: unknown) => {
-    if (typeof node !== 'object' || node === null) return
-    if ((node as { readonly kind?: unknown }).kind === 'call') calls.push(node as Call)
-    for (const part of Object.values(node)) visit(part)
-  }
-  visit(tree)
-  return calls
+  return expressionsOf(tree)
+    .flatMap(nodesIn)
+    .filter((node) => node.kind === 'call')
 }
 
 /** Line and column of an offset in the rule's statement. */

@@ -119,3 +119,50 @@ export interface StatementTree {
   /** The topic filter of FROM; absent in a statement for Basic Ingest only. */
   readonly filter?: { readonly text: string; readonly pos: number }
 }
+
+const none: readonly Expression[] = []
+
+/** The direct parts of an expression, in the order of the text. */
+export function children(node: Expression): readonly Expression[] {
+  switch (node.kind) {
+    case 'literal':
+    case 'star':
+    case 'name':
+    case 'variable':
+      return none
+    case 'member':
+      return [node.object]
+    case 'call':
+      return node.args
+    case 'cast':
+    case 'unary':
+      return [node.operand]
+    case 'binary':
+      return [node.left, node.right]
+    case 'case':
+      return [node.subject, ...node.branches.flatMap(({ when, result }) => [when, result]), ...(node.otherwise ? [node.otherwise] : [])]
+    case 'array':
+      return node.items
+    case 'object':
+      return node.members.map(({ value }) => value)
+    case 'query':
+    case 'exists':
+      return [...partsOf(node.select), node.source]
+    default:
+      return node satisfies never
+  }
+}
+
+function partsOf({ items, where }: Select): readonly Expression[] {
+  return [...items.map(({ expression }) => expression), ...(where ? [where] : [])]
+}
+
+/** An expression and everything inside it, outermost first. */
+export function nodesIn(node: Expression): readonly Expression[] {
+  return [node, ...children(node).flatMap(nodesIn)]
+}
+
+/** The outermost expressions of a statement. */
+export function expressionsOf({ set, select }: StatementTree): readonly Expression[] {
+  return [...set.map(({ expression }) => expression), ...partsOf(select)]
+}

@@ -2,7 +2,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { SqlVersion } from './ast.ts'
 import { compileExpression, type Evaluate } from './compile.ts'
-import { isFixed, readsPayload } from './fast/fast-select.ts'
+import { isFixed, keysIn } from './dependencies.ts'
 import { perTopic } from './fast/per-topic.ts'
 import { parseTemplateExpression } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
@@ -44,9 +44,9 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
 interface Part {
   readonly source: string
   readonly evaluate: Evaluate
-  /** false: the payload need not be parsed for it. */
+  /** false: the payload is not parsed for it. */
   readonly readsPayload: boolean
-  /** Only the topic decides. */
+  /** true: the text is the same for every message of a topic. */
   readonly isFixed: boolean
 }
 
@@ -59,7 +59,7 @@ function split(text: string, version: SqlVersion, { resolvers = {}, statement }:
     if (open > pos) parts.push(text.slice(pos, open))
     const source = text.slice(open + 2, end - 1).trim()
     const evaluate = compileExpression(expression, context)
-    parts.push({ source, evaluate, readsPayload: readsPayload(expression), isFixed: isFixed(expression) })
+    parts.push({ source, evaluate, readsPayload: keysIn(expression)?.length !== 0, isFixed: isFixed(expression) })
     pos = end
   }
   if (pos < text.length) parts.push(text.slice(pos))

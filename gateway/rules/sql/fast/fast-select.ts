@@ -2,8 +2,9 @@
 // out as they came in.
 import { Buffer, isAscii, isUtf8 } from 'node:buffer'
 import { JsonText } from '../../../message/body.ts'
-import type { Expression, StatementTree } from '../ast.ts'
+import type { StatementTree } from '../ast.ts'
 import type { Evaluate } from '../compile.ts'
+import { isFixed, keysIn } from '../dependencies.ts'
 import { parseJson } from '../json.ts'
 import type { Scope } from '../scope.ts'
 import type { CompiledSelect } from '../select.ts'
@@ -27,12 +28,13 @@ export function compileFastSelect({ set, select: clause }: StatementTree, select
   const paths = items.map(({ path }) => path)
   const outputs = paths.map((path) => path?.[0] ?? '')
   if (set.length > 0 || clause.value || paths.some((path) => path?.length !== 1) || new Set(outputs).size < outputs.length) return undefined
-  const evaluated = new Set<string>()
   const expressions = clause.items.slice(all ? 1 : 0).map(({ expression }) => expression)
   const computed = expressions.filter(({ kind }) => kind !== 'name')
-  const readable = [...computed, ...(clause.where ? [clause.where] : [])].every((node) => collectNames(node, evaluated))
+  const keys = [...computed, ...(clause.where ? [clause.where] : [])].map(keysIn)
+  if (keys.includes(undefined)) return undefined
+  const evaluated = new Set(keys.flatMap((some) => some ?? []))
   const names = [...new Set([...evaluated, ...expressions.flatMap((node) => (node.kind === 'name' ? [node.name] : []))])]
-  if (!readable || names.length > maxKeys || names.includes('__proto__')) return undefined
+  if (names.length > maxKeys || names.includes('__proto__')) return undefined
   const fields = expressions.map((node, i) => ({
     key: JSON.stringify(outputs[i]),
     slot: node.kind === 'name' ? names.indexOf(node.name) : -1,
@@ -43,55 +45,6 @@ export function compileFastSelect({ set, select: clause }: StatementTree, select
   // An object has keys such as "7" in front of all others.
   if (all) return outputs.some((key) => /^\d/.test(key)) ? undefined : createSelectAll(plan)
   return createSelect(plan)
-}
-
-/** The same for every message of a topic. */
-export function isFixed(node: Expression): boolean {
-  return node.kind === 'literal' || (node.kind === 'call' && node.name.toLowerCase() === 'topic' && node.args.every(isFixed))
-}
-
-/** Whether an expression can need the payload. */
-export function readsPayload(expression: Expression): boolean {
-  const names = new Set<string>()
-  return !collectNames(expression, names) || names.size > 0
-}
-
-/** Adds the names an expression reads; false where it reads more than names. */
-function collectNames(node: Expression, names: Set<string>): boolean {
-  const all = (nodes: readonly Expression[]) => nodes.every((part) => collectNames(part, names))
-  switch (node.kind) {
-    case 'name':
-      names.add(node.name)
-      return true
-    case 'literal':
-      return true
-    case 'member':
-      return collectNames(node.object, names)
-    case 'call':
-      return all(node.args)
-    case 'cast':
-    case 'unary':
-      return collectNames(node.operand, names)
-    case 'binary':
-      return all([node.left, node.right])
-    case 'case':
-      return all([
-        node.subject,
-        ...node.branches.flatMap(({ when, result }) => [when, result]),
-        ...(node.otherwise ? [node.otherwise] : []),
-      ])
-    case 'array':
-      return all(node.items)
-    case 'object':
-      return all(node.members.map(({ value }) => value))
-    case 'star':
-    case 'variable':
-    case 'query':
-    case 'exists':
-      return false
-    default:
-      return node satisfies never
-  }
 }
 
 interface Field {

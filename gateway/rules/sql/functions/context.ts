@@ -9,6 +9,7 @@ export const context = {
   accountid: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'The account that owns the rule: twelve digits.',
     examples: [],
     call: (_args, { accountId }) => accountId,
@@ -16,6 +17,7 @@ export const context = {
   clientid: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'The MQTT client id of the sender; `n/a` where the message did not come over MQTT.',
     examples: [],
     call: (_args, { message }) => (overMqtt(message) ? message.source.clientId : 'n/a'),
@@ -23,6 +25,7 @@ export const context = {
   get_mqtt_property: {
     params: 'String',
     arity: [1, 1],
+    dependsOn: 'message',
     summary: 'An MQTT 5 property of the message: content_type, format_indicator, response_topic or correlation_data (base64).',
     examples: [
       ["get_mqtt_property('content_type')", 'undefined'],
@@ -33,6 +36,7 @@ export const context = {
   get_user_properties: {
     params: '[String]',
     arity: [0, 1],
+    dependsOn: 'message',
     summary:
       'The values of an MQTT 5 user property, or all of them as objects; always an Array, and Undefined for a name that is not there.',
     examples: [["get_user_properties('absent')", 'undefined']],
@@ -46,6 +50,7 @@ export const context = {
   newuuid: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'A random UUID. It follows from the message, so a message that is replayed after a crash gets the same one.',
     examples: [['length(newuuid())', '36']],
     call: (_args, scope, site) => uuid(entropy(scope, site)),
@@ -53,6 +58,7 @@ export const context = {
   principal: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'The identity that published: certificate id or user.',
     examples: [],
     call: (_args, { message }) => message.source.principal,
@@ -60,6 +66,7 @@ export const context = {
   rand: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'A number from 0 up to 1, all equally likely. It follows from the message, as newuuid() does.',
     examples: [
       ['rand() >= 0', 'true'],
@@ -70,6 +77,7 @@ export const context = {
   sourceip: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'The IP address of the sender; Undefined for a message that a rule republished.',
     examples: [],
     since: '2016-03-23',
@@ -78,6 +86,7 @@ export const context = {
   sql_version: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'arguments',
     summary: 'The SQL version of the rule.',
     examples: [['sql_version()', "'2016-03-23'"]],
     call: (_args, _scope, { version }) => version,
@@ -85,6 +94,7 @@ export const context = {
   timestamp: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'When the gateway received the message, in milliseconds since 1970; a message that is replayed after a crash keeps its time.',
     examples: [['timestamp() > 0', 'true']],
     call: (_args, { message }) => message.receivedAt,
@@ -92,6 +102,7 @@ export const context = {
   topic: {
     params: '[Int]',
     arity: [0, 1],
+    dependsOn: 'topic',
     summary: 'The topic without a Basic Ingest prefix, or one of its levels, the first being 1; Undefined beyond the last (U-35).',
     examples: [
       ['topic()', "'dt/line/7'"],
@@ -107,6 +118,7 @@ export const context = {
   traceid: {
     params: '',
     arity: [0, 0],
+    dependsOn: 'message',
     summary: 'The UUID of an MQTT message, for finding it in logs; Undefined where the message did not come over MQTT.',
     examples: [],
     call: (_args, { message }) => (overMqtt(message) ? traceId(message) : undefined),

@@ -30,5 +30,5 @@ function hashing(name: string, digest: (text: string) => string, examples: SqlFu
     const text = toText(value)
     return text === undefined ? undefined : digest(text)
   }
-  return { params: 'String', arity: [1, 1], summary: `The ${name} hash.`, examples, call }
+  return { params: 'String', arity: [1, 1], dependsOn: 'arguments', summary: `The ${name} hash.`, examples, call }
 }

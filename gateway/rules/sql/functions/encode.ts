@@ -9,6 +9,7 @@ export const encode = {
   decode: {
     params: "String, 'base64'",
     arity: [2, 6],
+    dependsOn: 'arguments',
     summary: 'The JSON value, or the text, that the base64 text holds; Null where it is not base64.',
     examples: [
       ["decode('eyJhIjpbMSwyXX0=', 'base64')", "{'a': [1, 2]}"],
@@ -35,6 +36,7 @@ export const encode = {
   encode: {
     params: "value, 'base64'",
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'Base64 of the text of a value, or of the bytes of the message for `*`.',
     examples: [
       ["encode('hello', 'base64')", "'aGVsbG8='"],

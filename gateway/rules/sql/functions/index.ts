@@ -34,7 +34,9 @@ export function findFunction(name: string, resolvers: Resolvers): SqlFunction | 
   const known = byName.get(name)
   if (known !== undefined || !isExternal(name)) return known
   const resolve = resolvers[name]
-  return resolve && { ...externalFunctions[name], examples: [], call: (args, scope) => answer(name, resolve, args, scope) }
+  return (
+    resolve && { ...externalFunctions[name], examples: [], dependsOn: 'message', call: (args, scope) => answer(name, resolve, args, scope) }
+  )
 }
 
 /** A failing external function fails the rule for this message [AWS iot-sql-functions]. */

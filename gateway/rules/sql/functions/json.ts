@@ -8,6 +8,7 @@ export const json = {
   get: {
     params: 'collection, key',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary:
       'The element of an Array or the character of a String at an index counted from 0, or the value of an Object’s key. The key of an Object must be a String.',
     examples: [
@@ -31,6 +32,7 @@ export const json = {
   get_or_default: {
     params: 'expression [, default]',
     arity: [1, 2],
+    dependsOn: 'arguments',
     summary: 'The value of the expression, or the default where it is Undefined or Null, or where an external function in it fails.',
     examples: [
       ["get_or_default(null, 'd')", "'d'"],
@@ -45,6 +47,7 @@ export const json = {
   isNull: {
     params: 'value',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: 'True for Null and for nothing else.',
     examples: [
       ['isNull(null)', 'true'],
@@ -55,6 +58,7 @@ export const json = {
   isUndefined: {
     params: 'value',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: 'True for Undefined and for nothing else.',
     examples: [
       ['isUndefined(floor([]))', 'true'],
@@ -66,6 +70,7 @@ export const json = {
   transform: {
     params: "'enrichArray', Object, Array",
     arity: [3, 3],
+    dependsOn: 'arguments',
     summary: 'Each object of the Array with the members of the Object added; those win (U-33). At most 128 KiB.',
     examples: [
       ["transform('enrichArray', {'id': 7}, [{'v': 1}, {'v': 2}])", "[{'v': 1, 'id': 7}, {'v': 2, 'id': 7}]"],

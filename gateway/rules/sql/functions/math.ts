@@ -8,6 +8,7 @@ export const math = {
   abs: {
     params: 'Decimal',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: 'The absolute value. A numeric String converts.',
     examples: [
       ['abs(-5)', '5'],
@@ -28,6 +29,7 @@ export const math = {
   bitnot: {
     params: 'Int',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: 'Every bit turned, in two’s complement (X-7). A Decimal is rounded down first.',
     examples: [
       ['bitnot(13)', '-14'],
@@ -62,6 +64,7 @@ export const math = {
   nanvl: {
     params: 'value, default',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'The value, or the default where the value is Undefined or Null.',
     examples: [
       ['nanvl(null, 3)', '3'],
@@ -79,6 +82,7 @@ export const math = {
   sign: {
     params: 'Decimal',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: '-1, 0 or 1.',
     examples: [
       ["sign('-7')", '-1'],
@@ -100,6 +104,7 @@ export const math = {
   trunc: {
     params: 'Decimal, Int',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'Cut after that many decimal places (0 … 34), towards zero.',
     examples: [
       ['trunc(2.3123, 2)', '2.31'],
@@ -126,6 +131,7 @@ function real(summary: string, compute: (x: number) => number, examples: Example
   return {
     params: 'Decimal',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: `${summary} In double precision.`,
     examples,
     call: ([value], _scope, { mode }) => {
@@ -139,6 +145,7 @@ function real2(params: string, summary: string, compute: (x: number, y: number) 
   return {
     params,
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: `${summary} In double precision.`,
     examples,
     call: ([left, right], _scope, { mode }) => {
@@ -153,6 +160,7 @@ function rounded(summary: string, rounding: 'floor' | 'ceil' | 'halfUp', example
   return {
     params: 'Decimal',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary,
     examples,
     call: ([value], _scope, { mode }) => exact(value, (number) => roundTo(number, rounding), mode),
@@ -163,6 +171,7 @@ function remainder(examples: Examples): SqlFunction {
   return {
     params: 'Decimal, Decimal',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'The remainder of a division, with the sign of the first argument (U-19); the same as `%`.',
     examples,
     call: ([left, right], _scope, { mode }) => calculate('%', left, right, mode),
@@ -173,6 +182,7 @@ function bits(summary: string, combine: (a: bigint, b: bigint) => bigint, exampl
   return {
     params: 'Int, Int',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: `${summary} Decimals are rounded down first.`,
     examples,
     call: ([left, right]) => {

@@ -9,6 +9,7 @@ export const regex = {
   regexp_matches: {
     params: 'String, String',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'Whether the pattern is found anywhere in the text.',
     examples: [
       ["regexp_matches('aaaa', 'a{2,}')", 'true'],
@@ -24,6 +25,7 @@ export const regex = {
   regexp_replace: {
     params: 'String, String, String',
     arity: [3, 3],
+    dependsOn: 'arguments',
     summary: 'Every match replaced; `$1` in the replacement is the first group.',
     examples: [
       ["regexp_replace('abcd', 'bc', 'x')", "'axd'"],
@@ -41,6 +43,7 @@ export const regex = {
   regexp_substr: {
     params: 'String, String',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'The first match; Undefined where there is none (U-31).',
     examples: [
       ["regexp_substr('hihihello', '(hi)*')", "'hihi'"],

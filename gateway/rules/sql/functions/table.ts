@@ -16,6 +16,9 @@ export interface Site {
   readonly raw: boolean
 }
 
+/** See SqlFunction.dependsOn. */
+export type Dependency = 'arguments' | 'topic' | 'message'
+
 export interface SqlFunction {
   /** As printed behind the name: `String, Int [, Int]`. */
   readonly params: string
@@ -26,6 +29,11 @@ export interface SqlFunction {
   readonly examples: readonly (readonly [call: string, result: string])[]
   /** The first version that has it; absent: all of them. */
   readonly since?: '2016-03-23'
+  /**
+   * What the result depends on: on nothing but the arguments, on them and the topic, or on anything else of the message. A call that
+   * depends on the topic alone is made once per topic.
+   */
+  readonly dependsOn: Dependency
   /** Takes `*` as an argument. */
   readonly star?: true
   /** How often AWS lets one statement call it. */

@@ -7,6 +7,7 @@ export const text = {
   chr: {
     params: 'Int',
     arity: [1, 1],
+    dependsOn: 'arguments',
     summary: 'The ASCII character of a code, 0 … 127; Decimals are rounded down.',
     examples: [
       ['chr(65)', "'A'"],
@@ -21,6 +22,7 @@ export const text = {
   concat: {
     params: '[value, …]',
     arity: [0, Number.POSITIVE_INFINITY],
+    dependsOn: 'arguments',
     summary:
       'One argument: itself (X-9). Any Array: one flat Array, Arrays spliced and others appended. Else text, if at least one argument is a String (U-29).',
     examples: [
@@ -71,6 +73,7 @@ export const text = {
   replace: {
     params: 'String, String, String',
     arity: [3, 3],
+    dependsOn: 'arguments',
     summary: 'Every occurrence of the second String replaced by the third, taken literally.',
     examples: [
       ["replace('abcdabcd', 'b', 'x')", "'axcdaxcd'"],
@@ -91,6 +94,7 @@ export const text = {
   substring: {
     params: 'String, Int [, Int]',
     arity: [2, 3],
+    dependsOn: 'arguments',
     summary:
       'The characters from one index, counted from 0, up to but without another. Indices are clamped, Decimals lose their fraction (X-2).',
     examples: [
@@ -123,7 +127,7 @@ function single(summary: string, compute: (value: string) => Value, examples: Ex
     const known = toText(value)
     return known === undefined ? undefined : compute(known)
   }
-  return { params: 'String', arity: [1, 1], summary, examples, call }
+  return { params: 'String', arity: [1, 1], dependsOn: 'arguments', summary, examples, call }
 }
 
 function pair(summary: string, compute: (a: string, b: string) => Value, examples: Examples): SqlFunction {
@@ -132,7 +136,7 @@ function pair(summary: string, compute: (a: string, b: string) => Value, example
     const b = toText(right)
     return a === undefined || b === undefined ? undefined : compute(a, b)
   }
-  return { params: 'String, String', arity: [2, 2], summary, examples, call }
+  return { params: 'String, String', arity: [2, 2], dependsOn: 'arguments', summary, examples, call }
 }
 
 function padded(summary: string, compute: (value: string, spaces: string) => string, examples: Examples): SqlFunction {
@@ -143,7 +147,7 @@ function padded(summary: string, compute: (value: string, spaces: string) => str
       ? undefined
       : bounded(compute(known, ' '.repeat(Math.min(1000, Math.max(0, spaces)))))
   }
-  return { params: 'String, Int', arity: [2, 2], summary, examples, call }
+  return { params: 'String, Int', arity: [2, 2], dependsOn: 'arguments', summary, examples, call }
 }
 
 /** A count or a code: rounded down, where an index is cut. */

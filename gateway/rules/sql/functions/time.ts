@@ -13,6 +13,7 @@ export const time = {
   parse_time: {
     params: 'pattern, milliseconds [, zone]',
     arity: [2, 3],
+    dependsOn: 'arguments',
     summary: 'An instant as text, by a Joda-Time pattern, in UTC or a zone such as America/Belize or +01:00. English words.',
     examples: [
       ["parse_time('yyyy.MM.dd G ''at'' HH:mm:ss z', 100000000, 'America/Belize')", "'1970.01.01 AD at 21:46:40 CST'"],
@@ -32,6 +33,7 @@ export const time = {
   time_to_epoch: {
     params: 'text, pattern',
     arity: [2, 2],
+    dependsOn: 'arguments',
     summary: 'The milliseconds since 1970 of a time, read by a java.time pattern; UTC where the text has no zone.',
     examples: [
       ["time_to_epoch('2020-04-03 09:45:18 UTC+01:00', 'yyyy-MM-dd HH:mm:ss VV')", '1585903518000'],

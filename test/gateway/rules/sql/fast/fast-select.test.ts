@@ -17,6 +17,7 @@ const statements = [
   "SELECT * FROM 'a'",
   "SELECT * FROM 'a' WHERE a > 1 OR isUndefined(b)",
   "SELECT *, topic(2) AS t, upper(device) AS u, timestamp() AS at FROM 'a'",
+  "SELECT a, upper(topic(2)) AS u, topic(1) + '-' + topic(3) AS n, [topic(9), concat(topic(1), 7)] AS l FROM 'a'",
   "SELECT *, 1 AS a, b AS x FROM 'a' WHERE c <> 1",
 ].map((sql) => [compileStatement(sql), compileStatement(sql, { fastPaths: false })] as const)
 
