@@ -21,7 +21,7 @@ export class CommitBatch<T> {
   readonly items: T[] = []
   /** Where the record of the same index ends, from the start of the batch. */
   readonly ends: number[] = []
-  /** In the order of the calls [MQTT-4.6.0-2]. */
+  /** In the order of the calls (invariant 5). */
   readonly #results: SharedResult[] = []
 
   constructor(buffer: Buffer, first: number) {
@@ -95,7 +95,7 @@ type Encode<T> = (buffer: Buffer, at: number, item: T, sequence: number) => numb
 export interface GroupCommitOptions<T> {
   readonly salt: number
   readonly encode: Encode<T>
-  /** Resolves when the batch is on disk. Not called again before it has settled. */
+  /** Resolves when the batch is on disk. Not called again before that (invariant 4). */
   commit(batch: CommitBatch<T>): Promise<void>
 }
 
@@ -155,7 +155,7 @@ export class GroupCommit<T> {
         (error) => error,
       )
       this.#writing = undefined
-      // Sequences of refused records are used again: a gap on the disk always means a loss.
+      // The sequences of the refused batch are used again (invariant 3).
       if (failure) this.#filling.renumber(batch.first, this.#options.salt)
       batch.finish(failure)
       this.#spare = batch.buffer.length > 8 * usualBytes ? Buffer.allocUnsafe(usualBytes) : batch.buffer

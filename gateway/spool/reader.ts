@@ -1,4 +1,4 @@
-// Reads records back from the disk, a few hundred KiB at a time, when the reader is further behind than memory goes.
+// Reads records back from disk, a few hundred KiB at a time, when the window in memory is empty.
 import type { Message } from '../message/message.ts'
 import { sequenceOf } from './codec.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
@@ -7,23 +7,23 @@ import type { Range } from './ranges.ts'
 import { createScratch, findRecord, isSettled, readChunk, type Segment, type Visit } from './segment.ts'
 
 export interface SegmentReader {
-  /** Calls back for each unsettled record of the next part and moves segment.readFrom behind it. Rejects when the disk cannot be read. */
+  /** Calls back for each unsettled record of the next chunk and moves segment.readFrom past it. Rejects when the disk cannot be read. */
   load(segment: Segment, found: (message: Message, offset: number, length: number, sequence: number) => void): Promise<void>
   close(): Promise<void>
 }
 
 export interface ReaderEvents {
-  /** Damage that was not there at the start: the disk lost what it had promised to keep. */
+  /** Damage that was not there at the start. */
   onDamage(segment: Segment, bytes: number): void
-  /** Records that should have been read and are not there. */
+  /** Records that should be there and were not found. */
   onLost(segment: Segment, ranges: readonly Range[]): void
 }
 
 export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLost }: ReaderEvents): SegmentReader {
   let open: { readonly segment: Segment; readonly file: SpoolFile; readonly scratch: Buffer } | undefined
 
-  /** What is missing before the next record is on the account already. */
-  let behindKnownDamage = false
+  /** Records that are missing before the next one are on the account already. */
+  let afterKnownDamage = false
 
   const close = async () => {
     const closing = open
@@ -34,7 +34,7 @@ export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLos
   const skip = async (file: SpoolFile, segment: Segment, from: number, to: number) => {
     const known = segment.holes.get(from)
     if (known !== undefined) {
-      behindKnownDamage = true
+      afterKnownDamage = true
       return known
     }
     const next = await findRecord(file, segment.salt, from, to)
@@ -49,8 +49,8 @@ export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLos
     const { nextSequence } = segment
     const sequence = sequenceOf(buffer, at) ?? nextSequence ?? 0
     segment.nextSequence = sequence + 1
-    if (!behindKnownDamage && nextSequence !== undefined && sequence > nextSequence) onLost(segment, [[nextSequence, sequence]])
-    behindKnownDamage = false
+    if (!afterKnownDamage && nextSequence !== undefined && sequence > nextSequence) onLost(segment, [[nextSequence, sequence]])
+    afterKnownDamage = false
     return sequence
   }
 
@@ -58,7 +58,7 @@ export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLos
     async load(segment, found) {
       if (open?.segment !== segment) {
         await close()
-        behindKnownDamage = false
+        afterKnownDamage = false
         open = { segment, file: await fs.open(segment.path, 'r'), scratch: createScratch() }
       }
       const { file, scratch } = open
@@ -78,7 +78,7 @@ export function createReader(fs: SpoolFs, codec: MessageCodec, { onDamage, onLos
   }
 }
 
-/** The sequences of the records that the reader has not come across. */
+/** The sequences of the records that the reader has not found yet. */
 export function unreadOf({ awaited, replay, nextSequence, endSequence }: Segment): readonly Range[] {
   const listed = [...awaited].map((offset): Range => [replay.get(offset)!, replay.get(offset)! + 1])
   return nextSequence === undefined || nextSequence >= endSequence ? listed : [...listed, [nextSequence, endSequence]]

@@ -1,4 +1,5 @@
-// What a start finds in the directory: which records are whole, which of them are unsettled, which are missing, and what a crash or a bad disk left behind.
+// Recovery: finds the whole and unsettled records of a directory, counts the missing ones, cuts off torn
+// writes, and sets damaged files aside.
 import type { Observe } from '../observe/observe.ts'
 import { batchStartOf, receivedAtOf, sequenceOf } from './codec.ts'
 import type { Cursor } from './cursor.ts'
@@ -12,7 +13,7 @@ export interface Recovered {
   /** In order, each with something unsettled. */
   readonly segments: readonly Segment[]
   readonly frontier: { readonly segment: number; readonly offset: number; readonly sequence: number }
-  /** Higher than any number used before. */
+  /** Higher than any number used before (invariant 2). */
   readonly nextNumber: number
   /** Of the next record. */
   readonly nextSequence: number
@@ -81,7 +82,7 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
 const sequenceIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? 0 : listed[1])
 const offsetIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? listed : listed[0])
 
-/** The last segment that has been written to. The one made ready behind it has nothing but its header. */
+/** The last segment that has been written to. The one made ready after it has only its header. */
 async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promise<number | undefined> {
   for (const number of numbers.toReversed()) {
     const written = await readable(async () => {
@@ -97,7 +98,7 @@ async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promi
   return undefined
 }
 
-/** What the file system says of one file that cannot be read, whatever the process does. Other files may be well. */
+/** Errors of one file that cannot be read, whatever the process does. Other files may be readable. */
 const unreadableCodes = new Set(['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENOTDIR', 'ENOENT', 'ELOOP', 'ENXIO'])
 
 export function isUnreadable(error: unknown): boolean {
@@ -128,7 +129,7 @@ async function recoverSegment(
   segment.replay = new Map(cursor?.unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
   segment.settledBelow = !cursor || number > cursor.segment ? 0 : number === cursor.segment ? cursor.offset : Number.POSITIVE_INFINITY
   const { path, settledBelow, replay } = segment
-  // A file that was lost and has come back may hold messages of the account.
+  // A file that was lost and has come back may hold messages that are on the account.
   if (settledBelow === Number.POSITIVE_INFINITY && replay.size === 0 && losses.isEmpty())
     return void (await readable(() => fs.remove(path)))
 
@@ -165,7 +166,7 @@ async function recoverFile(
     const size = await file.size()
     const salt = await readHeader(file)
     if (salt === undefined) {
-      // A disk writes its first sector whole or not at all. Without it, the first sync never ended, and nothing in the file was acknowledged.
+      // A disk writes its first sector whole or not at all. Without that sector the first sync never ended, and no record was acknowledged.
       const empty = size <= headerBytes || (await isZero(file, 0, headerBytes))
       if (last !== undefined && number <= last) survey.damaged(number, empty ? 'is empty' : 'has no readable header', 1)
       await (empty ? drop(deps, path, size) : setAside(deps, path, size))
@@ -237,8 +238,8 @@ async function scan(
 }
 
 /**
- * Whether damage at `from`, with whole records behind it, is one write that a crash tore: all of those records belong to the write that
- * also covers the damage. The next write begins only after a sync, so anything of a later one proves that this one had been on disk.
+ * Whether damage at `from`, with whole records after it, is a torn write: all of those records belong to
+ * the batch that also covers the damage. A record of a later batch proves that it was on disk (invariant 4).
  */
 export async function isTorn(file: SpoolFile, salt: number, from: number, found: number, size: number): Promise<boolean> {
   let torn = true
@@ -282,7 +283,7 @@ async function setAside({ fs, observe }: Deps, path: string, bytes = 0): Promise
   observe.record('spool.corrupted', { bytes, detail: `${path}.corrupt` })
 }
 
-/** Removes a segment whose records are all settled; one with damage in it is kept beside, as evidence and for rescue. */
+/** Removes a segment whose records are all settled, or keeps it as `*.corrupt` if it has damage (invariant 12). */
 export async function discard(fs: SpoolFs, { path, holes, vanished, unreadable }: Segment): Promise<void> {
   if (vanished || unreadable) return
   if (holes.size > 0) await fs.rename(path, `${path}.corrupt`)

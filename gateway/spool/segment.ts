@@ -6,9 +6,9 @@
 //   └──────────────────────┴────────┴────────┴── … ──┴────────┴─────────┘
 //     magic, salt, CRC-32    codec.ts draws one                 zeros written ahead, while this is the segment in use
 //
-// Zeros written ahead let the next syncs flush data alone and not the file's length as well: 400,000 instead of 270,000 records/s in groups
-// of 100. A record cannot have length 0, so they end the segment. Segments are numbered upwards and a number is never used twice; a start
-// never adds to a segment of an earlier run. All records of one run share one random salt.
+// Zeros written ahead let the next syncs flush data alone and not the length of the file as well:
+// 400,000 instead of 270,000 records/s in batches of 100. A record cannot have length 0, so zeros end
+// the segment. Invariants 1 and 2 of spool.ts are about segments.
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { checkRecord, claimedLength, field, isReadable, NewerFormatError } from './codec.ts'
@@ -25,21 +25,21 @@ export interface Segment {
   readonly number: number
   readonly path: string
   readonly salt: number
-  /** Where its records end; everything before is on disk. */
+  /** Where its records end. Everything before is on disk. */
   bytes: number
-  /** Records not yet settled. */
+  /** Records that are not settled. */
   unsettled: number
-  /** Of those, the ones the reader has not loaded, and the offset from which it goes on. */
+  /** Unsettled records that the reader has not loaded, and the offset where it goes on. */
   unread: number
   unreadBytes: number
   readFrom: number
   /** No more records will come. */
   sealed: boolean
-  /** After a start: records below this offset are settled, but for those in `replay`, which shrinks as they are read. */
+  /** After a start: records below this offset are settled, except those in `replay` (invariant 8). */
   settledBelow: number
-  /** Offset to sequence. */
+  /** Offset to sequence. Shrinks as the records are read. */
   replay: Map<number, number>
-  /** Of `replay`, the offsets that the reader has not come across yet. */
+  /** Offsets of `replay` that the reader has not found yet. */
   awaited: Set<number>
   /** The sequence of the next record from `settledBelow` on that the reader will load. */
   nextSequence: number | undefined
@@ -50,7 +50,7 @@ export interface Segment {
   failedReads: number
   /** Its file cannot be read. It stays where it is: a later start may read it. */
   unreadable: boolean
-  /** Where there are no records but damage: from → to. Such a file is kept for a person when its records are settled. */
+  /** Damage in the place of records: from → to (invariant 12). */
   readonly holes: Map<number, number>
 }
 
@@ -76,12 +76,12 @@ export const isSettled = (segment: Segment, offset: number): boolean => offset <
 
 export interface SegmentWriter {
   readonly segment: Segment
-  /** Resolves when the bytes are on disk; the caller then moves segment.bytes behind them. After a rejection the writer is of no more use. */
+  /** Resolves when the bytes are on disk; the caller then adds them to segment.bytes. After a rejection the writer must be closed. */
   append(bytes: Uint8Array): Promise<void>
   /** Like append, but the bytes are on disk only after `sync`. */
   write(bytes: Uint8Array): Promise<void>
   sync(): Promise<void>
-  /** Cuts the zeros, or what a failed append left, off the end. */
+  /** Cuts zeros, and what a failed append left, off the end. */
   close(): Promise<void>
 }
 
@@ -92,7 +92,7 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
   /** Where the zeros end, and what was written to the file, or tried to be. */
   let ahead = headerBytes
   let written = headerBytes
-  // Only an economy: on a disk that has room for the records but not for the zeros, the records count.
+  // Preallocation is an optimisation. If it fails, keep writing records.
   const writeAhead = async (from: number) => {
     const length = Math.max(0, Math.min(aheadBytes, segmentBytes - from))
     await file.write(zeros.subarray(0, length), from).catch(() => undefined)
@@ -128,7 +128,7 @@ export async function createSegment(fs: SpoolFs, dir: string, number: number, sa
       segment.sealed = true
       try {
         if (written > segment.bytes) {
-          // What was refused must not come back behind what is written next.
+          // A refused batch must not come back after the batches that are written next (invariant 6).
           await file.truncate(segment.bytes)
           await file.datasync()
         }
@@ -163,12 +163,12 @@ export async function readHeader(file: SpoolFile): Promise<number | undefined> {
 /** One whole record: `length` bytes at `at` in the buffer, `offset` in the file. */
 export type Visit = (buffer: Buffer, at: number, length: number, offset: number) => void
 
-/** Memory for readChunk, which whoever reads much brings along: it would be garbage of the expensive kind. */
+/** Memory for readChunk. A caller that reads much passes its own: large buffers are expensive garbage. */
 export const createScratch = (): Buffer => Buffer.allocUnsafe(chunkBytes)
 
 /**
- * Visits the whole records from `from`, a few hundred KiB of them at a time, never beyond `to`.
- * Returns where to go on; when that is before `to` and `bad`, what lies there is no record.
+ * Visits the whole records from `from` on, a few hundred KiB at a time, never beyond `to`. Returns where
+ * to go on. `bad`: there is damage at that place. Rejects with NewerFormatError.
  */
 export async function readChunk(
   file: SpoolFile,
@@ -198,7 +198,7 @@ export async function readChunk(
   return { next: from + at, bad: at === 0 && from < to }
 }
 
-/** Searches behind damage at `from` for the next whole record; `to` when there is none. */
+/** Searches after damage at `from` for the next whole record of a version that can be read; `to` if it finds none. */
 export async function findRecord(file: SpoolFile, salt: number, from: number, to: number): Promise<number> {
   const overlap = 64
   for (let start = from + 1; start < to; start += chunkBytes) {
@@ -214,7 +214,7 @@ export async function findRecord(file: SpoolFile, salt: number, from: number, to
   return to
 }
 
-/** Whether there is anything but zeros from `from` on. */
+/** Whether all bytes from `from` to `to` are zeros. */
 export async function isZero(file: SpoolFile, from: number, to: number): Promise<boolean> {
   for (let start = from; start < to; start += chunkBytes) {
     const buffer = await readAt(file, start, Math.min(chunkBytes, to - start))

@@ -1,5 +1,5 @@
-// Counts, during a start, the records that should be on disk and are not. The cursor says which sequences are unsettled; every record that
-// is found is held against them, in order. A gap is a loss.
+// Counts, during a start, the records that should be on disk and are not. The cursor says which sequences
+// are unsettled; every record that is found is compared with them, in order. A gap is a loss (invariant 3).
 import type { Cursor } from './cursor.ts'
 import type { PlaceLosses } from './losses.ts'
 import type { Range } from './ranges.ts'

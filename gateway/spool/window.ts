@@ -1,13 +1,13 @@
-// The records that stand ready for the reader: those just appended while it keeps up, those read back from disk when it does not.
+// Entries that stand ready for the reader: just appended while it keeps up, read back from disk when it does not.
 import { Queue } from '../../lib/queue.ts'
 import type { Message } from '../message/message.ts'
 import type { Segment } from './segment.ts'
 import type { Entry, Outcome } from './spool.ts'
 
-/** What an entry costs in memory besides the bytes of its record: the objects and strings of a message. */
+/** Memory of an entry besides the bytes of its record: the objects and strings of a message. */
 const overheadBytes = 512
 
-/** An entry and where it lies. One object per message that is ready or in flight, none for what waits on disk. */
+/** An entry and where it lies. One object for each message that is ready or in flight; records that wait on disk have none. */
 export class StoredEntry implements Entry {
   readonly message: Message
   readonly segment: Segment
@@ -36,6 +36,7 @@ export class StoredEntry implements Entry {
     this.#onSettled = onSettled
   }
 
+  /** Throws when called twice (invariant 9). */
   settle(outcome: Outcome): true {
     const onSettled = this.#onSettled
     if (!onSettled) throw new Error(`message ${this.message.id} was settled twice`)
@@ -45,7 +46,7 @@ export class StoredEntry implements Entry {
   }
 }
 
-/** Entries in the order they were added; any of them can be taken out, without looking for it. */
+/** A linked list of entries in the order they were added. Removing one takes constant time. */
 export class Chain {
   #first: StoredEntry | undefined
   #last: StoredEntry | undefined
