@@ -1,19 +1,21 @@
-// CONNECT: who it is, what it may do, and the session that it finds; and what CONNACK says of that.
+// Admission: authenticates the client of a CONNECT, opens its session, and decides what CONNACK says.
 import type { Clock } from '../../lib/clock.ts'
 import type { Access, Caller, Connect, Session } from '../access/access.ts'
 import { sourceKeyOf } from '../access/source-address.ts'
 import { createKeyedBuckets } from '../access/token-bucket.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
+import type { AedesConnection, Login } from './aedes.ts'
 import { connackFor, connackReasonFor } from './answers.ts'
 import { type Connack, feature } from './connack.ts'
+import type { Admitted, Connecting, Connection } from './connection.ts'
 import type { Delivery } from './delivery.ts'
 import { presence } from './lifecycle.ts'
+import { expiryOf } from './link.ts'
 import type { Memory } from './memory.ts'
 import { createOutbox } from './outbox.ts'
 import { payloadOf } from './packet.ts'
-import { expiryOf, type Peer, type PeerClient } from './peer.ts'
-import type { Seats } from './seats.ts'
+import type { Occupant, Seats } from './seats.ts'
 import type { Sessions } from './sessions/sessions.ts'
 
 export interface AdmissionDeps {
@@ -26,18 +28,19 @@ export interface AdmissionDeps {
   readonly clock: Clock
 }
 
-export interface Login {
-  readonly username?: string
-  readonly password?: string
-}
+/**
+ * Rejects with the `returnCode` of MQTT 3.1.1 that aedes answers [MQTT-3.2.2.3]. Resolves without
+ * `onAdmitted` when the client has left.
+ */
+export type Admit = (connecting: Connecting, login: Login, seat: Occupant, onAdmitted: (admitted: Admitted) => void) => Promise<void>
 
-/** What a packet identifier can number. */
+/** The number of packet identifiers. */
 export const mostInFlight = 65_535
 
 /** connect_failed events of one source address; the log and the metrics count every failure. */
 const connectFailedPerSecond = 10
 
-/** What this broker does, said to MQTT 5 [AWS iot mqtt5 properties]. */
+/** Features that CONNACK of MQTT 5 announces [AWS iot mqtt5 properties]. */
 const features: Connack['features'] = {
   [feature.maximumQos]: 1,
   [feature.retainAvailable]: 1,
@@ -46,8 +49,7 @@ const features: Connack['features'] = {
   [feature.sharedSubscriptionAvailable]: 1,
 }
 
-/** Lets a peer in. Rejects with what aedes answers, a `returnCode` of MQTT 3.1.1 [MQTT-3.2.2.3]. */
-export function createAdmission({ access, sessions, seats, memory, announce, observe, clock }: AdmissionDeps) {
+export function createAdmission({ access, sessions, seats, memory, announce, observe, clock }: AdmissionDeps): Admit {
   const { quotas } = access.limits
   const failures = createKeyedBuckets(connectFailedPerSecond, clock.monotonic())
 
@@ -60,34 +62,41 @@ export function createAdmission({ access, sessions, seats, memory, announce, obs
     announce(presence.connectFailed({ clientId, transport, ...(sourceIp === undefined ? {} : { sourceIp }) }, clock.now()))
   }
 
-  const open = async (peer: Peer, session: Session): Promise<void> => {
-    const { client } = peer
-    if (client.closed) return
-    const { id: clientId, _cleanStart: fresh } = client
+  const open = async ({ link, topicAliases }: Connecting, session: Session): Promise<Admitted | undefined> => {
+    const { client } = link
+    if (client.closed) return undefined
+    const { id: clientId, cleanStart: fresh } = client
     const opened = await sessions.open(clientId, { protocol: client.version === 5 ? 5 : 3, fresh, expirySeconds: expiryOf(client) })
-    // It may have gone meanwhile, and nobody would close what was opened.
-    if (client.closed) return opened.close(expiryOf(client))
+    // The client may have left meanwhile. Nothing else would close its session then.
+    if (client.closed) {
+      opened.close(expiryOf(client))
+      return undefined
+    }
     const outbox = createOutbox({
       ...{ client, memory, clock, observe, release: sessions.release, now: sessions.now },
       storedPerSecond: quotas.storedDeliveriesPerSecond,
       maxInFlight: Math.min(client.receiveMaximum ?? mostInFlight, quotas.inFlightOutbound, mostInFlight),
-      topicAliases: Math.min(peer.topicAliases ?? 0, quotas.topicAliases),
-      maxPacketBytes: client.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+      topicAliases: Math.min(topicAliases, quotas.topicAliases),
+      maxPacketBytes: client.maxPacketBytes,
       receive: session.receive,
     })
-    Object.assign(peer, { session, opened, outbox, receiver: opened.session ?? { clientId, persistent: false, outbox } })
+    const receiver = opened.session ?? { clientId, persistent: false, outbox }
+    return { state: 'admitted', link, session, opened, receiver, outbox }
   }
 
-  return async (peer: Peer, login: Login): Promise<void> => {
-    const { client, caller } = peer
+  return async (connecting, login, seat, onAdmitted) => {
+    const { client, caller } = connecting.link
     const { id: clientId } = client
     try {
       const session = await access.connect({ ...caller, ...login }, toConnect(client))
-      await seats.claim(clientId, peer.seat, () => open(peer, session))
+      await seats.claim(clientId, seat, async () => {
+        const admitted = await open(connecting, session)
+        if (admitted) onAdmitted(admitted)
+      })
     } catch (error) {
       const code = codeOf(error, 'INTERNAL')
       const details = error instanceof GatewayError ? error.details : {}
-      peer.refusal = code
+      connecting.refusal = code
       observe.record('client.refused', { code, clientId, transport: caller.transport, detail: textOf(error), ...details })
       if (code === 'NOT_AUTHORIZED' || code === 'NOT_AUTHENTICATED') announceFailure(caller, clientId)
       throw Object.assign(new Error(code), { returnCode: connackFor(code, login.password !== undefined) })
@@ -95,15 +104,15 @@ export function createAdmission({ access, sessions, seats, memory, announce, obs
   }
 }
 
-/** undefined: as aedes writes it. */
-export function connackOf({ session, opened, refusal }: Peer): Connack | undefined {
-  const reasonCode = refusal && connackReasonFor(refusal)
-  if (refusal) return reasonCode === undefined ? undefined : { sessionPresent: false, reasonCode, features: {} }
-  return session && { sessionPresent: opened!.present, features }
+/** What aedes does not write into CONNACK; undefined: nothing. */
+export function connackOf(connection: Connection): Connack | undefined {
+  if (connection.state === 'admitted') return { sessionPresent: connection.opened.present, features }
+  const reasonCode = connection.refusal && connackReasonFor(connection.refusal)
+  return reasonCode === undefined ? undefined : { sessionPresent: false, reasonCode, features: {} }
 }
 
-/** What a CONNECT asks for. The will is in aedes' hands until the client is let in. */
-function toConnect({ id: clientId, clean, _will: will }: PeerClient): Connect {
+/** What a CONNECT asks for. */
+function toConnect({ id: clientId, clean, will }: AedesConnection): Connect {
   const persistent = !clean
   if (!will) return { clientId, persistent }
   const { topic, qos, retain = false } = will

@@ -1,129 +1,126 @@
-// What one connection publishes: allowed, made a message, handed to Ingest once, and answered in order. The same for both ways a PUBLISH can take.
+// The inlet: takes every PUBLISH of one connection, and its will, by one path.
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../access/access.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message, Source } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
-import { type AckQueueOptions, createAckQueue, type PendingAck } from './ack-queue.ts'
+import { type AckQueue, type AckQueueOptions, createAckQueue, type PendingAck } from './ack-queue.ts'
 import type { Ingest } from './broker.ts'
+import type { Delivery } from './delivery.ts'
 import type { Frame } from './frame.ts'
-import { type PublishPacket, payloadOf, toPacket, toProperties } from './packet.ts'
+import { type PublishPacket, payloadOf, toProperties } from './packet.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /*
-   bytes ──┬─ a PUBLISH of the usual kind, on a topic used before ──────▶ takeFrame ─┐
-           └─ parser ──┬─ a PUBLISH that nobody subscribes to ─────────────▶ take ───┴─▶ Ingest ─▶ PUBACK      the early way
-                       └─ all else ─▶ aedes ─▶ its hook ─▶ authorize ─▶ carry ─▶ aedes goes on                 5 µs and more
+   takeFrame ─┐                                        ┌─ no subscriber ───────────▶ ingest ─┐
+              ├─▶ enter the ack queue ─▶ authorize ─┬──┴─ retained or subscribed ──▶ keep ───┴─▶ deliver, PUBACK
+   take ──────┘                                     └─ refused ────────────────────────────────▶ onRefused
 
-   All stand in one line, so a device cannot tell from its answers which way was taken.
+   The last column takes effect in the order of the publishes (`ack-queue.ts`).
 */
 export interface InletDeps {
-  /** For what nobody but the pipeline is to have. */
+  /** For messages without a subscriber. */
   readonly ingest: Ingest
-  /** For all else: the same, and what its subscribers are owed is safe too when it resolves. `entered` is called once, when Ingest has been called. */
-  readonly carry: (message: Message, packet: PublishPacket, entered: () => void) => Promise<void>
+  /** For all other messages. `keep` calls `ingest` too. */
+  readonly delivery: Pick<Delivery, 'keep' | 'send'>
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: (at?: number) => string
   readonly subscriptions: Pick<Subscriptions<unknown>, 'cover' | 'version'>
 }
 
-export interface InletOptions extends InletDeps, Pick<AckQueueOptions, 'client' | 'onRoom' | 'shared'> {
-  /** Known from CONNECT on. */
-  readonly session: () => Session
-  /** A packet that was taken and cannot be kept, when its turn has come. */
-  readonly onRefused: (packet: PublishPacket, error: unknown) => void
-  /** Called for an error that neither the client nor Ingest made. */
-  readonly onError: (error: unknown) => void
+export interface RefusedPublish {
+  readonly qos: number
+  /** 0: no answer is expected. */
+  readonly packetId: number
 }
 
-export interface Inlet {
-  /** Answers the PUBLISH itself, if nobody but the pipeline is to have it; false: nothing was done. */
-  take(packet: PublishPacket): boolean
-  /** The same for a PUBLISH that has not been taken apart, on a topic that `take` has seen. */
-  takeFrame(bytes: Buffer, frame: Frame): boolean
-  /** Calls back, in turn, when Ingest has the message or with the reason why not. */
-  authorize(packet: PublishPacket, done: (error?: unknown) => void): void
-  isFull(): boolean
-  /** Calls back when all publishes so far are answered. */
-  whenAnswered(done: () => void): void
+export interface InletOptions extends InletDeps, Pick<AckQueueOptions, 'client' | 'onRoom' | 'shared'> {
+  /** Known when the connection is admitted. */
+  readonly session: () => Session
+  /** Answers a PUBLISH that was refused. true: its subscribers get the message nevertheless. */
+  readonly onRefused: (publish: RefusedPublish, error: unknown) => boolean
+  /** Called for an error that neither the client nor `ingest` made. */
+  readonly onError: (error: unknown) => void
 }
 
 /** Open publishes of one connection. Receive Maximum promises a device 100; MQTT 3.1.1 promises nothing. */
 const maxOpen = 1_000
 const maxOpenBytes = 1024 * 1024
-/** A device speaks on a few topics; one that does not is served without memory of them. */
+/** Most devices publish to a few topics. */
 const maxKnownTopics = 64
-/** Of those, the ones looked for in bytes: one after another. */
+/** Topics that `takeFrame` compares with the bytes of a packet, one after another. */
 const maxUsual = 8
+
+/** The part of a PUBLISH that `authorize` asks about. */
+type Sent = Pick<PublishPacket, 'qos' | 'retain' | 'properties'>
 
 interface KnownTopic {
   readonly topic: string
   readonly bytes: Buffer
-  /** With the tenant this topic belongs to. */
+  /** With the tenant that the topic belongs to. */
   readonly source: Source
-  awaited: boolean
-  /** Of the subscriptions `awaited` was looked up in. */
+  subscribed: boolean
+  /** The version of the subscriptions that `subscribed` was read from. */
   version: number
 }
 
-/** Publishes that are safe at the same moment, which is told once for all of them. */
+/** Publishes of one commit batch. Their promise is the same, and one reaction serves all of them. */
 interface SharedAck {
   readonly safe: Promise<void>
-  readonly turns: PendingAck[]
+  readonly pending: PendingAck[]
   readonly messages: Message[]
 }
 
-export function createInlet(options: InletOptions): Inlet {
-  const { ingest, carry, observe, clock, ids, subscriptions, session, onRefused, onError } = options
-  const queue = createAckQueue({ ...options, maxOpen, maxOpenBytes })
-  const topics = new Map<string, KnownTopic>()
-  /** Those learnt last, and of them the last one that was published to. */
-  let usual: readonly KnownTopic[] = []
-  let latest: KnownTopic | undefined
-  let group: SharedAck | undefined
-  /** Carried publishes that the pipeline has not been offered yet: no later publish of the connection may overtake them. */
-  let carrying = 0
-  const entered = () => void carrying--
+export class Inlet {
+  readonly #options: InletOptions
+  readonly #queue: AckQueue
+  readonly #topics: KnownTopics
+  #shared: SharedAck | undefined
+  /** Messages that `keep` has not ingested yet. Later messages of the connection must not overtake them. */
+  #entering = 0
+  readonly #entered = () => void this.#entering--
 
-  const learn = (topic: string): KnownTopic => {
-    const { source: from, tenantOf } = session()
-    const tenant = tenantOf(topic)
-    const known = {
-      topic,
-      bytes: Buffer.from(topic),
-      source: tenant === undefined || tenant === from.tenant ? from : { ...from, tenant },
-      awaited: false,
-      version: -1,
-    }
-    if (topics.size >= maxKnownTopics) topics.clear()
-    topics.set(topic, known)
-    usual = [known, ...usual.slice(0, maxUsual - 1)]
-    return known
+  constructor(options: InletOptions) {
+    this.#options = options
+    this.#queue = createAckQueue({ ...options, maxOpen, maxOpenBytes })
+    this.#topics = new KnownTopics(options)
   }
 
-  const isAwaited = (known: KnownTopic) => {
-    if (known.version !== subscriptions.version()) {
-      known.version = subscriptions.version()
-      known.awaited = subscriptions.cover(known.topic)
-    }
-    return known.awaited
+  /** Takes a PUBLISH whose topic alias is resolved, or a will. */
+  take(packet: PublishPacket): void {
+    this.#publish(this.#topics.learn(packet.topic), packet, packet.messageId ?? 0, payloadOf(packet))
   }
 
-  const find = (bytes: Buffer, start: number, end: number): KnownTopic | undefined => {
-    if (latest && isSame(latest.bytes, bytes, start, end)) return latest
-    for (const known of usual) if (isSame(known.bytes, bytes, start, end)) return known
-    return undefined
+  /** Takes a PUBLISH that is not decoded. false: its topic is not known; decode the packet and call `take`. */
+  takeFrame(bytes: Buffer, frame: Frame): boolean {
+    const known = this.#topics.find(bytes, frame.topicStart, frame.topicEnd)
+    if (!known) return false
+    this.#publish(known, frame, frame.packetId, bytes.subarray(frame.payloadStart, frame.end))
+    return true
   }
 
-  /** Once allowed, it counts as unacknowledged until the session is told otherwise. */
-  const allow = (
-    known: KnownTopic,
-    packet: Pick<PublishPacket, 'qos' | 'retain' | 'properties'>,
-    payload: Buffer,
-  ): Message | GatewayError => {
+  isFull(): boolean {
+    return this.#queue.isFull()
+  }
+
+  /** Calls back when all publishes so far are answered. */
+  whenAnswered(done: () => void): void {
+    this.#queue.answer(this.#queue.enter(0, 0), done)
+  }
+
+  #publish(known: KnownTopic, packet: Sent, packetId: number, payload: Buffer): void {
+    const pending = this.#queue.enter(packet.qos === 0 ? 0 : packetId, payload.length)
+    const message = this.#authorize(known, packet, payload)
+    if (message instanceof GatewayError) this.#refuse(pending, packet.qos, message)
+    else if (message.retain || this.#entering > 0 || this.#topics.isSubscribed(known)) this.#keep(pending, message)
+    else this.#pass(pending, message)
+  }
+
+  /** An allowed QoS 1 message counts as unacknowledged until `session.acknowledged` is called. */
+  #authorize({ topic, source }: KnownTopic, packet: Sent, payload: Buffer): Message | GatewayError {
+    const { observe, clock, ids, session } = this.#options
     const { qos, retain = false, properties: sent } = packet
-    const { topic, source } = known
     const properties = sent && toProperties(sent)
     const refused = session().publish({ topic, payloadBytes: payload.length, qos, retain, tenant: source.tenant, properties })
     if (refused) {
@@ -137,78 +134,111 @@ export function createInlet(options: InletOptions): Inlet {
     return properties ? { ...head, properties } : head
   }
 
-  const refuse = (turn: PendingAck, message: Parameters<typeof toPacket>[0] & Pick<Message, 'qos'>, error: unknown) => {
-    const { packetId } = turn
-    queue.answer(turn, () => onRefused({ ...toPacket(message, message.qos, false), messageId: packetId }, error))
-  }
-
-  /** The early way. Ingest gives many messages one promise, and one reaction serves them all. */
-  const pass = (known: KnownTopic, packet: Pick<PublishPacket, 'qos' | 'properties'>, packetId: number, payload: Buffer) => {
-    const turn = queue.enter(packet.qos === 0 ? 0 : packetId, payload.length)
-    const message = allow(known, packet, payload)
-    if (message instanceof GatewayError) return refuse(turn, { topic: known.topic, payload, qos: packet.qos === 0 ? 0 : 1 }, message)
-    const safe = ingest(message)
-    if (group?.safe === safe) {
-      group.turns.push(turn)
-      group.messages.push(message)
+  /** For a message without subscribers. `ingest` returns one promise for each commit batch. */
+  #pass(pending: PendingAck, message: Message): void {
+    const safe = this.#options.ingest(message)
+    if (this.#shared?.safe === safe) {
+      this.#shared.pending.push(pending)
+      this.#shared.messages.push(message)
       return
     }
-    const [turns, messages] = [[turn], [message]]
-    group = { safe, turns, messages }
-    const settle = (each: (turn: PendingAck, message: Message) => void) => {
-      if (group?.turns === turns) group = undefined
-      const who = session()
-      for (let i = 0; i < turns.length; i++) {
-        if (messages[i]!.qos !== 0) who.acknowledged()
-        each(turns[i]!, messages[i]!)
-      }
-    }
+    const shared: SharedAck = { safe, pending: [pending], messages: [message] }
+    this.#shared = shared
     safe
       .then(
-        () => settle((pending) => queue.acknowledge(pending)),
-        (error) => settle((turn, message) => refuse(turn, message, error)),
+        () => this.#release(shared, (pending) => this.#queue.acknowledge(pending)),
+        (error) => this.#release(shared, (pending, message) => this.#refuse(pending, message.qos, error, message)),
+      )
+      .catch(this.#options.onError)
+  }
+
+  #release(shared: SharedAck, each: (pending: PendingAck, message: Message) => void): void {
+    if (this.#shared === shared) this.#shared = undefined
+    const { pending, messages } = shared
+    const session = this.#options.session()
+    for (let i = 0; i < pending.length; i++) {
+      if (messages[i]!.qos !== 0) session.acknowledged()
+      each(pending[i]!, messages[i]!)
+    }
+  }
+
+  /** For a message that is retained, or has subscribers. */
+  #keep(pending: PendingAck, message: Message): void {
+    const { delivery, session, onError } = this.#options
+    const settled = () => {
+      if (message.qos !== 0) session().acknowledged()
+    }
+    this.#entering++
+    delivery
+      .keep(message, this.#entered)
+      .then(
+        (recipients) => {
+          settled()
+          this.#queue.acknowledge(pending, () => delivery.send(message, recipients))
+        },
+        (error) => {
+          settled()
+          this.#refuse(pending, message.qos, error, message)
+        },
       )
       .catch(onError)
   }
 
-  return {
-    take(packet) {
-      const { topic, qos, retain, messageId = 0, properties } = packet
-      // Retained messages, QoS 2 and topic aliases are the broker's.
-      if (qos === 2 || retain) return false
-      if (properties?.topicAlias !== undefined) return false
-      const known = topics.get(topic) ?? learn(topic)
-      if (carrying > 0 || isAwaited(known)) return false
-      pass(known, packet, messageId, payloadOf(packet))
-      return true
-    },
-    takeFrame(bytes, frame) {
-      const known = find(bytes, frame.topicStart, frame.topicEnd)
-      if (!known || carrying > 0 || isAwaited(known)) return false
-      latest = known
-      pass(known, frame, frame.packetId, bytes.subarray(frame.payloadStart, frame.end))
-      return true
-    },
-    authorize(packet, done) {
-      const payload = payloadOf(packet)
-      const turn = queue.enter(0, payload.length)
-      const message = allow(topics.get(packet.topic) ?? learn(packet.topic), packet, payload)
-      if (message instanceof GatewayError) return queue.answer(turn, () => done(message))
-      const answer = (error?: unknown) => {
-        if (message.qos !== 0) session().acknowledged()
-        queue.answer(turn, () => done(error))
-      }
-      carrying++
-      carry(message, packet, entered)
-        .then(() => answer(), answer)
-        .catch(onError)
-    },
-    isFull: queue.isFull,
-    whenAnswered: (done) => queue.answer(queue.enter(0, 0), done),
+  #refuse(pending: PendingAck, qos: number, error: unknown, message?: Message): void {
+    const { onRefused, delivery } = this.#options
+    const { packetId } = pending
+    this.#queue.answer(pending, () => {
+      if (onRefused({ qos, packetId }, error) && message) delivery.send(message)
+    })
   }
 }
 
-/** From the end: that is where the topics of one device differ. */
+/** The topics that one connection publishes to. */
+class KnownTopics {
+  readonly #options: Pick<InletOptions, 'session' | 'subscriptions'>
+  readonly #topics = new Map<string, KnownTopic>()
+  /** The topics that were learnt last, and of those the one that was found last. */
+  #usual: readonly KnownTopic[] = []
+  #latest: KnownTopic | undefined
+
+  constructor(options: Pick<InletOptions, 'session' | 'subscriptions'>) {
+    this.#options = options
+  }
+
+  learn(topic: string): KnownTopic {
+    const known = this.#topics.get(topic)
+    if (known) return known
+    const { source: from, tenantOf } = this.#options.session()
+    const tenant = tenantOf(topic)
+    const source = tenant === undefined || tenant === from.tenant ? from : { ...from, tenant }
+    const learnt = { topic, bytes: Buffer.from(topic), source, subscribed: false, version: -1 }
+    if (this.#topics.size >= maxKnownTopics) this.#topics.clear()
+    this.#topics.set(topic, learnt)
+    this.#usual = [learnt, ...this.#usual.slice(0, maxUsual - 1)]
+    return learnt
+  }
+
+  find(bytes: Buffer, start: number, end: number): KnownTopic | undefined {
+    if (this.#latest && isSame(this.#latest.bytes, bytes, start, end)) return this.#latest
+    for (const known of this.#usual) {
+      if (!isSame(known.bytes, bytes, start, end)) continue
+      this.#latest = known
+      return known
+    }
+    return undefined
+  }
+
+  isSubscribed(known: KnownTopic): boolean {
+    const { subscriptions } = this.#options
+    if (known.version !== subscriptions.version()) {
+      known.version = subscriptions.version()
+      known.subscribed = subscriptions.cover(known.topic)
+    }
+    return known.subscribed
+  }
+}
+
+/** Compares from the end, where the topics of one device differ. */
 function isSame(topic: Buffer, bytes: Buffer, start: number, end: number): boolean {
   if (topic.length !== end - start) return false
   for (let i = topic.length - 1; i >= 0; i--) if (topic[i] !== bytes[start + i]) return false

@@ -12,7 +12,8 @@ export type DisconnectReason =
   | 'MQTT_KEEP_ALIVE_TIMEOUT'
   | 'SERVER_INITIATED_DISCONNECT'
 
-export interface Connection {
+/** A connection in lifecycle events. */
+export interface ConnectionIdentity {
   readonly source: Source
   readonly sessionIdentifier: string
   /** Goes up with every connection of a client id; both events of one connection carry the same. */
@@ -27,7 +28,7 @@ export interface LifecycleEvent {
 const maxClients = 100_000
 
 export interface ConnectionNumbers {
-  next(source: Source, messageId: string): Connection
+  next(source: Source, messageId: string): ConnectionIdentity
   /** Whether such a client was ever here. */
   has(clientId: string): boolean
 }
@@ -50,7 +51,7 @@ export function createConnectionNumbers(): ConnectionNumbers {
 }
 
 export const presence = {
-  connected: ({ source, sessionIdentifier, versionNumber }: Connection, timestamp: number) =>
+  connected: ({ source, sessionIdentifier, versionNumber }: ConnectionIdentity, timestamp: number) =>
     event('presence/connected', source, {
       ...common(source, timestamp, 'connected'),
       sessionIdentifier,
@@ -58,7 +59,7 @@ export const presence = {
       ipAddress: source.sourceIp,
       versionNumber,
     }),
-  disconnected: ({ source, sessionIdentifier, versionNumber }: Connection, timestamp: number, disconnectReason: DisconnectReason) =>
+  disconnected: ({ source, sessionIdentifier, versionNumber }: ConnectionIdentity, timestamp: number, disconnectReason: DisconnectReason) =>
     event('presence/disconnected', source, {
       ...common(source, timestamp, 'disconnected'),
       sessionIdentifier,
@@ -78,7 +79,7 @@ export const presence = {
 
 export function subscriptionsChanged(
   eventType: 'subscribed' | 'unsubscribed',
-  { source, sessionIdentifier }: Connection,
+  { source, sessionIdentifier }: ConnectionIdentity,
   timestamp: number,
   topics: readonly string[],
 ): LifecycleEvent | undefined {

@@ -1,11 +1,11 @@
-// The two ways a PUBLISH can take, on real sockets: which one it takes, and that nobody can tell them apart.
+// Every PUBLISH takes one path. On real sockets a device sees no difference between those with and without subscribers.
 import type { IPublishPacket } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../../gateway/access/access.ts'
 import type { AckClient } from '../../../gateway/broker/ack-queue.ts'
 import type { Broker } from '../../../gateway/broker/broker.ts'
 import { createEmbeddedBroker } from '../../../gateway/broker/embedded.ts'
-import { createInlet } from '../../../gateway/broker/inlet.ts'
+import { Inlet } from '../../../gateway/broker/inlet.ts'
 import type { PublishPacket } from '../../../gateway/broker/packet.ts'
 import { createSubscriptions } from '../../../gateway/broker/subscriptions.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
@@ -54,48 +54,57 @@ afterEach(async () => {
   await door.stop()
 })
 
-describe('which way', () => {
+describe('one path', () => {
   let session: Session
   beforeEach(async () => {
     session = await createTestAccess(noRates, observe).enter({ transport: 'mqtt', loopback: true })
   })
 
-  const taken = (packet: Partial<PublishPacket>, subscribed: string[] = []) => {
+  /** `pipeline`: given to `ingest` alone. `keep`: given to the delivery. `refused`: neither. */
+  const wayOf = (packet: Partial<PublishPacket>, subscribed: string[] = []) => {
     const subscriptions = createSubscriptions<string>()
     for (const filter of subscribed) subscriptions.add(filter, 'dashboard')
-    const seen: Message[] = []
-    const inlet = createInlet({
+    const ways: string[] = []
+    const inlet = new Inlet({
       client: { closed: true } as AckClient,
       onRoom: () => {},
-      ingest: async (message) => void seen.push(message),
-      carry: async () => {},
+      ingest: async () => void ways.push('pipeline'),
+      delivery: {
+        async keep() {
+          ways.push('keep')
+          return []
+        },
+        send: () => {},
+      },
       observe,
       clock: systemClock,
       ids: () => 'id',
       subscriptions,
       onError: (error) => expect.unreachable(String(error)),
       session: () => session,
-      onRefused: () => {},
+      onRefused({ qos, packetId }, error) {
+        ways.push(`refused ${packetId} at QoS ${qos}: ${(error as GatewayError).code}`)
+        return false
+      },
     })
-    const took = inlet.take({ ...aPublish(1), payload: Buffer.from('x'), length: 40, ...packet } as PublishPacket)
-    expect(seen).toHaveLength(took ? 1 : 0)
-    return took
+    inlet.take({ ...aPublish(1), payload: Buffer.from('x'), length: 40, ...packet } as PublishPacket)
+    return ways
   }
 
   test.each<[string, Partial<PublishPacket>]>([
     ['QoS 1', {}],
     ['QoS 0', { qos: 0, messageId: undefined }],
     ['a duplicate', { dup: true }],
-    ['properties that only travel', { properties: { contentType: 'text/plain', userProperties: [['a', 'b']], responseTopic: 'a/b' } }],
-  ])('early: %s', (_, packet) => expect(taken(packet, ['somebody/else', '+'])).toBe(true))
-
-  test.each<[string, Partial<PublishPacket>]>([
-    ['retained', { retain: true }],
-    ['QoS 2', { qos: 2 }],
     ['a topic alias', { properties: { topicAlias: 1 } }],
-  ])('through aedes: %s', (_, packet) => expect(taken(packet)).toBe(false))
+    ['properties that only travel', { properties: { contentType: 'text/plain', userProperties: [['a', 'b']], responseTopic: 'a/b' } }],
+  ])('to the pipeline alone: %s', (_, packet) => expect(wayOf(packet, ['somebody/else', '+'])).toEqual(['pipeline']))
 
-  test('through aedes: somebody subscribes', () => expect(taken({}, ['dt/#'])).toBe(false))
+  test.each<[string, Partial<PublishPacket>, string[]]>([
+    ['a retained message', { retain: true }, []],
+    ['a message with a subscriber', {}, ['dt/#']],
+  ])('to the pipeline and to sessions: %s', (_, packet, subscribed) => expect(wayOf(packet, subscribed)).toEqual(['keep']))
+
+  test('refuses QoS 2', () => expect(wayOf({ qos: 2 })).toEqual(['refused 1 at QoS 2: QOS_NOT_SUPPORTED']))
 })
 
 describe.each(versions)('%s', (_, protocolVersion) => {

@@ -1,16 +1,15 @@
-// What a device sends while aedes is not ready for it yet; the rest of the tap is tested through the broker.
-import { EventEmitter } from 'node:events'
+// The read loop on bytes in memory, with a stand-in for aedes; its other cases are tested through the broker.
 import fc from 'fast-check'
 import { generate, type Packet } from 'mqtt-packet'
 import { expect, test } from 'vitest'
-import { type Takers, type TapClient, tap } from '../../../gateway/broker/tap.ts'
+import { type PacketHandlers, type ReadClient, ReadLoop } from '../../../gateway/broker/read-loop.ts'
 import { aPublish } from '../../helpers/raw-mqtt.ts'
 
 const aConnect = (protocolVersion: 4 | 5) =>
   generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion, clean: true, clientId: 'x', keepalive: 0 })
 
-const noTakers: Takers = {
-  publish: () => false,
+const noHandlers: PacketHandlers = {
+  publish: () => {},
   frame: () => false,
   subscribe: () => undefined,
   unsubscribe: () => undefined,
@@ -18,74 +17,76 @@ const noTakers: Takers = {
   illegal: (error) => expect.unreachable(error.message),
 }
 const onError = (error: unknown) => expect.unreachable(String(error))
+const limits = { maxPacketBytes: 1_000_000, maxTopicAlias: 8, onError }
 
-function aTapped() {
-  const parser = Object.assign(new EventEmitter(), { parse: (_bytes: Buffer) => {} })
-  parser.on('packet', () => {})
-  const errors: Error[] = []
-  const taken: number[] = []
-  const state = {
-    connected: false,
-    connackSent: false,
-    closed: false,
-    disconnectReasonCode: null,
-    _parser: parser,
-    _keepaliveInterval: 0,
-    _keepaliveTimer: null,
+type Seen = { readonly cmd: string; readonly messageId?: number | undefined }
+
+/** aedes' side of a connection: `feed` gives bytes to the read loop, `connect` emits `connected`. */
+function aClient(handle: (packet: Seen) => void = () => {}) {
+  const errors: string[] = []
+  let parse = (_bytes: Buffer) => {}
+  const listeners: (() => void)[] = []
+  const client = {
+    ...{ closed: false, connackSent: false as boolean, connected: false as boolean, disconnectReasonCode: null },
+    fail: ({ message }: Error) => void errors.push(message),
+    handle,
+    onceConnected: (listener: () => void) => void listeners.push(listener),
+    readWith(read: (bytes: Buffer) => void) {
+      parse = read
+    },
+    touch: () => {},
+  } satisfies ReadClient
+  const connect = () => {
+    client.connected = true
+    for (const listener of listeners) listener()
   }
-  const client = Object.assign(new EventEmitter(), state)
-  client.on('error', (error) => errors.push(error))
-  let released = 0
-  const takers = { ...noTakers, publish: ({ messageId = 0 }: { readonly messageId?: number | undefined }) => taken.push(messageId) > 0 }
-  const onReleased = () => void released++
-  const tapped = tap(client as unknown as TapClient, { maxPacketBytes: 1_000_000, takers, onReleased, onError })
-  parser.parse(aConnect(4))
-  const publish = (count: number) => {
-    for (let i = 1; i <= count; i++) parser.parse(generate(aPublish(i)))
-  }
-  return { client, tapped, errors, taken, publish, released: () => released }
+  return { client, errors, connect, feed: (bytes: Buffer) => parse(bytes) }
 }
 
-test('what comes right behind the CONNACK waits, unread beyond what is here, and is taken in order', () => {
-  const { client, tapped, errors, taken, publish, released } = aTapped()
+function aConnecting() {
+  const { client, errors, connect, feed } = aClient()
+  const taken: number[] = []
+  const handlers = { ...noHandlers, publish: ({ messageId = 0 }: Pick<Seen, 'messageId'>) => void taken.push(messageId) }
+  let released = 0
+  const loop = new ReadLoop(client, { ...limits, handlers, onReleased: () => void released++ })
+  feed(aConnect(4))
+  const publish = (count: number) => {
+    for (let i = 1; i <= count; i++) feed(generate(aPublish(i)))
+  }
+  return { client, loop, errors, taken, publish, connect, released: () => released }
+}
+
+test('packets that follow CONNECT wait, no further bytes are read, and the packets are taken in order', () => {
+  const { client, loop, errors, taken, publish, connect, released } = aConnecting()
   client.connackSent = true
   publish(100)
-  expect({ errors, taken, holding: tapped.isHolding() }).toEqual({ errors: [], taken: [], holding: true })
-  client.connected = true
-  client.emit('connected')
+  expect({ errors, taken, waiting: loop.isWaiting() }).toEqual({ errors: [], taken: [], waiting: true })
+  connect()
   expect(taken).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
-  expect({ holding: tapped.isHolding(), released: released() }).toEqual({ holding: false, released: 1 })
+  expect({ waiting: loop.isWaiting(), released: released() }).toEqual({ waiting: false, released: 1 })
 })
 
 test('before the CONNACK there is room for 42 packets', () => {
-  const { errors, publish } = aTapped()
+  const { errors, publish } = aConnecting()
   publish(42)
   expect(errors).toEqual([])
   publish(1)
-  expect(errors.map(({ message }) => message)).toEqual(['too many packets before CONNACK'])
+  expect(errors).toEqual(['too many packets before CONNACK'])
 })
 
 /** A client that is connected; `seen` has its packets in the order in which they took effect. */
-function aTappedStream(protocolVersion: 4 | 5) {
+function aConnected(protocolVersion: 4 | 5) {
   const seen: string[] = []
+  const topics: string[] = []
   const names = { publish: 'P', subscribe: 'S', puback: 'A' } as Readonly<Record<string, string>>
-  const note = ({ cmd, messageId = 0 }: { readonly cmd: string; readonly messageId?: number | undefined }) =>
-    void seen.push(`${names[cmd] ?? cmd}${messageId}`)
-  const parser = Object.assign(new EventEmitter(), { parse: (_bytes: Buffer) => {} })
-  parser.on('packet', note)
-  const state = {
-    connected: false,
-    connackSent: true,
-    closed: false,
-    disconnectReasonCode: null,
-    version: protocolVersion,
-    _keepaliveInterval: 0,
-    _keepaliveTimer: null,
-  }
-  const client = Object.assign(new EventEmitter(), state, { _parser: parser })
-  const takers: Takers = {
-    ...noTakers,
-    publish: (packet) => note(packet) === undefined,
+  const note = ({ cmd, messageId = 0 }: Seen) => void seen.push(`${names[cmd] ?? cmd}${messageId}`)
+  const { client, connect, feed } = aClient(note)
+  const handlers: PacketHandlers = {
+    ...noHandlers,
+    publish(packet) {
+      note(packet)
+      topics.push(packet.topic)
+    },
     frame(bytes, { topicStart, topicEnd, packetId }) {
       if (bytes.toString('utf8', topicStart, topicEnd) !== 'known') return false
       seen.push(`P${packetId}`)
@@ -95,11 +96,11 @@ function aTappedStream(protocolVersion: 4 | 5) {
     ack: note,
     illegal: (error) => seen.push(`illegal ${error.reasonCode}`),
   }
-  const tapped = tap(client as unknown as TapClient, { maxPacketBytes: 200_000, takers, onReleased: () => {}, onError })
-  const feed = (bytes: Buffer) => parser.parse(bytes)
+  const loop = new ReadLoop(client, { ...limits, handlers, onReleased: () => {} })
+  client.connackSent = true
   feed(aConnect(protocolVersion))
-  client.connected = true
-  return { feed, seen, tapped }
+  connect()
+  return { feed, seen, topics, loop }
 }
 
 const packets = fc.array(
@@ -137,7 +138,7 @@ test('however the bytes are cut, every packet is seen once and in its order, by 
           return { cmd: 'publish', messageId, topic: kind.topic, qos: kind.qos, payload: Buffer.alloc(kind.size) }
         })
         const bytes = Buffer.concat(sent.map((packet) => generate(packet as Packet, { protocolVersion })))
-        const { feed, seen } = aTappedStream(protocolVersion)
+        const { feed, seen } = aConnected(protocolVersion)
         for (let at = 0, i = 0; at < bytes.length; i++) {
           const end = at + cuts[i % cuts.length]!
           feed(bytes.subarray(at, end))
@@ -152,31 +153,48 @@ test('however the bytes are cut, every packet is seen once and in its order, by 
 })
 
 test('an illegal packet is the last one that is read, and those before it take effect first', () => {
-  const { feed, seen, tapped } = aTappedStream(5)
+  const { feed, seen, loop } = aConnected(5)
   const publish = (messageId: number) => generate({ ...aPublish(messageId), topic: 'other' }, { protocolVersion: 5 })
   feed(Buffer.concat([publish(1), Buffer.from('3205000161000000', 'hex').subarray(0, 7), publish(2)]))
   feed(publish(3))
   expect(seen).toEqual(['connect0', 'P1', 'illegal 130'])
-  expect(tapped.isHolding()).toBe(true)
+  expect(loop.isWaiting()).toBe(true)
 })
 
 test.each([
   ['a packet type that no client may send first', '3005'],
   ['reserved flags', '1105'],
 ])('bytes that cannot become a legal packet are refused before the packet is whole: %s', (_, hex) => {
-  const parser = Object.assign(new EventEmitter(), { parse: (_bytes: Buffer) => {} })
-  parser.on('packet', () => {})
-  const client = Object.assign(new EventEmitter(), { closed: false, disconnectReasonCode: null, _parser: parser, _keepaliveInterval: 0 })
+  const { client, feed } = aClient()
   const refused: number[] = []
-  const takers = { ...noTakers, illegal: ({ reasonCode }: { readonly reasonCode: number }) => void refused.push(reasonCode) }
-  tap(client as unknown as TapClient, { maxPacketBytes: 1_000, takers, onReleased: () => {}, onError })
-  parser.parse(Buffer.from(hex, 'hex'))
+  const handlers = { ...noHandlers, illegal: ({ reasonCode }: { readonly reasonCode: number }) => void refused.push(reasonCode) }
+  new ReadLoop(client, { ...limits, handlers, onReleased: () => {} })
+  feed(Buffer.from(hex, 'hex'))
   expect(refused).toHaveLength(1)
 })
 
 test('a PUBLISH that comes byte by byte is copied once in each doubling, not once for each byte', () => {
-  const { feed, seen } = aTappedStream(4)
+  const { feed, seen } = aConnected(4)
   const bytes = generate({ cmd: 'publish', topic: 'other', payload: Buffer.alloc(130_000), qos: 1, messageId: 7, retain: true, dup: false })
   for (let at = 0; at < bytes.length; at++) feed(bytes.subarray(at, at + 1))
   expect(seen).toEqual(['connect0', 'P7'])
+})
+
+const aliased = (messageId: number, topic: string, topicAlias: number) =>
+  generate({ ...aPublish(messageId, { topic }), properties: { topicAlias } }, { protocolVersion: 5 })
+
+test('a topic alias stands for the topic that it was given last', () => {
+  const { feed, topics } = aConnected(5)
+  feed(Buffer.concat([aliased(1, 'a', 1), aliased(2, '', 1), aliased(3, 'b', 1), aliased(4, 'c', 8), aliased(5, '', 1), aliased(6, '', 8)]))
+  expect(topics).toEqual(['a', 'a', 'b', 'c', 'b', 'c'])
+})
+
+test.each([
+  ['unknown', '', 3],
+  ['above the maximum', 'a', 9],
+  ['above the maximum, without a topic', '', 9],
+])('a topic alias that is %s ends the connection after the packets before it [MQTT5-3.3.2.3.4]', (_, topic, alias) => {
+  const { feed, seen } = aConnected(5)
+  feed(Buffer.concat([aliased(1, 'a', 1), aliased(2, topic, alias), aliased(3, 'b', 2)]))
+  expect(seen).toEqual(['connect0', 'P1', 'illegal 148'])
 })
