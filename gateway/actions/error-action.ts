@@ -1,8 +1,8 @@
 // What the error action of a rule receives: AWS's documented envelope, one per rule and message, with every failure in it.
-import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import type { Message } from '../message/message.ts'
+import { traceIdOf } from '../message/trace.ts'
 import { masked } from '../observe/mask.ts'
 
 export interface Failure {
@@ -17,7 +17,7 @@ export function toErrorEnvelope(rule: string, message: Message, failures: readon
     JSON.stringify({
       ruleName: rule,
       topic: message.topic,
-      cloudwatchTraceId: traceId(message),
+      cloudwatchTraceId: traceIdOf(message),
       clientId: message.source.clientId,
       base64OriginalPayload: bytesOf(message.payload).toString('base64'),
       failures: failures.map((failure) => describe(failure, message.topic)),
@@ -35,11 +35,4 @@ function describe({ action, error }: Failure, topic: string) {
     failedResource: target,
     errorMessage: `Failed to deliver the message. The error received was ${reason}. Message arrived on: ${topic}, Action: ${action}${where}`,
   }
-}
-
-/** The trace of the message in the shape of a UUID; without a trace, one derived from its id. */
-function traceId({ id, trace }: Message): string {
-  const [, fromTrace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(trace ?? '') ?? []
-  const hex = fromTrace ?? createHash('sha256').update(id).digest('hex').slice(0, 32)
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

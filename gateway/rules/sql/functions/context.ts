@@ -1,6 +1,7 @@
 // What a statement can ask about its message: who sent it, over what, when, and what the topic says [AWS iot-sql-functions].
 import { hash } from 'node:crypto'
 import type { Message } from '../../../message/message.ts'
+import { toUuid, traceIdOf } from '../../../message/trace.ts'
 import type { Scope } from '../scope.ts'
 import { toIndex, type Value } from '../value.ts'
 import type { FunctionTable, Site } from './table.ts'
@@ -121,7 +122,7 @@ export const context = {
     dependsOn: 'message',
     summary: 'The UUID of an MQTT message, for finding it in logs; Undefined where the message did not come over MQTT.',
     examples: [],
-    call: (_args, { message }) => (overMqtt(message) ? traceId(message) : undefined),
+    call: (_args, { message }) => (overMqtt(message) ? traceIdOf(message) : undefined),
   },
 } as const satisfies FunctionTable
 
@@ -149,13 +150,6 @@ function mqttProperty(name: Value, { properties = {} }: Message): Value {
   return undefined
 }
 
-/** The W3C trace id of the message where it has one, else one that follows from its own id. */
-function traceId({ id, trace }: Message): string {
-  const known = trace?.split('-')[1]
-  const digits = known !== undefined && /^[0-9a-f]{32}$/.test(known) ? known : hash('sha256', `trace ${id}`).slice(0, 32)
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
 /** Bytes nobody can tell from random ones, new for every evaluation of every place in every statement, and the same on a replay (U-38). */
 function entropy(scope: Scope, site: Site): Buffer {
   const calls = scope.remember(site, () => ({ count: 0 }))
@@ -166,5 +160,5 @@ function entropy(scope: Scope, site: Site): Buffer {
 function uuid(bytes: Buffer): string {
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  return bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  return toUuid(bytes.toString('hex', 0, 16))
 }
