@@ -2,7 +2,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import { deadReason, isPermanentFailure } from './failure.ts'
 import { type Part, partsOf } from './parts.ts'
-import { type Handler, type Item, toNumber } from './queue.ts'
+import type { Handler, Item } from './queue.ts'
+import { textAttributes, toItem } from './sqs-item.ts'
 
 /** One record of an SQS event [AWS lambda with-sqs]. */
 export interface SqsRecord {
@@ -84,7 +85,7 @@ export function createLambdaHandler({ handler, clock, bury, resend, marginMs = 1
 
   return async ({ Records }: SqsEvent, context: { getRemainingTimeInMillis(): number }): Promise<SqsBatchResponse> => {
     const signal = clock.deadline(Math.max(0, context.getRemainingTimeInMillis() - marginMs))
-    const items = Records.map(toItem)
+    const items = Records.map(itemOf)
     const fifo = Records.some(({ eventSourceARN }) => eventSourceARN.endsWith('.fifo'))
     const groups = fifo ? [...Map.groupBy(items, ({ group }) => group).values()] : items.map((item) => [item])
     const failed = await Promise.all(groups.map((group) => settleGroup(group, signal)))
@@ -96,16 +97,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
 
-function toItem({ messageId, body, attributes: system, messageAttributes }: SqsRecord): Item {
-  const attributes: Record<string, string> = {}
-  for (const [name, { stringValue }] of Object.entries(messageAttributes)) if (stringValue !== undefined) attributes[name] = stringValue
-  return {
-    id: messageId,
-    body: Buffer.from(body),
-    group: system.MessageGroupId ?? attributes.tenant ?? '',
-    key: attributes.messageId ?? system.MessageDeduplicationId ?? messageId,
-    receives: Number(system.ApproximateReceiveCount ?? 1) + (toNumber(attributes.tries) ?? 0),
-    sentAt: toNumber(attributes.sentAt) ?? Number(system.SentTimestamp ?? 0),
-    attributes,
-  }
+function itemOf({ messageId: id, body, attributes: system, messageAttributes, eventSourceARN }: SqsRecord): Item {
+  const attributes = textAttributes(messageAttributes, ({ stringValue }) => stringValue)
+  return toItem({ id, body, system, attributes }, eventSourceARN.endsWith('.fifo'))
 }

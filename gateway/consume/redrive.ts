@@ -3,6 +3,7 @@ import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sq
 import { answerText } from '../aws/answer.ts'
 import { type Aws, deadLetterNameOf, sourceNameOf } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
+import { queueNameOf } from './sqs-item.ts'
 
 type Reach = Pick<Aws, 'sqs' | 'queueUrl'>
 
@@ -28,11 +29,6 @@ function targetIn(policy: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** `arn:aws:sqs:eu-west-1:111122223333:orders` and `https://…/111122223333/orders` → `orders`. */
-export function queueNameOf(arnOrUrl: string): string {
-  return arnOrUrl.slice(Math.max(arnOrUrl.lastIndexOf(':'), arnOrUrl.lastIndexOf('/')) + 1)
 }
 
 /**

@@ -15,8 +15,8 @@ import { type FailedEntry, outcomesOf } from '../aws/batch-answers.ts'
 import type { Aws } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
-import { type Item, type Outgoing, type Queue, toNumber } from './queue.ts'
-import { queueNameOf } from './redrive.ts'
+import type { Item, Outgoing, Queue } from './queue.ts'
+import { reserved, textAttributes, toItem } from './sqs-item.ts'
 
 export interface SqsQueueOptions {
   readonly aws: Pick<Aws, 'sqs' | 'queueUrl'>
@@ -36,9 +36,6 @@ const maxBatchBytes = 1_048_576
 const maxAttributes = 10
 const maxVisibilityMs = 43_200_000
 const maxDelayMs = 900_000
-
-/** Attributes with a meaning of their own; every other one of the sender travels along. */
-const reserved = { key: 'messageId', tenant: 'tenant', sentAt: 'sentAt', tries: 'tries', reason: 'reason', source: 'source' } as const
 
 export function createSqsQueue(options: SqsQueueOptions): Queue {
   const { aws, name, deadLetterName, visibilityTimeoutSeconds, clock } = options
@@ -70,9 +67,10 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
     },
   })
 
-  const toItem = (message: Message): Item => {
-    const item = itemOf(message, fifo)
-    handles.set(item, message.ReceiptHandle ?? '')
+  const received = ({ MessageId = '', Body = '', Attributes = {}, MessageAttributes = {}, ReceiptHandle = '' }: Message): Item => {
+    const attributes = textAttributes(MessageAttributes, ({ StringValue }) => StringValue)
+    const item = toItem({ id: MessageId, body: Body, system: Attributes, attributes }, fifo)
+    handles.set(item, ReceiptHandle)
     return item
   }
 
@@ -89,7 +87,7 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
         MessageSystemAttributeNames: ['All'],
       })
       const { Messages = [] } = await call(label, () => aws.sqs.send(command, { abortSignal: signal }))
-      return Messages.map(toItem)
+      return Messages.map(received)
     },
     async remove(items) {
       const settled = await Promise.allSettled(items.map((item) => remove(handles.get(item) ?? '')))
@@ -126,23 +124,6 @@ export function createSqsQueue(options: SqsQueueOptions): Queue {
     },
   }
   return self
-}
-
-function itemOf({ MessageId = '', Body = '', Attributes = {}, MessageAttributes = {} }: Message, fifo: boolean): Item {
-  const attributes: Record<string, string> = {}
-  for (const [name, { StringValue }] of Object.entries(MessageAttributes)) if (StringValue !== undefined) attributes[name] = StringValue
-  const system: Readonly<Record<string, string | undefined>> = Attributes
-  return {
-    id: MessageId,
-    body: Buffer.from(Body),
-    // Not every SQS gives the group of a standard queue back, so there the tenant travels as an attribute too.
-    group: (fifo ? undefined : (attributes[reserved.tenant] ?? attributes.group)) ?? system.MessageGroupId ?? '',
-    key: attributes[reserved.key] ?? system.MessageDeduplicationId ?? MessageId,
-    receives: Number(system.ApproximateReceiveCount ?? 1) + (toNumber(attributes[reserved.tries]) ?? 0),
-    sentAt: toNumber(attributes[reserved.sentAt]) ?? Number(system.SentTimestamp ?? 0),
-    attributes,
-    ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: queueNameOf(system.DeadLetterQueueSourceArn) }),
-  }
 }
 
 async function sendAll(aws: SqsQueueOptions['aws'], name: string, messages: readonly Outgoing[]): Promise<void> {
