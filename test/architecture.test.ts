@@ -61,7 +61,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'node:zlib',
   ],
   'gateway/rules/sql/fast': ['gateway/message', 'gateway/rules/sql', 'node:buffer'],
-  'gateway/rules/topic': [],
+  'gateway/rules/topic': ['lib/topic.ts', 'lib/topic-trie.ts'],
   'gateway/rules': [
     'lib',
     'gateway/message',

@@ -1,4 +1,5 @@
 // Which topic names and filters a client may use at all, before any policy is asked.
+import { hasWildcard, nameProblem, wildcardProblem } from '../../lib/topic.ts'
 
 export interface TopicBounds {
   readonly topicBytes: number
@@ -26,12 +27,12 @@ export function levelOf(topic: string, level: number | null): string | undefined
 
 /** What is wrong with a topic to publish to, as the end of a sentence; undefined when nothing is. */
 export function topicProblem(topic: string, bounds: TopicBounds): string | undefined {
-  if (topic.includes('+') || topic.includes('#')) return 'a topic may not contain + or #' // [MQTT-3.3.2-2]
-  if (!topic.startsWith('$')) return nameProblem(topic, bounds)
+  if (hasWildcard(topic)) return 'a topic may not contain + or #' // [MQTT-3.3.2-2]
+  if (!topic.startsWith('$')) return boundsProblem(topic, bounds)
   if (!reserved.some(({ prefix, publish }) => publish && topic.startsWith(prefix))) return 'the topic is reserved'
   const rest = ordinaryTopic(topic)
   if (rest === topic) return 'Basic Ingest needs the name of a rule'
-  return rest === '' ? undefined : nameProblem(rest, bounds)
+  return rest === '' ? undefined : boundsProblem(rest, bounds)
 }
 
 /** The same for a filter to subscribe to. */
@@ -43,22 +44,17 @@ export function filterProblem(filter: string, bounds: TopicBounds): string | und
   if (filter.startsWith('$') && !reserved.some(({ prefix, subscribe }) => subscribe && filter.startsWith(prefix))) {
     return 'the filter is reserved'
   }
-  const hash = filter.indexOf('#')
-  if (hash !== -1 && (hash !== filter.length - 1 || (hash > 0 && filter[hash - 1] !== '/'))) return '# may only be the whole last level' // [MQTT-4.7.1-1]
-  if (/[^/]\+|\+[^/]/.test(filter)) return '+ may only be a whole level' // [MQTT-4.7.1-2]
-  return nameProblem(filter, bounds)
+  return wildcardProblem(filter) ?? boundsProblem(filter, bounds)
 }
 
 /** The trees of topics and filters are walked level by level, so no configuration may allow more. */
 const maxLevels = 100
 
-function nameProblem(name: string, { topicBytes, topicSlashes }: TopicBounds): string | undefined {
-  if (name === '') return 'it may not be empty' // [MQTT-4.7.3-1]
-  if (name.includes('\0')) return 'it may not contain U+0000' // [MQTT-4.7.3-2]
-  // Bytes that are no UTF-8 were decoded to U+FFFD: two different names would become one [MQTT-1.5.4-1].
+function boundsProblem(name: string, { topicBytes, topicSlashes }: TopicBounds): string | undefined {
+  const problem = nameProblem(name, topicBytes)
+  if (problem !== undefined) return problem
+  // Bytes that are not UTF-8 were decoded to U+FFFD: two different names would become one [MQTT-1.5.4-1].
   if (name.includes('\ufffd') || !name.isWellFormed()) return 'it is not UTF-8'
-  // A UTF-16 unit takes at most three bytes, so short names need no counting.
-  if (name.length * 3 > topicBytes && Buffer.byteLength(name) > topicBytes) return `it may have ${topicBytes} bytes at most`
   let slashes = 0
   for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) slashes++
   if (slashes >= maxLevels) return `it may have ${maxLevels} levels at most`

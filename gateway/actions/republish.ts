@@ -1,5 +1,6 @@
 // The republish action publishes the rule's result as a new message on another MQTT topic.
 import { z } from 'zod'
+import { hasWildcard, nameProblem } from '../../lib/topic.ts'
 import { codeOf, GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import { derivedId } from '../message/ids.ts'
@@ -111,11 +112,14 @@ function seconds(text: string): number {
   throw refused(`messageExpiry is "${text}", and must be a whole number of seconds`)
 }
 
-// [MQTT-3.3.2-2], [MQTT-4.7.3-1]; 256 bytes is AWS IoT Core's limit.
+/** AWS IoT Core's limit for a topic. */
+const maxTopicBytes = 256
+
 function checked(topic: string): string {
-  if (topic !== '' && !/[+#\0]/.test(topic) && Buffer.byteLength(topic) <= 256) return topic
-  throw new GatewayError('TOPIC_INVALID', 'the topic to republish on is empty, over 256 bytes, or holds + or #', {
-    details: { action: 'republish', target: topic.slice(0, 256) },
+  const problem = hasWildcard(topic) ? 'it may not contain + or #' : nameProblem(topic, maxTopicBytes)
+  if (problem === undefined) return topic
+  throw new GatewayError('TOPIC_INVALID', `the topic to republish on is not valid: ${problem}`, {
+    details: { action: 'republish', target: topic.slice(0, maxTopicBytes) },
   })
 }
 

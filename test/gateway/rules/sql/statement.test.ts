@@ -82,7 +82,7 @@ describe('refused when compiled', () => {
     ["SELECT @a FROM 'a'", /@a is not set/],
     ['SET @a = @b, @b = 1 SELECT @a', /@b is not set/],
     ["SELECT a + 1 FROM 'a'", /give it one with AS/],
-    ["SELECT a FROM 'a/#/b'", /line 1, column 15: in a topic filter # is the last level/],
+    ["SELECT a FROM 'a/#/b'", /line 1, column 15: the topic filter is not valid: # may only be the whole last level/],
     ["SELECT upper(*) FROM 'a'", /does not take \*/],
     ["SELECT get_thing_shadow('t', 'r').state FROM 'a'", /no resolver for it is configured/],
     ["SELECT decode(*, 'proto', 'b', 'k', 'p', 'm') FROM 'a'", /protobuf/],

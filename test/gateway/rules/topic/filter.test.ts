@@ -7,11 +7,11 @@ describe('validateFilter', () => {
   })
 
   test.each([
-    ['', /at least one/],
-    ['a+/b', /\+ stands alone/],
-    ['a/b#', /# stands alone/],
-    ['#/a', /# is the last/],
-    ['a\u0000', /null/],
+    ['', /empty/],
+    ['a+/b', /\+ may only be a whole level/],
+    ['a/b#', /# may only be the whole last level/],
+    ['#/a', /# may only be the whole last level/],
+    ['a\u0000', /U\+0000/],
     ['é'.repeat(129), /256 bytes/],
   ])('%j is none', (filter, reason) => {
     expect(validateFilter(filter)).toMatch(reason)
