@@ -1,14 +1,16 @@
-// The journal of sessions on disk: entries appended in groups, and written anew when most of them no longer matter.
+// The session journal on disk: entries appended in commit batches, and compacted when most of them no
+// longer matter.
 //
-//   000007.seg   begun │ all there is │ whole │ entry entry … entry │ 0 0 0 …
-//                        └ a snapshot ┘          └ since then
+//   000007.seg   begun │ entries of the state │ whole │ entry entry … entry │ 0 0 0 …
+//                        └ the snapshot ──────┘         └ appended since
 //
-// A file counts once `whole` is in it, and then its predecessors are deleted: a crash at any point leaves one file that holds everything.
-// Every start begins a file if there is room for one, and so does a write after one that failed, because what a failed sync left in the page cache cannot be trusted.
+// A file counts once `whole` is in it, and then its predecessors are deleted: a crash at any point
+// leaves one file that holds everything. A start begins a file if there is room for one. So does a
+// write after one that failed: what a failed sync left in the page cache cannot be trusted.
 import { join } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
 import { GatewayError, textOf } from '../../errors.ts'
-import { createCondition } from '../../observe/condition.ts'
+import { type Condition, createCondition } from '../../observe/condition.ts'
 import type { Observe } from '../../observe/observe.ts'
 import { bodyRecordBytes, encodeBody } from '../../spool/codec.ts'
 import type { SpoolFs } from '../../spool/fs.ts'
@@ -22,17 +24,17 @@ import { type Counts, openSaved, recoverJournal, type SavedFiles } from './recov
 import { beginSnapshot, type Snapshot } from './snapshot.ts'
 
 export interface Journal {
-  /** Gives every entry found to `apply`. Rejects with SPOOL_LOCKED or DATA_DIR_UNUSABLE. */
+  /** Applies every entry found. Rejects with SPOOL_LOCKED or DATA_DIR_UNUSABLE. */
   start(): Promise<void>
   /** Resolves when the entry is on disk and applied, in the order of the calls. Rejects with SESSIONS_FAILED; it is then not applied. */
   append(entry: Entry): Promise<void>
   stop(): Promise<void>
 }
 
-/** What the journal is about. */
+/** The state that the journal keeps. */
 export interface Journaled {
   apply(entry: Entry): void
-  /** Entries that add up to the present state. */
+  /** Entries that make the present state. */
   entries(): Iterable<Entry>
   counts(): Counts
 }
@@ -41,13 +43,13 @@ export interface FileJournalOptions {
   readonly journaled: Journaled
   /** Created when missing. One gateway per directory. */
   readonly dir: string
-  /** Below this a file is never written anew. */
+  /** Bytes below which a file is not compacted. */
   readonly roomBytes?: number
   readonly salt: number
   readonly observe: Observe
   readonly fs: SpoolFs
   readonly clock: Pick<Clock, 'every' | 'monotonic'>
-  /** Where lost messages are accounted for. */
+  /** The account of lost messages. */
   readonly losses: PlaceLosses
 }
 
@@ -60,7 +62,7 @@ interface EncodedEntry {
 const MiB = 1024 ** 2
 const watchEveryMs = 1_000
 
-/** Nothing outlives the gateway. */
+/** A journal that keeps nothing: sessions end with the gateway. */
 export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journal {
   return {
     async start() {},
@@ -72,173 +74,205 @@ export function createMemoryJournal({ apply }: Pick<Journaled, 'apply'>): Journa
 }
 
 export function createFileJournal(options: FileJournalOptions): Journal {
-  const { journaled, dir, salt, observe, fs, clock, losses, roomBytes = 8 * MiB } = options
-  const trouble = createCondition({ observe, clock }, { code: 'SESSIONS_FAILED' })
-  let writer: SegmentWriter | undefined
-  let next: Snapshot | undefined
-  let limit = 0
-  let nextNumber = 1
-  let unlock = async () => {}
-  let stopped = false
-  /** The file in use is gone; the next write begins another. */
-  let vanished = false
-  let saved: SavedFiles | undefined
-  let unsaved = false
-  let saving: Promise<void> | undefined
-  let endWatch = () => {}
+  return new FileJournal(options)
+}
 
-  const save = async (closed: boolean) => {
-    if (!writer || !unsaved) return
-    unsaved = false
-    const { number, bytes } = writer.segment
-    const { sessions, retained, queued } = journaled.counts()
-    await saved?.write({ segment: number, bytes, sessions, retained, queued, closed }).catch((error) => {
-      unsaved = true
-      observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `sessions: ${textOf(error)}` })
+class FileJournal implements Journal {
+  readonly #options: FileJournalOptions
+  readonly #roomBytes: number
+  readonly #trouble: Condition
+  readonly #commits: GroupCommit<EncodedEntry>
+  /** Of the file in use; undefined after a write that failed. */
+  #writer: SegmentWriter | undefined
+  /** Its successor, while that is being written. */
+  #next: Snapshot | undefined
+  /** Bytes of the file in use beyond which a successor is written. */
+  #limit = 0
+  #nextNumber = 1
+  /** The file in use was removed; the next write begins another. */
+  #vanished = false
+  #saved: SavedFiles | undefined
+  /** The counts on disk are older than the journal. */
+  #unsaved = false
+  #ticking: Promise<void> | undefined
+  #stopped = false
+  #endWatch = () => {}
+  #unlock = async () => {}
+
+  constructor(options: FileJournalOptions) {
+    const { observe, clock, salt, roomBytes = 8 * MiB } = options
+    this.#options = options
+    this.#roomBytes = roomBytes
+    this.#trouble = createCondition({ observe, clock }, { code: 'SESSIONS_FAILED' })
+    this.#commits = new GroupCommit({
+      salt,
+      encode: (buffer, at, { body }, sequence) => encodeBody(buffer, at, body, salt, sequence),
+      commit: (batch) => this.#commit(batch),
     })
   }
 
-  /** Looks for files that somebody removes while the gateway runs. Memory holds all there is, so they are written again. */
-  const watch = async () => {
-    const segment = writer?.segment
-    const names = await fs.list(dir)
-    if (!turnNames('state').every((name) => names.includes(name))) {
-      await saved?.forget()
-      unsaved = true
+  async start(): Promise<void> {
+    const { dir } = this.#options
+    try {
+      await this.#start()
+    } catch (cause) {
+      await this.#unlock().catch(() => undefined)
+      this.#unlock = async () => {}
+      if (cause instanceof GatewayError) throw cause
+      const message = `the session directory ${dir} cannot be used: ${textOf(cause)}`
+      throw new GatewayError('DATA_DIR_UNUSABLE', message, { cause, details: { dir } })
     }
-    if (!segment || segment !== writer?.segment || names.includes(segmentName(segment.number))) return
-    vanished = true
-    observe.record('sessions.corrupted', { detail: `${segment.path} is missing; it is written again` })
-    await append({ kind: 'released', client: '', numbers: [] })
   }
 
-  const tick = () => {
-    saving ??= watch()
-      .then(() => save(false))
-      .catch((error) => observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `sessions: ${textOf(error)}` }))
-      .finally(() => {
-        saving = undefined
-      })
+  append(entry: Entry): Promise<void> {
+    if (this.#stopped) return this.#commits.refuse(new GatewayError('STOPPING', 'the gateway is shutting down'))
+    return this.#append(entry)
   }
 
-  /** Writes down all there is in a file of its own. */
-  const snapshot = (): Snapshot => beginSnapshot({ fs, dir, number: nextNumber++, salt, roomBytes, entries: journaled.entries() })
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#endWatch()
+    await this.#ticking
+    await this.#commits.idle()
+    await this.#next?.abandon()
+    this.#unsaved = true
+    await this.#save(true)
+    await this.#saved?.close().catch(() => undefined)
+    await this.#writer?.close().catch(() => undefined)
+    await this.#unlock().catch(() => undefined)
+  }
+
+  async #start(): Promise<void> {
+    const { dir, fs, clock, losses } = this.#options
+    await fs.makeDir(dir)
+    this.#unlock = await lockDir(fs, dir)
+    this.#saved = await openSaved(fs, dir)
+    const { last, damaged, loss } = await recoverJournal(this.#options, this.#saved.found)
+    this.#nextNumber = last + 1
+    if (loss) losses.add('start', loss)
+    await losses.saved()
+    await this.#begin().catch((error) => {
+      // The old file still holds everything, and a disk that is full now may have room for the next write.
+      if (damaged) throw error
+    })
+    // Creates both files, so that a full disk later has no part of the state to find room for.
+    for (const _ of turnNames('state')) {
+      this.#unsaved = true
+      await this.#save(false)
+    }
+    this.#endWatch = clock.every(watchEveryMs, () => this.#tick())
+  }
+
+  #append(entry: Entry): Promise<void> {
+    const body = encodeEntry(entry)
+    return this.#commits.append({ entry, body }, bodyRecordBytes(body))
+  }
+
+  async #commit(batch: CommitBatch<EncodedEntry>): Promise<void> {
+    try {
+      const bytes = batch.encoded
+      await (!this.#writer || this.#vanished ? this.#begin() : this.#renew())
+      this.#vanished = false
+      await write(this.#writer!, bytes)
+      this.#next?.add(bytes)
+    } catch (cause) {
+      await this.#next?.abandon()
+      this.#next = undefined
+      await this.#writer?.close().catch(() => undefined)
+      this.#writer = undefined
+      this.#trouble.raise({ detail: textOf(cause) })
+      const { dir } = this.#options
+      throw new GatewayError('SESSIONS_FAILED', `sessions cannot be written: ${textOf(cause)}`, { cause, details: { dir } })
+    }
+    this.#trouble.clear()
+    this.#unsaved = true
+    for (const { entry } of batch.items) this.#options.journaled.apply(entry)
+  }
+
+  /** Begins a file without a predecessor to append to: appends wait for it. */
+  async #begin(): Promise<void> {
+    await this.#next?.abandon()
+    this.#next = undefined
+    const only = this.#snapshot()
+    await only.written
+    await this.#takeOver(only)
+  }
+
+  /** Writes the successor of the file in use beside it, and changes over when it is ready. Appends do not wait. */
+  async #renew(): Promise<void> {
+    if (this.#next?.state === 'ready') {
+      const ready = this.#next
+      this.#next = undefined
+      await this.#takeOver(ready)
+    } else if (this.#next?.state === 'failed') {
+      this.#next = undefined
+      this.#limit = 2 * this.#writer!.segment.bytes
+    } else if (!this.#next && this.#writer!.segment.bytes > this.#limit) this.#next = this.#snapshot()
+  }
+
+  #snapshot(): Snapshot {
+    const { fs, dir, salt, journaled } = this.#options
+    return beginSnapshot({ fs, dir, number: this.#nextNumber++, salt, roomBytes: this.#roomBytes, entries: journaled.entries() })
+  }
 
   /** The file of the snapshot takes the place of those before. */
-  const takeOver = async (from: Snapshot) => {
+  async #takeOver(from: Snapshot): Promise<void> {
     const fresh = await from.finish().catch(async (error) => {
       await from.abandon()
       throw error
     })
-    await writer?.close().catch(() => undefined)
-    writer = fresh
-    limit = Math.max(roomBytes, 2 * fresh.segment.bytes)
-    await removeBefore(fresh.segment.number)
+    await this.#writer?.close().catch(() => undefined)
+    this.#writer = fresh
+    this.#limit = Math.max(this.#roomBytes, 2 * fresh.segment.bytes)
+    await this.#removeBefore(fresh.segment.number)
   }
 
-  /** With nothing to append to, appends wait for the file. */
-  const begin = async () => {
-    await next?.abandon()
-    next = undefined
-    const only = snapshot()
-    await only.written
-    await takeOver(only)
-  }
-
-  /** While a journal is in use, its successor is written beside it, and appends do not wait. */
-  const renew = async () => {
-    if (next?.state === 'ready') {
-      const ready = next
-      next = undefined
-      await takeOver(ready)
-    } else if (next?.state === 'failed') {
-      next = undefined
-      limit = 2 * writer!.segment.bytes
-    } else if (!next && writer!.segment.bytes > limit) next = snapshot()
-  }
-
-  const removeBefore = async (number: number) => {
+  async #removeBefore(number: number): Promise<void> {
+    const { fs, dir } = this.#options
     const old = (await fs.list(dir)).filter((name) => (segmentNumber(name) ?? number) < number)
     for (const name of old) await fs.remove(join(dir, name))
-    unsaved = true
+    this.#unsaved = true
   }
 
-  const commits = new GroupCommit<EncodedEntry>({
-    salt,
-    encode: (buffer, at, { body }, sequence) => encodeBody(buffer, at, body, salt, sequence),
-    commit,
-  })
+  /** Writes the counts that a start compares with what it finds. */
+  async #save(closed: boolean): Promise<void> {
+    if (!this.#writer || !this.#unsaved) return
+    this.#unsaved = false
+    const { number, bytes } = this.#writer.segment
+    const { sessions, retained, queued } = this.#options.journaled.counts()
+    await this.#saved?.write({ segment: number, bytes, sessions, retained, queued, closed }).catch((error) => {
+      this.#unsaved = true
+      this.#failed(error)
+    })
+  }
 
-  async function commit(batch: CommitBatch<EncodedEntry>): Promise<void> {
-    try {
-      const bytes = batch.encoded
-      await (!writer || vanished ? begin() : renew())
-      vanished = false
-      await write(writer!, bytes)
-      next?.add(bytes)
-    } catch (cause) {
-      await next?.abandon()
-      next = undefined
-      await writer?.close().catch(() => undefined)
-      writer = undefined
-      trouble.raise({ detail: textOf(cause) })
-      throw new GatewayError('SESSIONS_FAILED', `sessions cannot be written: ${textOf(cause)}`, { cause, details: { dir } })
+  #tick(): void {
+    this.#ticking ??= this.#watch()
+      .then(() => this.#save(false))
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#ticking = undefined
+      })
+  }
+
+  /** Looks for files that were removed while the gateway runs. Memory holds the whole state, so they are written again. */
+  async #watch(): Promise<void> {
+    const { fs, dir, observe } = this.#options
+    const segment = this.#writer?.segment
+    const names = await fs.list(dir)
+    if (!turnNames('state').every((name) => names.includes(name))) {
+      await this.#saved?.forget()
+      this.#unsaved = true
     }
-    trouble.clear()
-    unsaved = true
-    for (const { entry } of batch.items) journaled.apply(entry)
+    if (!segment || segment !== this.#writer?.segment || names.includes(segmentName(segment.number))) return
+    this.#vanished = true
+    observe.record('sessions.corrupted', { detail: `${segment.path} is missing; it is written again` })
+    await this.#append({ kind: 'released', client: '', numbers: [] })
   }
 
-  const append = (entry: Entry) => {
-    const body = encodeEntry(entry)
-    return commits.append({ entry, body }, bodyRecordBytes(body))
-  }
-
-  return {
-    async start() {
-      try {
-        await fs.makeDir(dir)
-        unlock = await lockDir(fs, dir)
-        saved = await openSaved(fs, dir)
-        const { last, damaged, loss } = await recoverJournal(options, saved.found)
-        nextNumber = last + 1
-        if (loss) losses.add('start', loss)
-        await losses.saved()
-        await begin().catch((error) => {
-          // What was found holds everything still, and a disk that is full now may have room when there is something to write.
-          if (damaged) throw error
-        })
-        // Both files, so that a disk that is full later has no part of the state to find room for.
-        for (const _ of turnNames('state')) {
-          unsaved = true
-          await save(false)
-        }
-        endWatch = clock.every(watchEveryMs, tick)
-      } catch (cause) {
-        await unlock().catch(() => undefined)
-        unlock = async () => {}
-        if (cause instanceof GatewayError) throw cause
-        const message = `the session directory ${dir} cannot be used: ${textOf(cause)}`
-        throw new GatewayError('DATA_DIR_UNUSABLE', message, { cause, details: { dir } })
-      }
-    },
-    append(entry) {
-      if (stopped) return commits.refuse(new GatewayError('STOPPING', 'the gateway is shutting down'))
-      return append(entry)
-    },
-    async stop() {
-      if (stopped) return
-      stopped = true
-      endWatch()
-      await saving
-      await commits.idle()
-      await next?.abandon()
-      unsaved = true
-      await save(true)
-      await saved?.close().catch(() => undefined)
-      await writer?.close().catch(() => undefined)
-      await unlock().catch(() => undefined)
-    },
+  #failed(error: NodeJS.ErrnoException): void {
+    this.#options.observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `sessions: ${textOf(error)}` })
   }
 }
 
