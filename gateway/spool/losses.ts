@@ -1,4 +1,5 @@
-// Acknowledged messages that the disk no longer has: how many, where, since when, and whether a person has confirmed it.
+// The account of losses: acknowledged messages that the disk no longer has, how many, where, since when, and
+// whether a person has confirmed it.
 //
 // The account is kept on disk, in <dataDir>/losses and losses.2 (turns.ts draws the files). A lost message is known by its sequence, so
 // damage that is found again after a restart is counted once, and a message whose file comes back is taken off the account.
@@ -70,7 +71,7 @@ export interface Loss {
 }
 
 export interface Losses {
-  /** Reads the account and reports what nobody has confirmed. */
+  /** Reads the account and reports losses that are not confirmed. */
   start(): Promise<void>
   place(name: string, kind?: LossKind): PlaceLosses
   list(): readonly Loss[]
@@ -91,122 +92,154 @@ export interface LossesOptions {
 const retryMs = 1_000
 const maxReasons = 10
 
-export function createLosses({ clock, observe, disk }: LossesOptions): Losses {
-  let items: readonly Item[] = []
-  let running = 0
-  let files: Turns<z.infer<typeof schema>> | undefined
-  let dirty = false
-  let saving: Promise<void> | undefined
-  let stopTimer = () => {}
+export function createLosses(options: LossesOptions): Losses {
+  return new LossAccount(options)
+}
 
-  const write = async () => {
+class LossAccount implements Losses {
+  readonly #options: LossesOptions
+  #items: readonly Item[] = []
+  /** Messages of the ledger that were lost in this run. */
+  #running = 0
+  #files: Turns<z.infer<typeof schema>> | undefined
+  #dirty = false
+  #saving: Promise<void> | undefined
+  #stopTimer = () => {}
+
+  constructor(options: LossesOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { disk, observe, clock } = this.#options
     if (!disk) return
-    await disk.fs.makeDir(disk.dir)
-    files ??= await openTurns(disk.fs, disk.dir, 'losses', schema)
-    while (dirty) {
-      dirty = false
-      await files.write({ items: [...items] })
+    const names = await disk.fs.list(disk.dir).catch(() => [])
+    if (names.some((name) => name.startsWith('losses'))) this.#files = await openTurns(disk.fs, disk.dir, 'losses', schema)
+    const found = this.#files?.found
+    if (found === 'damaged') observe.record('spool.corrupted', { detail: 'the account of lost messages is unreadable' })
+    else this.#items = found?.items ?? []
+    if (this.#items.some(isOpen)) this.#announce()
+    this.#stopTimer = clock.every(retryMs, () => {
+      if (this.#dirty) this.#saveLater()
+    })
+  }
+
+  place(name: string, kind: LossKind = 'messages'): PlaceLosses {
+    const ranges = () => this.#at(name).flatMap((item): readonly Range[] => item.ranges)
+    return {
+      isEmpty: () => ranges().length === 0,
+      has: (sequence) => includes(ranges(), sequence),
+      next: () => ranges().reduce((next, [, to]) => Math.max(next, to), 0),
+      add: (when, finding) => this.#add(name, kind, when, finding),
+      found: (sequences) => this.#found(name, sequences),
+      saved: () => (this.#dirty ? this.#save().catch(() => undefined) : Promise.resolve()),
     }
   }
 
-  const save = () => {
-    saving ??= write()
-      .catch((error) => {
-        dirty = true
-        throw error
-      })
-      .finally(() => {
-        saving = undefined
-      })
-    return saving
+  list(): readonly Loss[] {
+    return this.#items.map(toLoss)
   }
 
-  const saveLater = () => {
-    dirty = true
-    save().catch((error) => observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `losses: ${textOf(error)}` }))
+  total(): { readonly lost: number; readonly before: number } {
+    const lost = this.#items.filter(({ kind }) => kind === 'messages').reduce((sum, item) => sum + countOf(item), 0)
+    return { lost, before: lost - this.#running }
   }
 
-  const announce = () => {
-    const open = items.filter(isOpen)
+  async confirm(): Promise<number> {
+    const before = this.#items
+    const confirmed = before.filter(isOpen).length
+    if (confirmed === 0) return 0
+    const confirmedAt = this.#options.clock.now()
+    this.#items = merged(before.map((item) => (isOpen(item) ? { ...item, confirmedAt } : item)))
+    this.#dirty = true
+    try {
+      await this.#save()
+    } catch (cause) {
+      this.#items = before
+      throw new GatewayError('SPOOL_FAILED', `the confirmation cannot be written: ${textOf(cause)}`, { cause })
+    }
+    this.#announce()
+    return confirmed
+  }
+
+  async stop(): Promise<void> {
+    this.#stopTimer()
+    await this.#saving?.catch(() => undefined)
+    if (this.#dirty) await this.#save().catch(() => undefined)
+    await this.#files?.close().catch(() => undefined)
+  }
+
+  #at(place: string): readonly Item[] {
+    return this.#items.filter((item) => item.place === place)
+  }
+
+  #add(place: string, kind: LossKind, when: 'start' | 'running', finding: Finding): number {
+    const { ranges = [], unnumbered = 0, exact, reasons } = finding
+    const { clock, observe } = this.#options
+    const here = this.#at(place)
+    const fresh = without(
+      ranges,
+      here.flatMap((item): readonly Range[] => item.ranges),
+    )
+    const added = sizeOf(fresh) + unnumbered
+    if (added === 0 && exact) return 0
+    if (when === 'running' && kind === 'messages') this.#running += added
+    const open = here.find(isOpen) ?? emptyItem(kind, place, clock.now())
+    const grown = grow(open, { ranges: fresh, unnumbered, exact, reasons })
+    this.#items = [...this.#items.filter((item) => item !== open), grown]
+    observe.record('message.lost', { place, count: added, detail: [...reasons].join(', ') })
+    this.#announce()
+    this.#saveLater()
+    return added
+  }
+
+  #found(place: string, sequences: readonly number[]): void {
+    if (sequences.length === 0) return
+    const back = sequences.map((sequence): Range => [sequence, sequence + 1])
+    this.#items = this.#items
+      .map((item) => (item.place === place ? { ...item, ranges: without(item.ranges, back) as Item['ranges'] } : item))
+      .filter((item) => countOf(item) > 0 || !item.exact)
+    this.#announce()
+    this.#saveLater()
+  }
+
+  #announce(): void {
+    const { observe } = this.#options
+    const open = this.#items.filter(isOpen)
     const restore = open.some(({ kind }) => kind !== 'queues') ? 'restore the files and restart, or ' : ''
     const detail = `${open.map(sentenceOf).join('; ')}; ${restore}confirm with: weir losses --confirm`
     if (open.length > 0) observe.record('gateway.degraded', { code: 'MESSAGES_LOST', detail })
     else observe.record('gateway.recovered', { code: 'MESSAGES_LOST' })
   }
 
-  const place = (name: string, kind: LossKind = 'messages'): PlaceLosses => {
-    const here = () => items.filter((item) => item.place === name)
-    const ranges = () => here().flatMap((item): readonly Range[] => item.ranges)
-    return {
-      isEmpty: () => ranges().length === 0,
-      has: (sequence) => includes(ranges(), sequence),
-      next: () => ranges().reduce((next, [, to]) => Math.max(next, to), 0),
-      add(when, { ranges: found = [], unnumbered = 0, exact, reasons }) {
-        const fresh = without(found, ranges())
-        const added = sizeOf(fresh) + unnumbered
-        if (added === 0 && exact) return 0
-        if (when === 'running' && kind === 'messages') running += added
-        const open = here().find(isOpen) ?? emptyItem(kind, name, clock.now())
-        const grown = grow(open, { ranges: fresh, unnumbered, exact, reasons })
-        items = [...items.filter((item) => item !== open), grown]
-        observe.record('message.lost', { place: name, count: added, detail: [...reasons].join(', ') })
-        announce()
-        saveLater()
-        return added
-      },
-      found(sequences) {
-        if (sequences.length === 0) return
-        const back = sequences.map((sequence): Range => [sequence, sequence + 1])
-        items = items
-          .map((item) => (item.place === name ? { ...item, ranges: without(item.ranges, back) as Item['ranges'] } : item))
-          .filter((item) => countOf(item) > 0 || !item.exact)
-        announce()
-        saveLater()
-      },
-      saved: () => (dirty ? save().catch(() => undefined) : Promise.resolve()),
-    }
+  #saveLater(): void {
+    this.#dirty = true
+    this.#save().catch((error) =>
+      this.#options.observe.record('spool.failed', { code: error.code ?? 'unknown', detail: `losses: ${textOf(error)}` }),
+    )
   }
 
-  return {
-    async start() {
-      if (!disk) return
-      const names = await disk.fs.list(disk.dir).catch(() => [])
-      if (names.some((name) => name.startsWith('losses'))) files = await openTurns(disk.fs, disk.dir, 'losses', schema)
-      if (files?.found === 'damaged') observe.record('spool.corrupted', { detail: 'the account of lost messages is unreadable' })
-      else items = files?.found?.items ?? []
-      if (items.some(isOpen)) announce()
-      stopTimer = clock.every(retryMs, () => {
-        if (dirty) saveLater()
+  #save(): Promise<void> {
+    this.#saving ??= this.#write()
+      .catch((error) => {
+        this.#dirty = true
+        throw error
       })
-    },
-    place,
-    list: () => items.map(toLoss),
-    total() {
-      const lost = items.filter(({ kind }) => kind === 'messages').reduce((sum, item) => sum + countOf(item), 0)
-      return { lost, before: lost - running }
-    },
-    async confirm() {
-      const before = items
-      const confirmed = before.filter(isOpen).length
-      if (confirmed === 0) return 0
-      const confirmedAt = clock.now()
-      items = merged(before.map((item) => (isOpen(item) ? { ...item, confirmedAt } : item)))
-      dirty = true
-      try {
-        await save()
-      } catch (cause) {
-        items = before
-        throw new GatewayError('SPOOL_FAILED', `the confirmation cannot be written: ${textOf(cause)}`, { cause })
-      }
-      announce()
-      return confirmed
-    },
-    async stop() {
-      stopTimer()
-      await saving?.catch(() => undefined)
-      if (dirty) await save().catch(() => undefined)
-      await files?.close().catch(() => undefined)
-    },
+      .finally(() => {
+        this.#saving = undefined
+      })
+    return this.#saving
+  }
+
+  async #write(): Promise<void> {
+    const { disk } = this.#options
+    if (!disk) return
+    await disk.fs.makeDir(disk.dir)
+    this.#files ??= await openTurns(disk.fs, disk.dir, 'losses', schema)
+    while (this.#dirty) {
+      this.#dirty = false
+      await this.#files.write({ items: [...this.#items] })
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { findForeign } from './foreign.ts'
 import type { SpoolFile, SpoolFs } from './fs.ts'
 import type { PlaceLosses } from './losses.ts'
 import { findRecord, headerBytes, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment, type Visit } from './segment.ts'
-import { createSurvey, type Survey } from './survey.ts'
+import { Survey } from './survey.ts'
 
 export interface Recovered {
   /** In order, each with something unsettled. */
@@ -49,7 +49,7 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
   const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b)
   const used = names.flatMap((name) => segmentNumber(name.replace(/\.corrupt$/, '')) ?? [])
   const tally: Tally = { messages: 0, bytes: 0, oldestAt: undefined }
-  const survey = createSurvey({ cursor: found, numbers, losses })
+  const survey = new Survey({ cursor: found, numbers, losses })
   const segments: Segment[] = []
   const last = await lastWritten(deps, numbers)
   for (const [number, listed] of Object.entries(unsettled)) {

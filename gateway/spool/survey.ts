@@ -5,115 +5,133 @@ import type { PlaceLosses } from './losses.ts'
 import type { Range } from './ranges.ts'
 import { segmentName } from './segment.ts'
 
-export interface Survey {
-  /** A record that is not settled, in the order of the disk. Returns its sequence; records of version 0.1 have none and are counted. */
-  see(number: number, sequence: number | undefined): number
-  /** The records that the cursor lists in a segment, and that are not there. */
-  absent(number: number, sequences: readonly number[]): void
-  /** A record that an earlier start counted as lost. */
-  foundAgain(sequence: number): void
-  /** A segment that cannot give what it had; `atLeast` so many unsettled records. */
-  damaged(number: number, how: string, atLeast?: number): void
-  /** To be called once, behind the last record. Returns the sequence of the next record to be written. */
-  finish(): number
-  /** The sequence of the next record that is expected. */
-  expected(): number
-}
-
 export interface SurveyOptions {
   readonly cursor: Cursor | undefined | 'damaged'
-  /** The numbers of the segments that are there, in order. */
+  /** The numbers of the segments in the directory, in order. */
   readonly numbers: readonly number[]
   readonly losses: PlaceLosses
 }
 
-/** Of missing segments, so many are named. */
+/** Missing segments that a reason names at most. */
 const maxNamed = 10
 
-export function createSurvey({ cursor: found, numbers, losses }: SurveyOptions): Survey {
-  const cursor = typeof found === 'object' ? found : undefined
-  /** Without sequences in the cursor, a gap may be a message that was settled. */
-  const trusted = cursor?.next !== undefined
-  const missing: Range[] = []
-  const back: number[] = []
-  const reasons = new Set<string>()
+export class Survey {
+  readonly #found: Cursor | undefined | 'damaged'
+  readonly #cursor: Cursor | undefined
+  readonly #numbers: readonly number[]
+  readonly #losses: PlaceLosses
+  /** false: the cursor has no sequences, so a gap may be a message that was settled. */
+  readonly #trusted: boolean
+  readonly #missing: Range[] = []
+  /** Sequences on the account of losses that are on disk again. */
+  readonly #back: number[] = []
+  readonly #reasons = new Set<string>()
   /** Segments that a reason names. */
-  const blamed = new Set<number>()
-  let expected = cursor?.sequence
-  let highest = 0
+  readonly #blamed = new Set<number>()
+  #expected: number | undefined
+  #highest = 0
   /** The segment of the last record. */
-  let near = Math.max(1, cursor?.segment ?? numbers[0] ?? 0)
-  let numbered = trusted
-  let unnumbered = 0
-  let uncertain = false
+  #near: number
+  /** A record or the cursor has a sequence. */
+  #numbered: boolean
+  /** Missing messages whose sequence is unknown. */
+  #unnumbered = 0
+  #uncertain = false
 
-  const blame = (number: number, how: string) => {
-    blamed.add(number)
-    reasons.add(`${segmentName(number)} ${how}`)
+  constructor({ cursor: found, numbers, losses }: SurveyOptions) {
+    this.#found = found
+    this.#cursor = typeof found === 'object' ? found : undefined
+    this.#numbers = numbers
+    this.#losses = losses
+    this.#trusted = this.#cursor?.next !== undefined
+    this.#expected = this.#cursor?.sequence
+    this.#near = Math.max(1, this.#cursor?.segment ?? numbers[0] ?? 0)
+    this.#numbered = this.#trusted
   }
 
-  /** Finds out which segments between two are not there. */
-  const blameMissing = (from: number, to: number) => {
+  /** A record that is not settled, in the order of the disk. Returns its sequence; records of version 0.1 have none and are counted. */
+  see(number: number, sequence: number | undefined): number {
+    const known = this.#expected ?? sequence ?? 1
+    const own = sequence ?? known
+    if (own > known && this.#numbered) this.#gap(known, own, number)
+    if (this.#losses.has(own)) this.#back.push(own)
+    this.#numbered ||= sequence !== undefined
+    // A copy of an earlier record does not change which one comes next.
+    this.#expected = this.#numbered ? Math.max(known, own + 1) : own + 1
+    this.#highest = Math.max(this.#highest, own)
+    this.#near = number
+    return own
+  }
+
+  /** Records that the cursor lists in a segment, and that are not there. */
+  absent(number: number, sequences: readonly number[]): void {
+    const isThere = this.#numbers.includes(number)
+    if (this.#trusted) this.#missing.push(...sequences.map((sequence): Range => [sequence, sequence + 1]))
+    else if (isThere) this.#unnumbered += sequences.length
+    else this.#uncertain = true
+    if (sequences.length > 0 && !this.#blamed.has(number)) this.#blame(number, isThere ? 'is damaged' : 'is missing')
+  }
+
+  /** A record that an earlier start counted as lost. */
+  foundAgain(sequence: number): void {
+    this.#back.push(sequence)
+  }
+
+  /** A segment from which at least so many unsettled records are missing. */
+  damaged(number: number, how: string, atLeast = 0): void {
+    this.#blame(number, how)
+    if (this.#trusted) return
+    this.#uncertain = true
+    if (this.#cursor) this.#unnumbered += atLeast
+  }
+
+  /** Puts what is missing on the account. Call it once, after the last record. Returns the sequence of the next record to be written. */
+  finish(): number {
+    const next = this.#cursor?.next ?? 0
+    const end = this.#expected ?? next
+    const isCut = end < next
+    if (isCut) this.#gap(end, next, Math.max(this.#cursor?.segment ?? 0, this.#numbers.at(-1) ?? 0))
+    this.#losses.found(this.#back)
+    this.#judgeCursor()
+    const exact = !this.#uncertain && this.#unnumbered === 0 && (!isCut || this.#cursor?.closed === true)
+    if (this.#missing.length > 0 || this.#unnumbered > 0 || this.#uncertain) {
+      this.#losses.add('start', { ranges: this.#missing, unnumbered: this.#unnumbered, exact, reasons: this.#reasons })
+    }
+    return Math.max(end, next, this.#highest + 1, this.#losses.next(), 1)
+  }
+
+  /** A cursor that is damaged, missing, or without sequences makes the count a lower bound. */
+  #judgeCursor(): void {
+    const isMissing = this.#found === undefined && this.#numbered
+    if (this.#found === 'damaged') this.#reasons.add('the cursor is damaged')
+    if (isMissing) this.#reasons.add('the cursor is missing')
+    if (this.#found === 'damaged' || isMissing) this.#uncertain = true
+    const cursor = this.#cursor
+    if (!cursor || this.#trusted) return
+    const after = this.#numbers.filter((number) => number >= cursor.segment)
+    for (const [i, number] of after.entries()) {
+      const before = after[i - 1] ?? number - 1
+      if (number > before + 1) this.#uncertain = true
+      this.#blameMissing(before + 1, number - 1)
+    }
+  }
+
+  #gap(from: number, to: number, segment: number): void {
+    if (this.#trusted) this.#missing.push([from, to])
+    else this.#uncertain = true
+    this.#blameMissing(this.#near, segment)
+    const isExplained = [...this.#blamed].some((number) => this.#near <= number && number <= segment)
+    if (!isExplained) this.#reasons.add(`messages ${from} to ${to - 1} are missing after ${segmentName(this.#near)}`)
+  }
+
+  #blame(number: number, how: string): void {
+    this.#blamed.add(number)
+    this.#reasons.add(`${segmentName(number)} ${how}`)
+  }
+
+  /** Names the segments of a range that are not there. */
+  #blameMissing(from: number, to: number): void {
     const most = Math.min(to, from + maxNamed)
-    for (let number = from; number <= most; number++) if (!numbers.includes(number)) blame(number, 'is missing')
-  }
-
-  const gap = (from: number, to: number, segment: number) => {
-    if (trusted) missing.push([from, to])
-    else uncertain = true
-    blameMissing(near, segment)
-    const explained = [...blamed].some((number) => near <= number && number <= segment)
-    if (!explained) reasons.add(`messages ${from} to ${to - 1} are missing behind ${segmentName(near)}`)
-  }
-
-  return {
-    see(number, sequence) {
-      const known = expected ?? sequence ?? 1
-      const own = sequence ?? known
-      if (own > known && numbered) gap(known, own, number)
-      if (losses.has(own)) back.push(own)
-      numbered ||= sequence !== undefined
-      // A copy of an earlier record does not change which one comes next.
-      expected = numbered ? Math.max(known, own + 1) : own + 1
-      highest = Math.max(highest, own)
-      near = number
-      return own
-    },
-    absent(number, sequences) {
-      const there = numbers.includes(number)
-      if (trusted) missing.push(...sequences.map((sequence): Range => [sequence, sequence + 1]))
-      else if (there) unnumbered += sequences.length
-      else uncertain = true
-      if (sequences.length > 0 && !blamed.has(number)) blame(number, there ? 'is damaged' : 'is missing')
-    },
-    foundAgain: (sequence) => void back.push(sequence),
-    damaged(number, how, atLeast = 0) {
-      blame(number, how)
-      if (trusted) return
-      uncertain = true
-      if (cursor) unnumbered += atLeast
-    },
-    expected: () => expected ?? 1,
-    finish() {
-      const next = cursor?.next ?? 0
-      const end = expected ?? next
-      const cut = end < next
-      if (cut) gap(end, next, Math.max(cursor?.segment ?? 0, numbers.at(-1) ?? 0))
-      losses.found(back)
-      if (found === 'damaged') reasons.add('the cursor is damaged')
-      if (found === undefined && numbered) reasons.add('the cursor is missing')
-      if (found === 'damaged' || (found === undefined && numbered)) uncertain = true
-      if (cursor && !trusted) {
-        const after = numbers.filter((number) => number >= cursor.segment)
-        for (const [i, number] of after.entries()) {
-          const before = after[i - 1] ?? number - 1
-          if (number > before + 1) uncertain = true
-          blameMissing(before + 1, number - 1)
-        }
-      }
-      const exact = !uncertain && unnumbered === 0 && (!cut || cursor?.closed === true)
-      if (missing.length > 0 || unnumbered > 0 || uncertain) losses.add('start', { ranges: missing, unnumbered, exact, reasons })
-      return Math.max(end, next, highest + 1, losses.next(), 1)
-    },
+    for (let number = from; number <= most; number++) if (!this.#numbers.includes(number)) this.#blame(number, 'is missing')
   }
 }

@@ -85,7 +85,7 @@ const damages: readonly (readonly [name: string, damage: Damage, reason: RegExp]
     /000002\.seg is missing, 000004/,
   ],
   ['a middle segment is empty', (fs, segments) => truncate(fs, segments[2]!, 0), /000003\.seg is empty/],
-  ['a middle segment has nothing but its header', (fs, segments) => truncate(fs, segments[2]!, 16), /behind 000002\.seg/],
+  ['a middle segment has nothing but its header', (fs, segments) => truncate(fs, segments[2]!, 16), /after 000002\.seg/],
   [
     'a middle segment is cut',
     (fs, segments) => truncate(fs, segments[2]!, Math.floor(sizeOf(fs, segments[2]!) / 2)),
