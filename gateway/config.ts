@@ -152,6 +152,16 @@ export function readConfig(path: string, environment: Readonly<Record<string, st
   return fill(readJson(path), path, environment)
 }
 
+/**
+ * false: the environment variable WEIR_FAST_PATHS is `off`, and the gateway runs its general code only.
+ * For tests and for narrowing down a fault: the results are the same.
+ */
+export function fastPathsOf(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const { WEIR_FAST_PATHS: value = 'on' } = environment
+  if (value === 'on' || value === 'off') return value === 'on'
+  throw new GatewayError('CONFIG_INVALID', `environment variable WEIR_FAST_PATHS: "${value}" is not known; write "on" or "off"`)
+}
+
 /** The queues and topics themselves, whether the config holds them or names their file. */
 export function resourcesOf({ resources = bundled('resources.json') }: GatewayConfig): Resources {
   if (typeof resources !== 'string') return resources

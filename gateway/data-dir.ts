@@ -39,6 +39,7 @@ export interface DataDirDeps {
   readonly clock: Clock
   readonly losses: Losses
   readonly steady: SteadyClock
+  readonly fastPaths: boolean
 }
 
 /** Lanes come and go: small segments give their space back soon. */
@@ -70,15 +71,16 @@ export function openSteady(
   return openSteadyClock({ observe, clock, ...(persistent && { disk: { fs: nodeFs, dir: dataDir } }) })
 }
 
-export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, losses, steady }: DataDirDeps): Spool {
+export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, losses, steady, fastPaths }: DataDirDeps): Spool {
   if (spool.kind === 'direct') return createDirectSpool({ ...spool, clock })
-  return createFileSpool({ ...spool, dir: join(dataDir, 'spool'), clock, observe, steady, losses: losses.place('spool') })
+  const codec = new MessageCodec(fastPaths)
+  return createFileSpool({ ...spool, codec, dir: join(dataDir, 'spool'), clock, observe, steady, losses: losses.place('spool') })
 }
 
 /** Without a spool on disk there is nowhere to make way to: the devices wait. */
 export function openOverflow(
   { spool, dataDir, delivery }: GatewayConfig,
-  { observe, clock, losses, steady }: DataDirDeps,
+  { observe, clock, losses, steady, fastPaths }: DataDirDeps,
 ): Lanes | undefined {
   if (spool.kind === 'direct') return undefined
   const { maxBytes, maxAgeMs } = spool
@@ -90,7 +92,7 @@ export function openOverflow(
     },
   }
   const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
-  const codec = new MessageCodec()
+  const codec = new MessageCodec(fastPaths)
   return createOverflow({
     open: (name) =>
       createFileSpool({

@@ -13,7 +13,17 @@ import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
 import { createCommands } from './commands/commands.ts'
-import { allowedHostsOf, type GatewayConfig, isLoopback, portsOf, resourcesOf, rulesDirOf, thingsPathOf, tlsOf } from './config.ts'
+import {
+  allowedHostsOf,
+  fastPathsOf,
+  type GatewayConfig,
+  isLoopback,
+  portsOf,
+  resourcesOf,
+  rulesDirOf,
+  thingsPathOf,
+  tlsOf,
+} from './config.ts'
 import { buildConsumer } from './consume/build.ts'
 import type { Consumer } from './consume/consumer.ts'
 import type { Handler } from './consume/queue.ts'
@@ -59,6 +69,8 @@ export interface GatewayOptions {
   readonly handlers?: Readonly<Record<string, Handler>>
   /** For the dashboard: dollars of a month at these rates. */
   readonly monthlyDollars?: (rates: Rates) => number
+  /** false: run the general code only (config.ts). Default: as the environment says. */
+  readonly fastPaths?: boolean
   /** Aborts the start. It has no effect on a gateway that is ready: call `stop` then. */
   readonly signal?: AbortSignal
 }
@@ -100,7 +112,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promise<void>): Promise<Gateway> {
-  const { config, directory = process.cwd(), log, handlers = {}, signal = new AbortController().signal } = options
+  const {
+    config,
+    directory = process.cwd(),
+    log,
+    handlers = {},
+    signal = new AbortController().signal,
+    fastPaths = fastPathsOf(),
+  } = options
   /** For the steps that wait for something outside this process. */
   const unlessAborted = <T>(work: Promise<T>) => abortable(work, signal)
   const observe = createObserve(log && startingWith('gateway.ready', log))
@@ -115,7 +134,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const resources = resourcesOf(config)
   await readRules(rulesDir) // what is wrong with them is told before anything starts
 
-  const { aws, local, stop: leaveAws } = await reachAws(reachOf(config, observe, signal))
+  const { aws, local, stop: leaveAws } = await reachAws({ ...reachOf(config, observe, signal), fastPaths })
   stops.unshift(leaveAws)
   stops.unshift(() => stopping.abort(new Error('the gateway has stopped')))
   const prepare = () => prepareResources(aws, resources, config.aws.endpoint, { observe, clock, random, signal: stopping.signal })
@@ -130,6 +149,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     bind: (entry, { statement }) => bindAction(entry, { ...deps, maxHeld, tails, broker: { publish }, template: templateOf(statement) }),
     observe,
     clock,
+    fastPaths,
     signal: stopping.signal,
   })
   stops.unshift(() => rules.stop())
@@ -140,7 +160,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   countQueueLosses(observe, losses)
   const steady = await openSteady(config, { observe, clock })
   stops.unshift(() => steady.stop())
-  const dataDir = { observe, clock, losses, steady }
+  const dataDir = { observe, clock, losses, steady, fastPaths }
 
   const held: Record<string, () => number | undefined> = {}
   const places = openPlaces(config, dataDir, (place) => held[place.split('/', 1)[0]!]?.())
@@ -198,7 +218,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     return commands.isWaiting() ? accepted.then(() => commands.seen(message)) : accepted
   }
   const broker: Broker = await createBroker(config.broker, {
-    ...{ ingest, access, observe, clock, random, ids, isRouted },
+    ...{ ingest, access, observe, clock, random, ids, isRouted, fastPaths },
     sessions: (routes, memory) => {
       const sessions = openSessions(config, access.limits, dataDir)(routes, memory)
       held.sessions = () => sessions.counts.queued + sessions.counts.retained

@@ -64,6 +64,8 @@ export interface AwsOptions {
   readonly maxSockets?: number
   /** true: call the host in a queue's URL, even in another Region. false: the SDK's endpoint, AWS_ENDPOINT_URL_SQS included. */
   readonly queueUrlAsEndpoint?: boolean
+  /** false: send batches without the shortcut. Default: true. */
+  readonly fastPaths?: boolean
 }
 
 interface Emulation {
@@ -107,7 +109,8 @@ function removeIdleSteps(client: ServiceClient): void {
 }
 
 export function createAws(options: AwsOptions): Aws {
-  const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, queueUrlAsEndpoint = endpoint === undefined } = options
+  const { endpoint, region, accountId, requestTimeoutMs = 30_000, maxSockets = 64, fastPaths = true } = options
+  const { queueUrlAsEndpoint = endpoint === undefined } = options
   const brief = createAwsHttp({ maxSockets, connectTimeoutMs, requestTimeoutMs: Math.min(requestTimeoutMs, deliveryTimeoutMs) })
   const config: ServiceConfig = { region, maxAttempts: 1, cacheMiddleware: true, requestHandler: brief }
   const create = <C extends ServiceClient>(Client: ServiceClass<C>, settings: object = {}): C => {
@@ -120,7 +123,8 @@ export function createAws(options: AwsOptions): Aws {
   const sqsSettings = { md5: false, useQueueUrlAsEndpoint: queueUrlAsEndpoint } satisfies SQSClientConfig
   const patient = { requestHandler: createPatientHttp(maxSockets, requestTimeoutMs) } satisfies SQSClientConfig
   const sqs = create(SQSClient, { ...sqsSettings, ...patient })
-  const sqsSender = addShortcut(create(SQSClient, sqsSettings))
+  const sender = create(SQSClient, sqsSettings)
+  const sqsSender = fastPaths ? addShortcut(sender) : sender
   const others = new Map<ServiceClass<ServiceClient>, ServiceClient>()
   const queueBase = endpoint?.replace(/\/$/, '') ?? `https://sqs.${region}.amazonaws.com`
   return {

@@ -74,6 +74,8 @@ export interface ConnectionDeps {
   readonly open: OpenBytes
   readonly maxPacketBytes: number
   readonly maxTopicAlias: number
+  /** false: decode every PUBLISH. */
+  readonly fastPaths: boolean
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: () => string
@@ -226,7 +228,7 @@ interface Reading {
 
 /** Starts the read loop, and the inlet that takes its publishes. */
 function read(stream: Duplex, link: Link, served: ServedConnection, { deps, admitted, identity, onError }: Reading) {
-  const { ingest, delivery, routes, observe, clock, ids, open, maxPacketBytes, maxTopicAlias } = deps
+  const { ingest, delivery, routes, observe, clock, ids, open, maxPacketBytes, maxTopicAlias, fastPaths } = deps
   const { client } = link
   const paused = withBackPressure(stream, () => inlet.isFull() || loop.isWaiting())
   const inlet = new Inlet({
@@ -246,7 +248,7 @@ function read(stream: Duplex, link: Link, served: ServedConnection, { deps, admi
     ...{ maxPacketBytes, maxTopicAlias, onReleased: paused.resume, onError },
     handlers: {
       publish: (packet) => inlet.take(packet),
-      frame: (bytes, frame) => inlet.takeFrame(bytes, frame),
+      frame: (bytes, frame) => fastPaths && inlet.takeFrame(bytes, frame),
       subscribe: (packet) => subscribe(packet, toSubscriber(admitted(), observe), deps, announce('subscribed')),
       unsubscribe: (packet) => unsubscribe(packet, toSubscriber(admitted(), observe), deps, announce('unsubscribed')),
       ack: (packet) => (packet.cmd === 'puback' ? admitted().outbox.acknowledged(packet.messageId) : answerQos2(client, packet)),

@@ -31,6 +31,8 @@ export interface EmbeddedBrokerOptions {
   readonly maxBytes?: number
   /** Connections that have not sent CONNECT; each takes about 25 KB. */
   readonly mostSilent?: number
+  /** false: decode every PUBLISH. Default: true. */
+  readonly fastPaths?: boolean
 }
 
 const connectTimeoutMs = 10_000
@@ -102,7 +104,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 }
 
 function createDeps(options: EmbeddedBrokerOptions): ConnectionDeps {
-  const { ingest, access, observe, clock, ids, isRouted = () => false, maxBytes = defaultMaxBytes } = options
+  const { ingest, access, observe, clock, ids, isRouted = () => false, maxBytes = defaultMaxBytes, fastPaths = true } = options
   const memory = createMemory(maxBytes)
   const routes = createRoutes(memory)
   const sessions = options.sessions?.(routes, memory) ?? createMemorySessions(routes, memory, options)
@@ -115,6 +117,7 @@ function createDeps(options: EmbeddedBrokerOptions): ConnectionDeps {
     admit: createAdmission({ access, sessions, seats, memory, announce: delivery.announce, observe, clock }),
     numbers: createConnectionNumbers(),
     silent: createSilentRoom(options),
+    fastPaths,
     present: new Set(),
     open: { bytes: 0, max: mostOpenBytes },
     maxPacketBytes: limits.maximumPacketSize,

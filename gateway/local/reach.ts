@@ -13,6 +13,8 @@ export interface ReachOptions {
   readonly accountId: string
   /** Of the embedded pair. */
   readonly local: LocalOptions
+  /** Default: true. */
+  readonly fastPaths?: boolean
 }
 
 export interface Reached {
@@ -22,10 +24,10 @@ export interface Reached {
   stop(): Promise<void>
 }
 
-export async function reachAws({ endpoint, accountId, local: options }: ReachOptions): Promise<Reached> {
+export async function reachAws({ endpoint, accountId, local: options, fastPaths = true }: ReachOptions): Promise<Reached> {
   const local = endpoint === 'embedded' ? await startLocal(options) : undefined
   const url = local?.endpoint ?? (endpoint === 'aws' ? undefined : endpoint)
-  const aws = createAws({ region: options.region, accountId, ...(url === undefined ? {} : { endpoint: url }) })
+  const aws = createAws({ region: options.region, accountId, fastPaths, ...(url === undefined ? {} : { endpoint: url }) })
   return {
     aws,
     ...(local && { local }),

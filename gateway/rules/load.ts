@@ -7,7 +7,7 @@ import type { ActionEntry } from '../actions/index.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type RuleFile, ruleFileSchema } from './rule-file.ts'
 import { createRuleSet, type Rule, type RuleSet } from './rule-set.ts'
-import { compileStatement, type Statement } from './sql/statement.ts'
+import { compileStatement, type Statement, type StatementOptions } from './sql/statement.ts'
 
 export interface LoadedRule {
   readonly path: string
@@ -15,17 +15,19 @@ export interface LoadedRule {
   readonly statement: Statement
 }
 
+type LoadOptions = Pick<StatementOptions, 'fastPaths'>
+
 /** Makes the sink of one action; the rule's statement is what its templates may refer to. */
 export type Bind = (entry: ActionEntry, rule: LoadedRule) => Sink
 
 /** Reads every `*.json` of a directory. Throws RULE_INVALID with all problems, one a line. */
-export async function readRules(dir: string): Promise<readonly LoadedRule[]> {
+export async function readRules(dir: string, options: LoadOptions = {}): Promise<readonly LoadedRule[]> {
   const problems: string[] = []
   const loaded: LoadedRule[] = []
   for (const name of await ruleFilesIn(dir)) {
     const path = join(dir, name)
     try {
-      loaded.push(await readRule(path))
+      loaded.push(await readRule(path, options))
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       problems.push(error.message)
@@ -69,7 +71,7 @@ async function ruleFilesIn(dir: string): Promise<readonly string[]> {
   }
 }
 
-async function readRule(path: string): Promise<LoadedRule> {
+async function readRule(path: string, options: LoadOptions): Promise<LoadedRule> {
   const text = await readFile(path, 'utf8')
   let json: unknown
   try {
@@ -77,14 +79,14 @@ async function readRule(path: string): Promise<LoadedRule> {
   } catch (error) {
     throw new GatewayError('RULE_INVALID', `${path}: not JSON: ${textOf(error)}`)
   }
-  return parseRule(path, json)
+  return parseRule(path, json, options)
 }
 
 /** Throws RULE_INVALID with every problem of this one file. */
-export function parseRule(path: string, json: unknown): LoadedRule {
+export function parseRule(path: string, json: unknown, options: LoadOptions = {}): LoadedRule {
   const file = parseAs(ruleFileSchema, json, path, (problems) => new GatewayError('RULE_INVALID', problems))
   try {
-    return { path, file, statement: compileStatement(file.sql, { version: file.awsIotSqlVersion }) }
+    return { path, file, statement: compileStatement(file.sql, { ...options, version: file.awsIotSqlVersion }) }
   } catch (error) {
     throw new GatewayError('RULE_INVALID', `${path}: sql: ${textOf(error)}`)
   }

@@ -17,10 +17,12 @@ export interface RulesOptions {
   readonly observe: Observe
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** false: evaluate statements without the fast paths. Default: true. */
+  readonly fastPaths?: boolean
 }
 
 /** Rejects with RULE_INVALID when the directory has anything wrong in it. Later, a broken file leaves the old set running and says so. */
-export async function createRules(dir: string, { bind, observe, clock, signal }: RulesOptions): Promise<Rules> {
+export async function createRules(dir: string, { bind, observe, clock, signal, fastPaths = true }: RulesOptions): Promise<Rules> {
   const outdated = createCondition({ observe, clock }, { target: dir, code: 'RULE_INVALID' })
   const polled = createCondition({ observe, clock }, { target: `watch of ${dir}`, code: 'WATCH_FAILED' })
   // Replaced sets still finish what was handed to their sinks.
@@ -46,7 +48,7 @@ export async function createRules(dir: string, { bind, observe, clock, signal }:
   }
   const rules = await readAndWatch({
     pathsOf: () => [`${dir}/`],
-    read: () => readRules(dir),
+    read: () => readRules(dir, { fastPaths }),
     use(loaded) {
       try {
         use(bindRules(loaded, bind))

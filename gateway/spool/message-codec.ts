@@ -56,6 +56,12 @@ export class MessageCodec {
   readonly #written = new Map<string, Written>()
   /** By the text without the id. */
   readonly #read = new Map<string, Envelope>()
+  readonly #remembers: boolean
+
+  /** `remembers`: false makes every record from its message alone, and every message from its record. */
+  constructor(remembers = true) {
+    this.#remembers = remembers
+  }
 
   /**
    * Writes the message at `at` of a buffer that begins with the commit batch, and returns the length
@@ -102,7 +108,7 @@ export class MessageCodec {
     const { id, topic, source, trace, properties } = message
     const textBytes = writeMessage(buffer, at, message)
     const start = at + headBytes
-    if (trace === undefined && !properties && textBytes <= maxKnownText && Buffer.byteLength(id) === id.length) {
+    if (this.#remembers && trace === undefined && !properties && textBytes <= maxKnownText && Buffer.byteLength(id) === id.length) {
       remember(this.#written, topic, {
         source,
         idLength: id.length,
@@ -117,7 +123,7 @@ export class MessageCodec {
     const known = this.#read.get(text)
     if (known && hasCuts(buffer, at, known.cuts)) return known
     const envelope = readEnvelope(buffer, at, text)
-    if (envelope.trace === undefined && !envelope.properties) remember(this.#read, text, envelope)
+    if (this.#remembers && envelope.trace === undefined && !envelope.properties) remember(this.#read, text, envelope)
     return envelope
   }
 }

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { addBrokerFlags, addGatewayFlags, type GatewayFlags, withFlags } from '../../gateway/cli/flags.ts'
-import { type GatewayConfigInput, isLoopback, parseConfig, portsOf } from '../../gateway/config.ts'
+import { fastPathsOf, type GatewayConfigInput, isLoopback, parseConfig, portsOf } from '../../gateway/config.ts'
 
 const upstream = { kind: 'upstream', url: 'mqtts://broker.example:8883' } as const
 const iotCore = { kind: 'iot-core' as const, endpoint: 'x.example', filters: ['dt/#'], cert: 'c.pem', key: 'k.pem' }
@@ -102,4 +102,9 @@ describe('the doors', () => {
     )
     expect(portsOf(parseConfig({ broker: upstream, listen: { mqtt: 'off' } })).mqtt).toBe('off')
   })
+})
+
+test('WEIR_FAST_PATHS switches the fast paths off, and refuses any other value', () => {
+  expect([fastPathsOf({}), fastPathsOf({ WEIR_FAST_PATHS: 'on' }), fastPathsOf({ WEIR_FAST_PATHS: 'off' })]).toEqual([true, true, false])
+  expect(() => fastPathsOf({ WEIR_FAST_PATHS: '0' })).toThrow('environment variable WEIR_FAST_PATHS: "0" is not known; write "on" or "off"')
 })

@@ -3,6 +3,7 @@ import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client
 import { CreateQueueCommand, type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { startFauxqs } from 'fauxqs'
 import { type Aws, createAws } from '../../gateway/aws/clients.ts'
+import { fastPaths } from './fast-paths.ts'
 
 export interface TestAws {
   readonly endpoint: string
@@ -18,7 +19,7 @@ export interface TestAws {
 export async function startTestAws(): Promise<TestAws> {
   const server = await startFauxqs({ port: 0, logger: false })
   const endpoint = `http://127.0.0.1:${server.port}`
-  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
+  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000', fastPaths })
   const createQueue = async (QueueName: string) => {
     await aws.sqs.send(new CreateQueueCommand({ QueueName, ...(QueueName.endsWith('.fifo') && { Attributes: { FifoQueue: 'true' } }) }))
   }

@@ -1,6 +1,7 @@
 // The embedded SQS in the test's own process: queues by name, and an Aws that reaches them.
 import { type FauxqsServer, startFauxqs } from 'fauxqs'
 import { type Aws, createAws } from '../../gateway/aws/clients.ts'
+import { fastPaths } from './fast-paths.ts'
 
 export interface LocalSqs {
   readonly endpoint: string
@@ -14,7 +15,7 @@ export interface LocalSqs {
 export async function startLocalSqs(): Promise<LocalSqs> {
   const server = await startFauxqs({ port: 0, logger: false, host: '127.0.0.1' })
   const endpoint = `http://127.0.0.1:${server.port}`
-  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000' })
+  const aws = createAws({ endpoint, region: 'us-east-1', accountId: '000000000000', fastPaths })
   return {
     endpoint,
     aws,

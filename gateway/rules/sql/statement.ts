@@ -21,7 +21,7 @@ export interface StatementOptions {
   readonly resolvers?: Resolvers
   /** Sees every part's value as it is computed; for explaining. */
   readonly trace?: (node: Expression, value: Value) => void
-  /** false: evaluate without the fast paths of fast/, for comparison. Default: true. */
+  /** false: evaluate the statement, and the templates of its rule, without the fast paths of fast/. Default: true. */
   readonly fastPaths?: boolean
 }
 
@@ -35,6 +35,8 @@ export interface Statement {
   readonly warnings: readonly string[]
   /** SET variables, for the templates of the same rule. */
   readonly variables: ReadonlyMap<string, Evaluate>
+  /** false: without the fast paths, for the templates of the same rule. */
+  readonly fastPaths: boolean
   /**
    * The outgoing payload: JSON, or the message's own bytes where the statement passes them through; no bytes for SELECT VALUE of
    * Undefined. Undefined when WHERE is not true. Throws RULE_FAILED only where a resolver fails.
@@ -74,7 +76,8 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
   const select = compileSelect(tree.select, { ...context, variables })
   const payloadOf = payloadReader(version)
   const run = { ...select, value: tree.select.value, payloadOf }
-  const isFast = options.fastPaths !== false && options.trace === undefined && version !== '2015-10-08'
+  const { fastPaths = true } = options
+  const isFast = fastPaths && options.trace === undefined && version !== '2015-10-08'
   const fast = isFast ? compileFastSelect(tree, select) : undefined
   return {
     sql,
@@ -83,6 +86,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
     filter: tree.filter?.text,
     warnings,
     variables,
+    fastPaths,
     evaluate: fast === undefined ? (scope) => evaluate(run, scope) : (scope) => evaluateFast(fast, run, scope),
     inspect: (scope) => inspect(run, scope),
   }

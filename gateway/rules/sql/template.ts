@@ -32,7 +32,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (s
     beginWork()
     return parts.map((part) => (typeof part === 'string' ? part : textFor(part, scope))).join('')
   }
-  return parts.every((part) => typeof part === 'string' || part.isFixed) ? perTopic(fill) : fill
+  const { fastPaths = true } = options.statement ?? {}
+  return fastPaths && parts.every((part) => typeof part === 'string' || part.isFixed) ? perTopic(fill) : fill
 
   function textFor(part: Part, scope: Scope): string {
     const value = toText(part.evaluate(scope, part.readsPayload ? payloadOf(scope) : undefined))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ListTopicsCommand, SNSClient } from '@aws-sdk/client-sns'
-import { ListQueuesCommand } from '@aws-sdk/client-sqs'
+import { ListQueuesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { expect, onTestFinished, test } from 'vitest'
 import { createAws } from '../../../gateway/aws/clients.ts'
 
@@ -39,4 +39,20 @@ test('an emulator gets the Region and the service of every client in the authori
     'AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/sns/aws4_request',
     'AWS4-HMAC-SHA256 Credential=local/20260101/eu-west-1/sqs/aws4_request',
   ])
+})
+
+test('without fast paths every batch goes through the SDK', async () => {
+  const { calls, endpoint } = await anEmulator()
+  const send = async (fastPaths: boolean) => {
+    const aws = createAws({ ...where, endpoint, fastPaths })
+    onTestFinished(() => aws.stop())
+    let calls = 0
+    aws.sqsSender.middlewareStack.add((next) => (args) => next(args).finally(() => calls++), { step: 'serialize' })
+    const QueueUrl = aws.queueUrl('telemetry')
+    for (let i = 0; i < 3; i++)
+      await aws.sqsSender.send(new SendMessageBatchCommand({ QueueUrl, Entries: [{ Id: '0', MessageBody: 'x' }] }))
+    return calls
+  }
+  expect([await send(true), await send(false)]).toEqual([1, 3])
+  expect(calls).toHaveLength(6)
 })

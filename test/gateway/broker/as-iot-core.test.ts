@@ -10,6 +10,7 @@ import type { Message } from '../../../gateway/message/message.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess } from '../../helpers/access.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { aDevice, closed } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
 
@@ -25,6 +26,7 @@ async function start(limits: object | string = 'aws') {
   ingested = []
   routed = () => false
   broker = createEmbeddedBroker({
+    fastPaths,
     ingest: async (message) => void ingested.push(message),
     access: createTestAccess({ limits }, observe),
     observe,

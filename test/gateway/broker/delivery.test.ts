@@ -12,6 +12,7 @@ import { createIds } from '../../../gateway/message/ids.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { aDevice } from '../../helpers/mqtt-client.ts'
 import { aPublish, aRawDevice, type RawDevice, type RawOptions } from '../../helpers/raw-mqtt.ts'
@@ -30,6 +31,7 @@ async function start(limits: object = {}, journal?: SessionsOptions['journal']) 
   const { messageExpirySeconds } = access.limits
   const kept = { ...sessionsSchema.parse({}), maxRetained: 10, messageExpirySeconds, clock: systemClock, observe }
   broker = createEmbeddedBroker({
+    fastPaths,
     ingest: async ({ payload }) => void ingested.push(`${Buffer.from(payload)}`),
     ...(journal ? { sessions: (routes, memory) => createSessions({ ...kept, routes, memory, journal }) } : {}),
     access,

@@ -5,6 +5,7 @@ import { createMqttDoor } from '../../../gateway/listen/mqtt.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { ids, testBroker } from '../../contract/broker.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { aDevice } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve } from '../../helpers/spy-observe.ts'
 import { aTcpProxy } from '../../helpers/tcp-proxy.ts'
@@ -13,7 +14,7 @@ testBroker({
   name: 'embedded',
   async create(ingest) {
     const observe = createSpyObserve()
-    const broker = createEmbeddedBroker({ ingest, access: createTestAccess(noRates, observe), observe, clock: systemClock, ids })
+    const broker = createEmbeddedBroker({ ingest, access: createTestAccess(noRates, observe), observe, clock: systemClock, ids, fastPaths })
     await broker.start()
     const door = createMqttDoor({ host: '127.0.0.1', port: 0, flag: '--mqtt-port', broker, observe })
     const proxy = await aTcpProxy(await door.start())

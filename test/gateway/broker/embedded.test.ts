@@ -14,6 +14,7 @@ import type { Message } from '../../../gateway/message/message.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { aDevice, closed } from '../../helpers/mqtt-client.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
@@ -31,6 +32,7 @@ beforeEach(async () => {
   ingested = []
   ingest = async () => {}
   broker = createEmbeddedBroker({
+    fastPaths,
     ingest: (message) => {
       ingested.push(message)
       return ingest(message)

@@ -13,6 +13,7 @@ import { createLosses } from '../../../gateway/spool/losses.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandom } from '../../../lib/random.ts'
 import { createTestAccess, noRates } from '../../helpers/access.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { type Call, createMemoryFs, errno } from '../../helpers/memory-fs.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { aPublish, aRawDevice, type RawDevice, type RawOptions } from '../../helpers/raw-mqtt.ts'
@@ -36,6 +37,7 @@ async function start() {
   const access = createTestAccess(noRates, observe)
   const ids = createIds(systemClock.now, createRandom(1))
   broker = createEmbeddedBroker({
+    fastPaths,
     async ingest({ payload }: Message) {
       if (pipeline === 'full') throw new GatewayError('SPOOL_FULL', 'full')
       ingested.push(`${Buffer.from(payload)}`)

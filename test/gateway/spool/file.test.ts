@@ -2,8 +2,10 @@ import { expect, test } from 'vitest'
 import { createHealth } from '../../../gateway/observe/health.ts'
 import { createObserve } from '../../../gateway/observe/observe.ts'
 import { createFileSpool, type FileSpoolOptions, fileSpoolSchema } from '../../../gateway/spool/file.ts'
+import { MessageCodec } from '../../../gateway/spool/message-codec.ts'
 import type { Entry, Spool } from '../../../gateway/spool/spool.ts'
 import { testSpool } from '../../contract/spool.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
 import { createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
@@ -16,6 +18,7 @@ const toOptions = (change: Partial<FileSpoolOptions> = {}): FileSpoolOptions => 
   clock: createManualClock(),
   observe: createSpyObserve(),
   fs: createMemoryFs(),
+  codec: new MessageCodec(fastPaths),
   ...change,
 })
 

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFileSpool } from '../../../gateway/spool/file.ts'
 import { createLosses, type Losses } from '../../../gateway/spool/losses.ts'
+import { MessageCodec } from '../../../gateway/spool/message-codec.ts'
 import type { Entry, Spool, SpoolDepth } from '../../../gateway/spool/spool.ts'
 import { createRandom } from '../../../lib/random.ts'
+import { fastPaths } from '../../helpers/fast-paths.ts'
 import { createManualClock } from '../../helpers/manual-clock.ts'
 import { type Call, createMemoryFs, errno, type MemoryFs } from '../../helpers/memory-fs.ts'
 import { toReading } from '../../helpers/messages.ts'
@@ -56,6 +58,7 @@ class World {
     return createFileSpool({
       ...{ dir, maxBytes, segmentBytes, clock: this.clock, observe: createSpyObserve(), fs },
       losses: this.losses.place('spool'),
+      codec: new MessageCodec(fastPaths),
     })
   }
 

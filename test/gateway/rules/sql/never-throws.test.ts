@@ -6,6 +6,7 @@ import { bytesOf } from '../../../../gateway/message/body.ts'
 import { printStatement } from '../../../../gateway/rules/sql/print.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, type Statement } from '../../../../gateway/rules/sql/statement.ts'
+import { fastPaths } from '../../../helpers/fast-paths.ts'
 import { createMessage } from '../../../helpers/message.ts'
 import { statementTree } from '../../../helpers/sql-trees.ts'
 
@@ -47,7 +48,7 @@ function compiled(sql: string): Statement[] {
   const statements: Statement[] = []
   for (const version of versions) {
     try {
-      statements.push(compileStatement(sql, { version }))
+      statements.push(compileStatement(sql, { version, fastPaths }))
     } catch (error) {
       expect(error).toBeInstanceOf(GatewayError)
       expect((error as GatewayError).message).toMatch(/^line \d+, column \d+: [^\n]+$/)

@@ -3,12 +3,13 @@ import { bytesOf } from '../../../../gateway/message/body.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, type StatementOptions } from '../../../../gateway/rules/sql/statement.ts'
 import { compileTemplate } from '../../../../gateway/rules/sql/template.ts'
+import { fastPaths } from '../../../helpers/fast-paths.ts'
 import { createMessage } from '../../../helpers/message.ts'
 
 const environment = { accountId: '123456789012' }
 
 function run(sql: string, payload: string | object = {}, options: StatementOptions = {}): string | undefined {
-  const body = compileStatement(sql, options).evaluate(createScope(createMessage(payload), environment))
+  const body = compileStatement(sql, { fastPaths, ...options }).evaluate(createScope(createMessage(payload), environment))
   return body && bytesOf(body).toString()
 }
 
@@ -136,7 +137,7 @@ describe('what follows from the message is the same on a replay', () => {
   })
 
   test('SET is evaluated once, for the statement and its templates', () => {
-    const statement = compileStatement("SET @id = newuuid() SELECT @id AS a, @id AS b FROM 'a'")
+    const statement = compileStatement("SET @id = newuuid() SELECT @id AS a, @id AS b FROM 'a'", { fastPaths })
     const scope = createScope(createMessage(), environment)
     const { a, b } = JSON.parse(bytesOf(statement.evaluate(scope)!).toString()) as { a: string; b: string }
     expect([b, compileTemplate('${@id}', { statement })(scope)]).toEqual([a, a])

@@ -5,11 +5,12 @@ import { bytesOf } from '../../../../gateway/message/body.ts'
 import { maxPatternSize, maxSuppliedSize, sizeOf } from '../../../../gateway/rules/sql/functions/pattern.ts'
 import { createScope } from '../../../../gateway/rules/sql/scope.ts'
 import { compileStatement, maxOutputLength, type Statement } from '../../../../gateway/rules/sql/statement.ts'
+import { fastPaths } from '../../../helpers/fast-paths.ts'
 import { createMessage } from '../../../helpers/message.ts'
 
 function evaluate(sql: string | Statement, payload: unknown): unknown {
   const message = createMessage(payload as object)
-  const statement = typeof sql === 'string' ? compileStatement(sql) : sql
+  const statement = typeof sql === 'string' ? compileStatement(sql, { fastPaths }) : sql
   const body = statement.evaluate(createScope(message, { accountId: '000000000000' }))
   return body && JSON.parse(bytesOf(body).toString())
 }
