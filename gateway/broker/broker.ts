@@ -1,10 +1,14 @@
 // What every broker promises, whether it lives inside the gateway or on the other side of a network.
 import type { Duplex } from 'node:stream'
 import type { Caller } from '../access/access.ts'
+import type { BatchPromise } from '../message/batch-promise.ts'
 import type { Message } from '../message/message.ts'
 
-/** Resolves once the message is safely ours. Whoever called may acknowledge then, and not before. */
-export type Ingest = (message: Message) => Promise<void>
+/**
+ * Takes a message into the gateway. Resolves when the message is durable: the caller acknowledges then, and not before. Messages of one
+ * commit batch get the same promise object, so one reaction can acknowledge all of them (message/batch-promise.ts).
+ */
+export type Ingest = (message: Message) => BatchPromise
 
 export interface Broker {
   /** Subscribers get the message, and Ingest sees it exactly once. Resolves when Ingest has. */

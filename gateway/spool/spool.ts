@@ -31,6 +31,7 @@
 // 11. Lost records are on the account of losses before a cursor on disk forgets them.
 // 12. Evidence stays. A segment with damage is renamed to `*.corrupt` instead of deleted; a file
 //     that cannot be read, or that a newer version wrote, is left as it is.
+import type { BatchPromise } from '../message/batch-promise.ts'
 import type { Message } from '../message/message.ts'
 
 /** `moved`: another spool has the message now. */
@@ -57,8 +58,9 @@ export interface Spool {
   /**
    * Resolves when the message may be acknowledged, in the order of the calls.
    * Rejects with SPOOL_FULL, SPOOL_FAILED, ACK_TIMEOUT or STOPPING; the caller still owns the message then.
+   * Messages of one commit batch get the same promise object (message/batch-promise.ts).
    */
-  append(message: Message): Promise<void>
+  append(message: Message): BatchPromise
   /** The oldest entry that was not taken yet, if it stands ready in memory. One reader at a time. */
   take(): Entry | undefined
   /** Resolves with true when `take` has an entry, with false when the signal aborts or the spool stops. */
