@@ -1,6 +1,6 @@
-// What outlives the process, under one directory: the spool, lanes for targets that are away, sessions of devices.
+// What outlives the process, in one directory: the spool, messages parked for unavailable targets, sessions of devices.
 import { statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { isShared } from '../lib/private-files.ts'
@@ -11,8 +11,8 @@ import type { Routes } from './broker/routes.ts'
 import { createFileJournal, createMemoryJournal } from './broker/sessions/journal.ts'
 import { createSessions, type Sessions, type SessionsOptions } from './broker/sessions/sessions.ts'
 import type { GatewayConfig } from './config.ts'
-import { createOverflow, type Lanes } from './delivery/parking.ts'
-import { laneShare, mostHeld } from './delivery/pipeline.ts'
+import { Parking } from './delivery/parking.ts'
+import { heldShare, mostHeld } from './delivery/pipeline.ts'
 import type { Observe } from './observe/observe.ts'
 import { createDirectSpool } from './spool/direct.ts'
 import { createFileSpool, inFlightBytes } from './spool/file.ts'
@@ -25,7 +25,7 @@ import { type KeptSteadyClock, openSteadyClock } from './spool/steady.ts'
 
 /*
    dataDir ─┬─ spool/             accepted and not settled
-            ├─ overflow/<lane>/   the same, for one target that is away
+            ├─ overflow/<rule>.<action>.<hash of its target>/   parked messages: the same, for one action
             ├─ sessions/          retained messages, subscriptions, what waits for a device
             ├─ local/             queues of the embedded SQS, if they persist
             ├─ losses, losses.2   acknowledged messages that the disk lost, and whether a person has confirmed it
@@ -42,8 +42,8 @@ export interface DataDirDeps {
   readonly fastPaths: boolean
 }
 
-/** Lanes come and go: small segments give their space back soon. */
-const laneSegmentBytes = 16 * 1024 ** 2
+/** Parked messages come and go: small segments free their disk space soon. */
+const parkingSegmentBytes = 16 * 1024 ** 2
 
 /** Directories that other users may open. They are not changed: one that was there before the gateway may have other uses. */
 export function sharedDirs(dataDir: string): readonly string[] {
@@ -77,47 +77,48 @@ export function openSpool({ spool, dataDir }: GatewayConfig, { observe, clock, l
   return createFileSpool({ ...spool, codec, dir: join(dataDir, 'spool'), clock, observe, steady, losses: losses.place('spool') })
 }
 
-/** Without a spool on disk there is nowhere to make way to: the devices wait. */
-export function openOverflow(
+/** undefined without a spool on disk: devices then wait for unavailable targets. */
+export function openParking(
   { spool, dataDir, delivery }: GatewayConfig,
-  { observe, clock, losses, steady, fastPaths }: DataDirDeps,
-): Lanes | undefined {
+  deps: DataDirDeps & { readonly places: Places },
+): Parking | undefined {
   if (spool.kind === 'direct') return undefined
+  const { observe, clock, losses, steady, places, fastPaths } = deps
   const { maxBytes, maxAgeMs } = spool
   const dir = join(dataDir, 'overflow')
-  // What a lane cannot take stays in the spool, which speaks for the disk that they share.
-  const quiet: Observe = {
-    record(event, fields) {
-      if (event !== 'gateway.degraded' && event !== 'gateway.recovered') observe.record(event, fields)
-    },
-  }
-  const segmentBytes = Math.min(spool.segmentBytes, laneSegmentBytes, Math.floor(maxBytes / 4))
+  const segmentBytes = Math.min(spool.segmentBytes, parkingSegmentBytes, Math.floor(maxBytes / 4))
   const codec = new MessageCodec(fastPaths)
-  return createOverflow({
+  return new Parking({
     open: (name) =>
       createFileSpool({
         codec,
-        dir: join(dir, name),
-        maxBytes: Infinity,
-        segmentBytes,
-        windowBytes: 1024 ** 2,
-        lock: false,
-        maxAgeMs,
-        clock,
-        observe: quiet,
-        steady,
-        losses: losses.place(`overflow/${name}`),
+        ...{ dir: join(dir, name), maxBytes: Infinity, segmentBytes, windowBytes: 1024 ** 2, lock: false, maxAgeMs },
+        ...{ clock, steady, observe: withoutHealth(observe), losses: losses.place(`overflow/${name}`) },
       }),
-    names: async () => (await readdir(dir).catch(noneYet)).filter((name) => /^\w+\.\d+$/.test(name)),
+    names: () => readdir(dir).catch(noneYet),
+    async rename(from, to) {
+      await losses.rename(`overflow/${from}`, `overflow/${to}`)
+      await rename(join(dir, from), join(dir, to))
+      await places.noted()
+    },
     maxHeld: mostHeld(delivery.maxInFlight),
-    maxHeldBytes: inFlightBytes * laneShare,
+    maxHeldBytes: inFlightBytes * heldShare,
     maxBytes,
     observe,
     clock,
   })
 }
 
-/** An error of another kind is told: what waits in lanes that cannot be seen would not be delivered. */
+/** Parking spools do not report disk problems: the messages stay in the main spool, which reports the same disk. */
+function withoutHealth(observe: Observe): Observe {
+  return {
+    record(event, fields) {
+      if (event !== 'gateway.degraded' && event !== 'gateway.recovered') observe.record(event, fields)
+    },
+  }
+}
+
+/** Other errors stop the start: messages in a directory that cannot be read would not be delivered. */
 function noneYet(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return []
   throw error

@@ -7,8 +7,8 @@ import { abortable } from '../lib/stop-signal.ts'
 import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
-import type { ActionDeps, Tails } from './actions/action.ts'
-import { bindAction, nounOf } from './actions/index.ts'
+import type { ActionDeps } from './actions/action.ts'
+import { type ActionEntry, bindAction, nounOf } from './actions/index.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
@@ -30,8 +30,10 @@ import type { Handler } from './consume/queue.ts'
 import { createQueueStates, type QueueState } from './consume/queue-states.ts'
 import type { Rates } from './dashboard/river.ts'
 import { createAdmin } from './dashboard/server.ts'
-import { openLosses, openOverflow, openPlaces, openSessions, openSpool, openSteady, sharedDirs } from './data-dir.ts'
+import { openLosses, openParking, openPlaces, openSessions, openSpool, openSteady, sharedDirs } from './data-dir.ts'
 import { createDispatch } from './delivery/dispatch.ts'
+import type { Tails } from './delivery/order.ts'
+import { createOutlet, createSink } from './delivery/outlet.ts'
 import { createPipeline, mostHeld, type Pipeline } from './delivery/pipeline.ts'
 import { createCommandsHttp } from './listen/commands-http.ts'
 import { createHttpDoor, type Door, type Port } from './listen/door.ts'
@@ -51,7 +53,7 @@ import { createLedger, type Ledger } from './observe/ledger.ts'
 import { type Log, startingWith } from './observe/log.ts'
 import { createObserve, type Observatory, type Observe } from './observe/observe.ts'
 import { createRegistry as createPrometheus } from './observe/prometheus.ts'
-import { readRules } from './rules/load.ts'
+import { type LoadedRule, readRules } from './rules/load.ts'
 import { createRules } from './rules/rules.ts'
 import type { Scope } from './rules/sql/scope.ts'
 import type { Statement } from './rules/sql/statement.ts'
@@ -142,17 +144,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   if (config.aws.endpoint !== 'aws') await unlessAborted(prepare())
 
   const deps = { aws, clock, random, observe, fetch: globalThis.fetch }
-  const maxHeld = mostHeld(config.delivery.maxInFlight)
-  const tails: Tails = new Map()
   const publish: Broker['publish'] = (message) => broker.publish(message)
-  const rules = await createRules(rulesDir, {
-    bind: (entry, { statement }) => bindAction(entry, { ...deps, maxHeld, tails, broker: { publish }, template: templateOf(statement) }),
-    observe,
-    clock,
-    fastPaths,
-    signal: stopping.signal,
-  })
-  stops.unshift(() => rules.stop())
 
   const losses = openLosses(config, { observe, clock })
   await losses.start()
@@ -166,18 +158,35 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
   const places = openPlaces(config, dataDir, (place) => held[place.split('/', 1)[0]!]?.())
   await places.start()
   stops.unshift(() => places.stop())
+
+  const parking = openParking(config, { ...dataDir, places })
+  const maxHeld = mostHeld(config.delivery.maxInFlight)
+  const tails: Tails = new Map()
+  const outletDeps = { clock, random, observe, maxHeld, tails, parking }
+  const bound = (entry: ActionEntry, { statement }: LoadedRule) =>
+    bindAction(entry, { ...deps, broker: { publish }, template: templateOf(statement) })
+  const rules = await createRules(rulesDir, {
+    bind: {
+      action: (entry, rule, ref) => createOutlet(bound(entry, rule), ref, outletDeps),
+      errorAction: (entry, rule) => createSink(bound(entry, rule), outletDeps),
+    },
+    observe,
+    clock,
+    fastPaths,
+    signal: stopping.signal,
+  })
+  stops.unshift(() => rules.stop())
+
   const spool = openSpool(config, dataDir)
   held.spool = () => spool.depth().messages
   await spool.start()
   stops.unshift(() => spool.stop())
   signal.throwIfAborted()
 
-  const overflow = openOverflow(config, dataDir)
-  const beside = overflow ? { overflow } : {}
-  if (overflow) held.overflow = () => (overflow.messages === 0 ? 0 : undefined)
-  if (overflow) stops.unshift(() => overflow.stop())
-  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, maxHeld, ...beside })
-  const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, ...beside })
+  if (parking) held.overflow = () => (parking.messages === 0 ? 0 : undefined)
+  if (parking) stops.unshift(() => parking.stop())
+  const dispatch = createDispatch({ observe, environment: { accountId: config.aws.accountId }, maxHeld })
+  const pipeline: Pipeline = createPipeline({ spool, dispatch, ruleSet: rules.current, observe, clock, ...config.delivery, parking })
   const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending(), ...losses.total() }))
   await pipeline.start()
   stops.unshift(() => pipeline.stop(0))

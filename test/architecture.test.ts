@@ -91,6 +91,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'gateway/errors.ts',
     'gateway/observe',
     'gateway/actions/action.ts',
+    'gateway/actions/aws-errors.ts',
     'gateway/actions/error-action.ts',
     'gateway/broker/broker.ts',
     'gateway/spool/spool.ts',

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import type { Aws } from '../aws/clients.ts'
 import type { Broker } from '../broker/broker.ts'
+import { GatewayError, textOf } from '../errors.ts'
 import type { Body } from '../message/body.ts'
 import type { Message } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
@@ -20,58 +21,88 @@ export interface Delivery {
 /** A parameter such as `alerts-${topic(3)}`, compiled when the rule was loaded [AWS iot-substitution-templates]. */
 export type Template = (delivery: Delivery) => string
 
-/** Called once: with nothing when the target has accepted, else with a GatewayError that knows whether trying again can help. */
-export type Done = (error?: unknown) => void
+/** `moved`: the message is parked on disk for an unavailable target. An error: the delivery failed. */
+export type DeliveryResult = 'accepted' | 'moved' | GatewayError
+
+/** Called once for each delivery. */
+export type Done = (result: DeliveryResult) => void
 
 /**
- * Batching, if any, is the sink's private matter: every caller learns its own body's fate. It is told by a call and not by a promise,
- * because thousands of deliveries are in flight, and a chain of promises for each was most of what the garbage collector had to copy.
+ * Delivers bodies to targets. A sink may batch: each caller still gets the result of its own body. `deliver` calls back instead of
+ * returning a promise, because thousands of deliveries are in flight and promises for each dominated garbage collection.
  */
 export interface Sink {
   readonly action: string
   deliver(delivery: Delivery, signal: AbortSignal, done: Done): void
-  /** true: the target does not answer, so what is handed over now waits until it does. With a delivery: its own target. */
-  isAway?(delivery?: Delivery): boolean
-  /** Of templates: where this delivery goes, in full. */
-  targetOf?(delivery: Delivery): string
-  /**
-   * Of templates: the target of this delivery accepts, and no message for it that must go first is parked. So the delivery need not
-   * wait behind those for other targets.
-   */
-  isFree?(delivery: Delivery, isParked: (target: string) => boolean): boolean
-  /** Finishes what was handed over. */
+  /** true: the target does not answer, so a delivery waits until it does. With a delivery: the target of that delivery. */
+  isUnavailable?(delivery?: Delivery): boolean
+  /** Finishes the deliveries that it was given. */
   stop?(): Promise<void>
 }
 
-/** What an action binds to: a sink as its target is, without the order and the retries that every sink gets in index.ts. */
-export interface Target extends Sink {
-  /** Deliveries with the same order key are made one after another; undefined: in any order. */
+/** An action with the parameters of its rule. Order, retries and parking are added around it (delivery/outlet.ts). */
+export interface BoundAction extends Sink {
+  /** Deliveries with the same order key are made one after another. undefined: in any order. */
   orderOf?(delivery: Delivery): string | undefined
-  /** Where this delivery goes, in full: one queue may be missing while others are well. */
+  /** The full name of the target of this delivery: one queue may be missing while others accept. */
   targetOf?(delivery: Delivery): string
-  /** The template that names the targets; absent: the target is fixed. */
+  /** The template that names the targets. Absent: the target is fixed. */
   readonly pattern?: string
+  /** For templates: the target of this delivery accepts, so the delivery need not wait for other targets. */
+  isFree?(delivery: Delivery): boolean
+  /** true: the action retries by itself, and its errors are final. */
+  readonly ownRetries?: boolean
 }
 
-/** How a promise becomes a call. */
-export function report(outcome: Promise<void>, done: Done): void {
-  outcome.then(() => done(), done)
+/** Names one action of a rule. It stays the same when actions are added to the rule's file or moved in it. */
+export interface ActionRef {
+  readonly rule: string
+  /** `<name of the action>.<hash of its target>` (ref.ts). */
+  readonly action: string
 }
 
-/** For actions that are not in a hurry. */
-export function promised(deliver: (delivery: Delivery, signal: AbortSignal) => Promise<void>): Sink['deliver'] {
-  return (delivery, signal, done) => report(deliver(delivery, signal), done)
+/** An outlet delivers the messages of one action of a rule, and parks them while the target is unavailable (delivery/outlet.ts). */
+export interface Outlet extends Sink {
+  readonly ref: ActionRef
+  /** Delivers a message that was parked, and never parks it again. */
+  deliverParked(delivery: Delivery, signal: AbortSignal, done: Done): void
 }
 
-/** The other way round: rejects also when the call throws instead of calling back. */
-export function told(call: (done: Done) => void): Promise<void> {
+/** For actions that can afford a promise for each delivery. */
+export function fromPromise(deliver: (delivery: Delivery, signal: AbortSignal) => Promise<void>): Sink['deliver'] {
+  return (delivery, signal, done) => callBack(deliver(delivery, signal), signal, done)
+}
+
+/** Calls back with the result of the promise. */
+export function callBack(outcome: Promise<void>, signal: AbortSignal, done: Done): void {
+  outcome.then(
+    () => done('accepted'),
+    (error) => done(toGatewayError(error, signal)),
+  )
+}
+
+/** Rejects with the GatewayError of the result, or with what the call throws. */
+export function toPromise(call: (done: Done) => void): Promise<'accepted' | 'moved'> {
   return new Promise((resolve, reject) => {
-    call((error) => (error === undefined ? resolve() : reject(error)))
+    call((result) => (typeof result === 'string' ? resolve(result) : reject(result)))
   })
 }
 
-/** The last delivery of each FIFO group of a rule. Sinks that replace one another when rules are read anew share it: the new one waits for the old. */
-export type Tails = Map<string, Promise<void>>
+/** An error that is not a GatewayError is the reason of an abort, or else a fault of the gateway: INTERNAL, which is final. */
+export function toGatewayError(error: unknown, signal?: AbortSignal): GatewayError {
+  if (error instanceof GatewayError) return error
+  return signal?.aborted ? abandoned() : new GatewayError('INTERNAL', textOf(error), { cause: error })
+}
+
+/** true: one entry of the call is at fault, and the others may be accepted without it. */
+export function blamesEntry({ code, retryable }: GatewayError): boolean {
+  return !retryable && code !== 'INTERNAL'
+}
+
+/** The result of a delivery whose signal aborted: the target may or may not have accepted it. */
+export function abandoned(): GatewayError {
+  return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
+}
 
 export interface ActionDeps {
   readonly broker: Pick<Broker, 'publish'>
@@ -82,10 +113,6 @@ export interface ActionDeps {
   readonly fetch: typeof fetch
   /** Compiles a parameter that may hold `${…}`. Throws RULE_INVALID where it does not parse. */
   readonly template: (text: string) => Template
-  /** Messages that the targets of one template may hold while they do not accept. */
-  readonly maxHeld: number
-  /** By default each sink has its own, and its order ends with it. */
-  readonly tails?: Tails
 }
 
 /** One row of the table in index.ts: everything that the gateway, the doctor, the docs and templates know about an action. */
@@ -100,7 +127,7 @@ export interface ActionKind<P> {
   /** The parameter that names the target. undefined: the action has one target for all rules. */
   target(params: P): NamedTarget | undefined
   readonly fromCloudFormation: FromCloudFormation
-  bind(params: P, deps: ActionDeps): Target
+  bind(params: P, deps: ActionDeps): BoundAction
 }
 
 /** A target as a rule file names it: a name, URL, ARN or template. */

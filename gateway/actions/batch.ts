@@ -1,8 +1,8 @@
 // Collects bodies into calls. A call costs the same whatever it carries, so calls carry much; but nobody waits for company that may not come.
 import type { Clock } from '../../lib/clock.ts'
 import { Queue } from '../../lib/queue.ts'
-import { GatewayError } from '../errors.ts'
-import type { Done } from './action.ts'
+import type { GatewayError } from '../errors.ts'
+import { blamesEntry, type Done, toGatewayError } from './action.ts'
 import { type Caller, isWanted, letGo, staying, tell } from './callers.ts'
 
 export interface BatchLimits {
@@ -122,14 +122,14 @@ export function createBatcher<E>(options: BatchOptions<E>): Batcher<E> {
     try {
       outcomes = await options.send(batch.map(({ entry }) => entry))
     } catch (error) {
-      return failed(batch, error)
+      return failed(batch, toGatewayError(error))
     }
     if (allowed < maxCalls) allowed++
-    for (let i = 0; i < batch.length; i++) tell(batch[i]!, outcomes[i])
+    for (let i = 0; i < batch.length; i++) tell(batch[i]!, outcomes[i] ?? 'accepted')
   }
 
-  const failed = async (batch: readonly Waiting<E>[], error: unknown): Promise<void> => {
-    const final = error instanceof GatewayError && !error.retryable
+  const failed = async (batch: readonly Waiting<E>[], error: GatewayError): Promise<void> => {
+    const final = blamesEntry(error)
     if (!final) allowed = Math.max(1, allowed >> 1)
     const oneIsToBlame = batch.length > 1 && final
     if (!oneIsToBlame) for (const waiting of batch) tell(waiting, error)

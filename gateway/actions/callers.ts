@@ -1,17 +1,16 @@
-// Those who wait for an answer, many to a call: each is told once, and may leave before the call ends.
-import { GatewayError } from '../errors.ts'
-import type { Done } from './action.ts'
+// Callers that share one call: each gets its own result once, and may leave before the call ends.
+import { abandoned, type DeliveryResult, type Done } from './action.ts'
 
 export interface Caller {
   readonly signal: AbortSignal
-  /** Undefined when it has been told. */
+  /** undefined: the caller has its result. */
   done: Done | undefined
 }
 
-export function tell(caller: Caller, error: unknown): void {
+export function tell(caller: Caller, result: DeliveryResult): void {
   const { done } = caller
   caller.done = undefined
-  done?.(error)
+  done?.(result)
 }
 
 /** Those whose signals have not aborted; the others know it now. */
@@ -31,11 +30,6 @@ function signalsOf(callers: readonly Caller[]): readonly AbortSignal[] {
   const signals: AbortSignal[] = []
   for (const { signal } of callers) if (signal !== signals.at(-1) && !signals.includes(signal)) signals.push(signal)
   return signals
-}
-
-/** What a caller learns whose signal aborted: the body may or may not have arrived. */
-export function abandoned(): GatewayError {
-  return new GatewayError('ACTION_FAILED', 'the delivery was abandoned before the target answered')
 }
 
 /** Callers whose signal aborts are answered at once; the call itself goes on for the others. */

@@ -28,8 +28,8 @@ AWS has: \`weir doctor\` lists where a rule uses it.
 A text parameter that "may be a template" can hold substitution templates such as \`\${topic(3)}\`, evaluated on the original message.
 Queues and topics may be called by their bare name.
 
-Whatever the target, a delivery is tried again for as long as that can help; a target that is away is probed now and then while
-everything for it waits in the spool. What was refused for good goes to the rule's \`errorAction\`, in AWS's envelope, without
+A delivery is retried for as long as that can help. An unavailable target is probed now and then while
+its messages wait in the spool. What was refused for good goes to the rule's \`errorAction\`, in AWS's envelope, without
 hosts, paths and ARNs: those are in the log. \`http\` keeps AWS's own rule instead:
 at most three attempts within its timeout.
 `

@@ -1,5 +1,5 @@
 // What the error action of a rule receives: AWS's documented envelope, one per rule and message, with every failure in it.
-import { GatewayError } from '../errors.ts'
+import type { GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import type { Message } from '../message/message.ts'
 import { traceIdOf } from '../message/trace.ts'
@@ -8,7 +8,7 @@ import { masked } from '../observe/mask.ts'
 export interface Failure {
   /** `sqs`, `http`, … */
   readonly action: string
-  readonly error: unknown
+  readonly error: GatewayError
 }
 
 /** [AWS rule-error-handling] The bytes that the error action delivers. The same message and failures give the same bytes. */
@@ -26,9 +26,9 @@ export function toErrorEnvelope(rule: string, message: Message, failures: readon
 }
 
 function describe({ action, error }: Failure, topic: string) {
-  const target = error instanceof GatewayError && typeof error.details.target === 'string' ? error.details.target : ''
-  // Of an error that is not ours nobody knows what its text gives away; AWS's own names ARNs and accounts.
-  const reason = error instanceof GatewayError ? `${error.code}: ${masked(error.message)}` : 'the action failed inside the gateway'
+  const target = typeof error.details.target === 'string' ? error.details.target : ''
+  // The text of an unexpected error may name anything. AWS's own envelopes name ARNs and accounts.
+  const reason = error.code === 'INTERNAL' ? 'the action failed inside the gateway' : `${error.code}: ${masked(error.message)}`
   const where = target === '' ? '' : `, Resource: ${target}`
   return {
     failedAction: `${action.charAt(0).toUpperCase()}${action.slice(1)}Action`,

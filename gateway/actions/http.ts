@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { backoffMs } from '../../lib/backoff.ts'
 import { GatewayError } from '../errors.ts'
 import { type Body, bytesOf, JsonText } from '../message/body.ts'
-import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
+import { type ActionDeps, type ActionKind, type BoundAction, type Delivery, fromPromise, type Template } from './action.ts'
 import { camelCase, given } from './cloudformation.ts'
 import { isTemplate, localOnly, oncePerDelivery } from './params.ts'
 import { createSlots, type Slots } from './slots.ts'
@@ -80,21 +80,21 @@ const backoff = { baseMs: 200, capMs: 1_000 }
 /** Concurrent requests of one action. */
 const maxRequests = 16
 
-function bindHttp({ url, confirmationUrl, headers, timeoutMs }: Params, deps: ActionDeps): Target {
+function bindHttp({ url, confirmationUrl, headers, timeoutMs }: Params, deps: ActionDeps): BoundAction {
   const urlOf = oncePerDelivery(deps.template(url))
   const prefixOf = confirmationUrl === undefined ? undefined : deps.template(confirmationUrl)
   const slots = createSlots({ count: maxRequests, isTemplated: isTemplate(url) })
   const templates = headers.map(({ key, value }) => [key, deps.template(value)] as const)
   return {
     action: 'http',
-    deliver: promised(async (delivery, signal) => {
+    deliver: fromPromise(async (delivery, signal) => {
       const to = checked(urlOf(delivery), prefixOf?.(delivery))
       const headers = new Headers({ 'content-type': contentType(delivery.body), 'idempotency-key': delivery.key })
       for (const [name, value] of templates) headers.set(name, value(delivery))
       const request = { method: 'POST', body: bytesOf(delivery.body), headers, redirect: 'manual' } as const
       await slots.run(keyOf(to), () => post(to, request, deps.clock.deadline(timeoutMs, signal), deps))
     }),
-    isAway: slots.isFull,
+    isUnavailable: slots.isFull,
     ...(isTemplate(url) && { isFree: (delivery: Delivery) => isProvenTarget(delivery, urlOf, slots) }),
   }
 }

@@ -1,15 +1,12 @@
 // The table of rule actions. The schema of a rule's actions, their docs and the doctor's checks come from it.
 import { z } from 'zod'
-import type { ActionDeps, ActionKind, NamedTarget, Sink } from './action.ts'
+import type { ActionDeps, ActionKind, BoundAction, NamedTarget } from './action.ts'
 import { http } from './http.ts'
 import { log } from './log.ts'
-import { keepOrder } from './order.ts'
 import { isLocalOnly } from './params.ts'
 import { republish } from './republish.ts'
-import { withRetries, withShare } from './retry.ts'
 import { sns } from './sns.ts'
 import { sqs } from './sqs.ts'
-import { createTroubles } from './troubles.ts'
 
 export const actions = { sqs, sns, republish, http, log } as const satisfies Record<string, ActionKind<unknown>>
 
@@ -41,20 +38,11 @@ export function actionNameOf(entry: ActionEntry): ActionName {
   return actionNames.find((name) => entry[name] !== undefined)!
 }
 
-/**
- * The sink of one action of one rule, with its retries and its order. It resolves when the target has accepted; when it rejects
- * and the signal has not aborted, the delivery is given up for good. Throws RULE_INVALID where a template does not parse.
- */
-export function bindAction(entry: ActionEntry, deps: ActionDeps): Sink {
+/** One action with the parameters of a rule. Throws RULE_INVALID where a template does not parse. */
+export function bindAction(entry: ActionEntry, deps: ActionDeps): BoundAction {
   const name = actionNameOf(entry)
   const kind: ActionKind<unknown> = actions[name]
-  const target = kind.bind(entry[name], deps)
-  if (kind.ownRetries) return target
-  const { pattern, targetOf, orderOf } = target
-  const troubles = createTroubles(deps, target)
-  const retried = withRetries(target, deps, troubles)
-  const sink = orderOf ? keepOrder(retried, orderOf, deps.tails) : retried
-  return pattern !== undefined && targetOf ? withShare(sink, { ...target, targetOf }, troubles) : sink
+  return { ...kind.bind(entry[name], deps), ownRetries: kind.ownRetries === true }
 }
 
 /** What the action of this name delivers to, such as `queue`. Returns `target` for a name that is not in the table. */

@@ -1,7 +1,7 @@
 // The log action writes the rule's result to the gateway's own log, for trying rules out.
 import { z } from 'zod'
 import { bytesOf } from '../message/body.ts'
-import { type ActionDeps, type ActionKind, promised, type Target } from './action.ts'
+import { type ActionDeps, type ActionKind, type BoundAction, fromPromise } from './action.ts'
 
 const params = z
   .strictObject({
@@ -20,10 +20,10 @@ export const log = {
   bind: bindLog,
 } as const satisfies ActionKind<Params>
 
-function bindLog({ maxBytes }: Params, { observe }: ActionDeps): Target {
+function bindLog({ maxBytes }: Params, { observe }: ActionDeps): BoundAction {
   return {
     action: 'log',
-    deliver: promised(async ({ message, rule, body }) => {
+    deliver: fromPromise(async ({ message, rule, body }) => {
       const { id: messageId, topic } = message
       const bytes = bytesOf(body)
       const shown = bytes.toString('utf8', 0, maxBytes)

@@ -2,9 +2,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import { packedSize, packIndex, packLineEnd } from '../../lib/pack.ts'
 import { escapeInto, maxEscapedBytes } from '../aws/body.ts'
-import { GatewayError } from '../errors.ts'
 import { type Chunks, lengthOf } from '../message/body.ts'
-import { type Done, told } from './action.ts'
+import { blamesEntry, type Done, toGatewayError, toPromise } from './action.ts'
 import type { Batcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
 import { type Caller, letGo, staying, tell } from './callers.ts'
@@ -104,15 +103,16 @@ function createPacker(url: string, group: string | undefined, { maxBytes, linger
   const send = async (pack: Pack, readings: readonly Reading[]): Promise<void> => {
     if (readings.length === 0) return
     try {
-      await told((done) => {
+      await toPromise((done) => {
         const index = Buffer.from(packIndex(readings, '\\"', lineEnd.toString()))
         const entry = toPackEntry([index, ...linesOf(pack, readings)], readings.length, group)
         const bytes = readings.reduce((sum, reading) => sum + packedSize(reading.key, reading.bytes), 0)
         queueOf(url).add(entry, checkedSize(bytes, entry, url), unhurried, done)
       })
-      for (const reading of readings) tell(reading, undefined)
-    } catch (error) {
-      const oneIsToBlame = readings.length > 1 && error instanceof GatewayError && !error.retryable
+      for (const reading of readings) tell(reading, 'accepted')
+    } catch (thrown) {
+      const error = toGatewayError(thrown)
+      const oneIsToBlame = readings.length > 1 && blamesEntry(error)
       if (!oneIsToBlame) for (const reading of readings) tell(reading, error)
       else await Promise.all(staying(readings).map((reading) => send(pack, [reading])))
     }

@@ -1,6 +1,6 @@
 // Parameter schemas and template helpers that several actions share.
 import { z } from 'zod'
-import type { Delivery, Target, Template } from './action.ts'
+import type { BoundAction, Delivery, Template } from './action.ts'
 
 /** A parameter that AWS does not have. `weir doctor` lists it, and the stack maps or refuses it. */
 export function localOnly<S extends z.ZodType>(schema: S, description: string): S {
@@ -18,8 +18,8 @@ export function isTemplate(text: string): boolean {
   return text.includes('${')
 }
 
-/** The template of a target, for `Target.pattern`. */
-export function patternOf(text: string): Pick<Target, 'pattern'> {
+/** The template of a target, for `BoundAction.pattern`. */
+export function patternOf(text: string): Pick<BoundAction, 'pattern'> {
   return isTemplate(text) ? { pattern: text } : {}
 }
 

@@ -5,7 +5,7 @@ import { codeOf, GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import { derivedId } from '../message/ids.ts'
 import type { Message, MqttProperties } from '../message/message.ts'
-import { type ActionDeps, type ActionKind, type Delivery, promised, type Target, type Template } from './action.ts'
+import { type ActionDeps, type ActionKind, type BoundAction, type Delivery, fromPromise, type Template } from './action.ts'
 import { camelCase, given } from './cloudformation.ts'
 import { roleArn } from './params.ts'
 
@@ -54,14 +54,14 @@ export const republish = {
 /** Ends a cycle of rules that republish to one another. */
 const maxHops = 8
 
-function bindRepublish({ topic, qos, headers }: Params, deps: ActionDeps): Target {
+function bindRepublish({ topic, qos, headers }: Params, deps: ActionDeps): BoundAction {
   const template = deps.template(topic)
   const topicOf: Template = topic.startsWith('$$') ? (delivery) => template(delivery).slice(1) : template
   const propertiesOf = headers && compileHeaders(headers, deps)
   return {
     action: 'republish',
     targetOf: () => 'broker',
-    deliver: promised(async (delivery) => {
+    deliver: fromPromise(async (delivery) => {
       const { message } = delivery
       if (message.hops >= maxHops) throw loop(message)
       const copy: Message = {

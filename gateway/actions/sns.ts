@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { outcomesOf } from '../aws/batch-answers.ts'
 import { GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
-import { type ActionDeps, type ActionKind, promised, type Target, told } from './action.ts'
+import { type ActionDeps, type ActionKind, type BoundAction, fromPromise, toPromise } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -52,13 +52,13 @@ const limits: BatchLimits = { maxEntries: 10, maxBytes, maxCalls: 4, lingerMs: 1
 
 type Entry = Omit<PublishBatchRequestEntry, 'Id'>
 
-function bindSns({ targetArn, messageFormat, attributes = {} }: Params, deps: ActionDeps): Target {
+function bindSns({ targetArn, messageFormat, attributes = {} }: Params, deps: ActionDeps): BoundAction {
   const topicOf = oncePerDelivery(deps.template(targetArn))
   const templates = Object.entries(attributes).map(([name, value]) => [name, deps.template(value)] as const)
   const batchers = createBatchers((arn) => createTopicBatcher(arn, deps))
   return {
     action: 'sns',
-    deliver: promised(async (delivery, signal) => {
+    deliver: fromPromise(async (delivery, signal) => {
       const arn = deps.aws.topicArn(checkedTopic(topicOf(delivery)))
       const Message = bytesOf(toText(delivery.body)).toString()
       const values = [['messageId', delivery.key], ...templates.map(([name, value]) => [name, value(delivery)])] as const
@@ -66,7 +66,7 @@ function bindSns({ targetArn, messageFormat, attributes = {} }: Params, deps: Ac
       if (bytes > maxBytes) throw tooLarge(bytes, targetName(arn))
       const MessageAttributes = Object.fromEntries(values.map(([name, value]) => [name, { DataType: 'String', StringValue: value }]))
       const entry = { Message, MessageAttributes, ...(messageFormat === 'JSON' && { MessageStructure: 'json' }) }
-      await told((done) => batchers.of(arn).add(entry, bytes, signal, done))
+      await toPromise((done) => batchers.of(arn).add(entry, bytes, signal, done))
     }),
     stop: () => batchers.drained(),
     targetOf: topicOf,

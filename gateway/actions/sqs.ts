@@ -3,7 +3,7 @@ import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { outcomesOf } from '../aws/batch-answers.ts'
 import { bytesOf } from '../message/body.ts'
-import type { ActionDeps, ActionKind, Delivery, Done, Target } from './action.ts'
+import { type ActionDeps, type ActionKind, type BoundAction, type Delivery, type Done, toGatewayError } from './action.ts'
 import { targetName, toActionError, toEntryError } from './aws-errors.ts'
 import { type Batcher, type BatchLimits, createBatcher } from './batch.ts'
 import { createBatchers } from './batchers.ts'
@@ -78,7 +78,7 @@ export const sqs = {
 /** [AWS sqs-quotas] 10 entries, 1 MiB of bodies and attributes together. */
 const limits: BatchLimits = { maxEntries: 10, maxBytes: sqsMaxBytes, maxCalls: 16, lingerMs: 5, eager: true }
 
-function bindSqs({ queueUrl, useBase64, groupId, pack }: Params, deps: ActionDeps): Target {
+function bindSqs({ queueUrl, useBase64, groupId, pack }: Params, deps: ActionDeps): BoundAction {
   const groupOf = groupId === undefined ? undefined : deps.template(groupId)
   const urlOf = oncePerDelivery(bindQueueUrl(queueUrl, deps))
   const write = useBase64 ? toBase64 : toText
@@ -103,7 +103,7 @@ function bindSqs({ queueUrl, useBase64, groupId, pack }: Params, deps: ActionDep
       try {
         add(delivery, signal, done)
       } catch (error) {
-        done(error)
+        done(toGatewayError(error))
       }
     },
     async stop() {

@@ -1,5 +1,5 @@
-// One message through its rules: evaluate, deliver to every action, and tell what became of it.
-import { type Delivery, type Sink, told } from '../actions/action.ts'
+// One message through its rules: evaluates each rule, delivers to its outlets, and combines the results.
+import { type ActionRef, type Delivery, type DeliveryResult, type Sink, toGatewayError, toPromise } from '../actions/action.ts'
 import { type Failure, toErrorEnvelope } from '../actions/error-action.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Body } from '../message/body.ts'
@@ -8,231 +8,227 @@ import type { Fields } from '../observe/events.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { Rule, RuleSet } from '../rules/rule-set.ts'
 import { createScope, type Environment, type Scope } from '../rules/sql/scope.ts'
+import type { Outcome } from '../spool/spool.ts'
+import { indexOf } from './parked-names.ts'
 
-/** `moved`: what is left to do for the message waits in the overflow. */
-export type Outcome = 'delivered' | 'unmatched' | 'dead' | 'moved'
-
-/** One action of one rule. */
-export interface Part {
-  readonly rule: string
-  readonly action: number
-}
-
-/** Takes messages out of the way of others while their target is away. */
-export interface Overflow {
-  laneOf(rule: Rule, action: number): Lane
-}
-
-/** `moved`: on disk, behind those parked before. `go`: nothing waits any more, so deliver it now. */
-export type Parked = 'moved' | 'go'
-
-export interface Lane {
-  /** true: the message must be parked, because its target holds too much already or others wait in front of it. */
-  takes(delivery: Delivery, sink: Sink): boolean
-  /** Resolves in the order of the calls. Rejects only when the signal aborts. */
-  park(delivery: Delivery, signal: AbortSignal): Promise<Parked>
-  /** The sink takes a message that was parked. */
-  unpark(delivery: Delivery, sink: Sink): void
-  /** What the target holds, in bytes of payload. */
-  enter(bytes: number): void
-  leave(bytes: number): void
-}
-
-/** `left`: the signal aborted first, and the message is still the caller's. */
+/** `left`: the signal aborted first, and the message still belongs to the caller. */
 export type Fate = Outcome | 'left'
 
-type Settle = (fate: Fate) => void
+type Finish = (fate: Fate) => void
 
 /**
- * Calls back once, when every action has accepted or failed for good; for what no rule wants, before it returns.
- * The actions see messages in the order of the calls: everything up to their `deliver` happens before this returns.
- * `only`: all that is left of a message that was moved; where that action is not there any more, nobody wants the message.
+ * Calls back once, when every action has accepted the message, parked it or failed for good. When no rule matches, it calls back
+ * before it returns. Outlets get messages in the order of the calls: `deliver` is called before this returns.
+ * `ref`: the message was parked for this action, and goes there only. If the rule lacks the action, the message is `unmatched`.
  */
-export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal, settle: Settle, only?: Part) => void
+export type Dispatch = (message: Message, ruleSet: RuleSet, signal: AbortSignal, finish: Finish, ref?: ActionRef) => void
 
 export interface DispatchOptions {
   readonly observe: Observe
   readonly environment: Environment
   /** Deliveries to error actions that may wait for targets that do not answer. */
   readonly maxHeld?: number
-  readonly overflow?: Overflow
 }
 
 const basicIngest = '$aws/rules/'
 
-/** What is the same for every message of a rule, found out once. */
-interface Plan {
-  readonly matched: Fields
-  readonly parts: readonly {
-    /** Behind the message's id it makes the delivery's key. */
-    readonly keyEnd: string
-    readonly delivered: Fields
-    readonly lane: Lane | undefined
-  }[]
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const dispatcher = new Dispatcher(options)
+  return (message, ruleSet, signal, finish, ref) => {
+    if (ref) dispatcher.dispatchParked(message, ruleSet, signal, finish, ref)
+    else dispatcher.dispatch(message, ruleSet, signal, finish)
+  }
 }
 
-export function createDispatch({ observe, environment, maxHeld = Infinity, overflow }: DispatchOptions): Dispatch {
-  let errorsHeld = 0
-  const plans = new WeakMap<Rule, Plan>()
-  let lastRule: Rule | undefined
-  let lastPlan: Plan | undefined
-  const planOf = (rule: Rule): Plan => {
-    if (rule !== lastRule || !lastPlan) lastPlan = plans.get(rule) ?? createPlan(rule)
-    lastRule = rule
-    return lastPlan
-  }
-  const createPlan = (rule: Rule): Plan => {
-    const { name, sinks } = rule
-    const parts = sinks.map(({ action }, index) => ({
-      keyEnd: `.${name}.${index}`,
-      delivered: Object.freeze({ rule: name, action }),
-      lane: overflow?.laneOf(rule, index),
-    }))
-    const plan = { matched: Object.freeze({ rule: name }), parts }
-    plans.set(rule, plan)
-    return plan
+class Dispatcher {
+  readonly #observe: Observe
+  readonly #environment: Environment
+  readonly #maxHeld: number
+  readonly #plans = new Plans()
+  /** Deliveries to error actions in flight. */
+  #errorsHeld = 0
+
+  constructor({ observe, environment, maxHeld = Infinity }: DispatchOptions) {
+    this.#observe = observe
+    this.#environment = environment
+    this.#maxHeld = maxHeld
   }
 
-  const runRule = (rule: Rule, scope: Scope, message: Message, signal: AbortSignal, settle: Settle, only?: number) => {
-    let body: Body | undefined
+  dispatch(message: Message, ruleSet: RuleSet, signal: AbortSignal, finish: Finish) {
+    const rules = rulesFor(message, ruleSet, this.#observe)
+    if (rules.length === 0) return finish('unmatched')
+    const scope = createScope(message, this.#environment)
+    if (rules.length === 1) return this.#runRule(rules[0]!, scope, signal, finish)
+    const fates: Fate[] = []
+    const gather = (fate: Fate) => {
+      if (fates.push(fate) === rules.length) finish(worstOf(fates))
+    }
+    for (const rule of rules) this.#runRule(rule, scope, signal, gather)
+  }
+
+  dispatchParked(message: Message, ruleSet: RuleSet, signal: AbortSignal, finish: Finish, ref: ActionRef) {
+    const rule = ruleSet.named(ref.rule)
+    const index = rule ? indexOf(rule, ref) : -1
+    if (!rule || index < 0) return finish('unmatched')
+    const scope = createScope(message, this.#environment)
+    const body = this.#evaluate(rule, scope, finish)
+    if (body === undefined) return
+    this.#deliverOne(rule, index, this.#deliveryOf(rule, index, scope, body), signal, finish, true)
+  }
+
+  #runRule(rule: Rule, scope: Scope, signal: AbortSignal, finish: Finish): void {
+    const body = this.#evaluate(rule, scope, finish)
+    if (body === undefined) return
+    this.#observe.record('rule.matched', this.#plans.of(rule).matched)
+    const delivery = this.#deliveryOf(rule, 0, scope, body)
+    if (rule.outlets.length === 1) this.#deliverOne(rule, 0, delivery, signal, finish, false)
+    else void this.#deliverAll(rule, delivery, signal).then(finish)
+  }
+
+  /** Returns undefined when there is nothing to deliver; the rule has then its fate. */
+  #evaluate(rule: Rule, scope: Scope, finish: Finish): Body | undefined {
     try {
-      body = rule.evaluate(scope)
+      const body = rule.evaluate(scope)
+      if (body === undefined) finish('unmatched')
+      return body
     } catch (error) {
-      observe.record('rule.failed', { rule: rule.name, code: codeOf(error, 'RULE_FAILED'), messageId: message.id, detail: textOf(error) })
-      return settle('dead')
+      const { id: messageId } = scope.message
+      this.#observe.record('rule.failed', { rule: rule.name, code: codeOf(error, 'RULE_FAILED'), messageId, detail: textOf(error) })
+      finish('dead')
+      return undefined
     }
-    if (body === undefined) return settle('unmatched')
-    const { matched, parts } = planOf(rule)
-    const { keyEnd = '', lane } = parts[only ?? 0] ?? {}
-    const delivery = { message, rule: rule.name, body, scope, key: message.id + keyEnd }
-    if (only !== undefined) {
-      lane?.unpark(delivery, rule.sinks[only]!)
-      return deliverOne(rule, only, delivery, signal, settle)
-    }
-    observe.record('rule.matched', matched)
-    if (rule.sinks.length !== 1) return void deliverAll(rule, delivery, signal).then(settle)
-    if (!lane?.takes(delivery, rule.sinks[0]!)) return deliverOne(rule, 0, delivery, signal, settle, lane)
-    lane.park(delivery, signal).then(
-      (how) => (how === 'go' ? deliverOne(rule, 0, delivery, signal, settle, lane) : settle(how)),
-      (error) => {
-        settle('left')
-        if (!signal.aborted) throw error
-      },
-    )
   }
 
-  /** What nearly every message needs, without a promise and without an array. */
-  const deliverOne = (rule: Rule, index: number, delivery: Delivery, signal: AbortSignal, settle: Settle, lane?: Lane): void => {
-    const sink = rule.sinks[index]!
-    const { delivered } = planOf(rule).parts[index]!
-    const { length } = delivery.message.payload
-    const done = (error?: unknown) => {
-      lane?.leave(length)
-      if (error !== undefined && signal.aborted) return settle('left')
-      if (error !== undefined) return void giveUp(rule, delivery, [failed(rule, sink, delivery.message, error)], signal).then(settle)
-      observe.record('action.delivered', delivered)
-      settle('delivered')
+  #deliveryOf(rule: Rule, index: number, scope: Scope, body: Body): Delivery {
+    const { message } = scope
+    const keyEnd = this.#plans.of(rule).parts[index]?.keyEnd ?? ''
+    return { message, rule: rule.name, body, scope, key: message.id + keyEnd }
+  }
+
+  /** The usual case: no promise and no array. */
+  #deliverOne(rule: Rule, index: number, delivery: Delivery, signal: AbortSignal, finish: Finish, isParked: boolean): void {
+    const outlet = rule.outlets[index]!
+    const { delivered } = this.#plans.of(rule).parts[index]!
+    const done = (result: DeliveryResult) => {
+      if (result === 'accepted') {
+        this.#observe.record('action.delivered', delivered)
+        finish('delivered')
+      } else if (result === 'moved') finish(result)
+      else if (signal.aborted) finish('left')
+      else void this.#giveUp(rule, delivery, [this.#failed(rule, outlet, delivery.message, result)], signal).then(finish)
     }
-    lane?.enter(length)
     try {
-      sink.deliver(delivery, signal, done)
+      if (isParked) outlet.deliverParked(delivery, signal, done)
+      else outlet.deliver(delivery, signal, done)
     } catch (error) {
-      done(error)
+      done(toGatewayError(error, signal))
     }
   }
 
-  const deliverAll = async (rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Fate> => {
+  async #deliverAll(rule: Rule, delivery: Delivery, signal: AbortSignal): Promise<Fate> {
     const { message } = delivery
-    const { parts } = planOf(rule)
-    const results = await Promise.allSettled(
-      rule.sinks.map(async (sink, index) => {
-        const { keyEnd, lane } = parts[index]!
-        if (lane?.takes(delivery, sink) && (await lane.park(delivery, signal)) === 'moved') return 'moved'
-        const own = { ...delivery, key: message.id + keyEnd }
-        lane?.enter(message.payload.length)
-        await told((done) => sink.deliver(own, signal, done)).finally(() => lane?.leave(message.payload.length))
-        return 'accepted'
+    const { parts } = this.#plans.of(rule)
+    const results = await Promise.all(
+      rule.outlets.map((outlet, index) => {
+        const own = { ...delivery, key: message.id + parts[index]!.keyEnd }
+        return toPromise((done) => outlet.deliver(own, signal, done)).catch((error) => toGatewayError(error, signal))
       }),
     )
-    const errors = results.flatMap((result, index) => (result.status === 'rejected' ? [{ index, error: result.reason }] : []))
-    if (errors.length > 0 && signal.aborted) return 'left'
-    const moved = results.filter((result) => result.status === 'fulfilled' && result.value === 'moved').length
-    for (const [index, result] of results.entries())
-      if (result.status === 'fulfilled' && result.value === 'accepted') observe.record('action.delivered', parts[index]!.delivered)
-    const failures = errors.map(({ index, error }) => failed(rule, rule.sinks[index]!, message, error))
-    if (failures.length > 0) return giveUp(rule, delivery, failures, signal)
-    return moved > 0 && moved === results.length ? 'moved' : 'delivered'
+    if (signal.aborted && results.some(isError)) return 'left'
+    for (const [index, result] of results.entries()) {
+      if (result === 'accepted') this.#observe.record('action.delivered', parts[index]!.delivered)
+    }
+    const failures = results.flatMap((result, index) =>
+      isError(result) ? [this.#failed(rule, rule.outlets[index]!, message, result)] : [],
+    )
+    if (failures.length > 0) return this.#giveUp(rule, delivery, failures, signal)
+    return results.length > 0 && results.every((result) => result === 'moved') ? 'moved' : 'delivered'
   }
 
-  const failed = (rule: Rule, { action }: Sink, { id, topic }: Message, error: unknown): Failure => {
-    const code = codeOf(error, 'ACTION_FAILED')
-    observe.record('action.failed', { rule: rule.name, action, code, messageId: id, topic, detail: textOf(error), ...targetOf(error) })
+  #failed(rule: Rule, { action }: Sink, { id, topic }: Message, error: GatewayError): Failure {
+    const about = { rule: rule.name, action, code: error.code, messageId: id, topic, detail: textOf(error) }
+    this.#observe.record('action.failed', { ...about, ...targetOf(error) })
     return { action, error }
   }
 
-  const giveUp = async (rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal): Promise<Fate> => {
+  async #giveUp(rule: Rule, delivery: Delivery, failures: readonly Failure[], signal: AbortSignal): Promise<Fate> {
     const { message } = delivery
-    const dead = (code: string): Fate => {
-      observe.record('message.dead', { rule: rule.name, code, messageId: message.id, topic: message.topic })
-      return 'dead'
-    }
     const { errorSink } = rule
-    if (!errorSink) return dead(codeOf(failures[0]?.error, 'ACTION_FAILED'))
-    // Devices can make messages fail, so what waits for an error action must not fill the slots of all messages.
-    if (errorsHeld >= maxHeld && errorSink.isAway?.()) {
-      const error = new GatewayError(
-        'ACTION_FAILED',
-        `the target of the error action does not answer, and ${errorsHeld} messages wait for it`,
-      )
-      failed(rule, errorSink, message, error)
-      return dead(error.code)
+    if (!errorSink) return this.#dead(rule, message, failures[0]!.error.code)
+    // Devices can make messages fail, so messages that wait for an error action must not fill the limit of messages in flight.
+    if (this.#errorsHeld >= this.#maxHeld && errorSink.isUnavailable?.()) {
+      const text = `the target of the error action does not answer, and ${this.#errorsHeld} messages wait for it`
+      const { error } = this.#failed(rule, errorSink, message, new GatewayError('ACTION_FAILED', text))
+      return this.#dead(rule, message, error.code)
     }
     const envelope = { ...delivery, body: toErrorEnvelope(rule.name, message, failures), key: `${message.id}.${rule.name}.error` }
-    errorsHeld++
+    this.#errorsHeld++
     try {
-      await told((done) => errorSink.deliver(envelope, signal, done))
-      observe.record('action.delivered', { rule: rule.name, action: errorSink.action })
-      return dead('ERROR_ACTION')
+      await toPromise((done) => errorSink.deliver(envelope, signal, done))
+      this.#observe.record('action.delivered', { rule: rule.name, action: errorSink.action })
+      return this.#dead(rule, message, 'ERROR_ACTION')
     } catch (error) {
-      return signal.aborted ? 'left' : dead(codeOf(error, 'ACTION_FAILED'))
+      return signal.aborted ? 'left' : this.#dead(rule, message, toGatewayError(error).code)
     } finally {
-      errorsHeld--
+      this.#errorsHeld--
     }
   }
 
-  return (message, ruleSet, signal, settle, only) => {
-    if (only) {
-      const rule = ruleSet.named(only.rule)
-      if (!rule?.sinks[only.action]) return settle('unmatched')
-      return runRule(rule, createScope(message, environment), message, signal, settle, only.action)
-    }
-    const rules = rulesFor(message, ruleSet, observe)
-    if (rules.length === 0) return settle('unmatched')
-    const scope = createScope(message, environment)
-    if (rules.length === 1) return runRule(rules[0]!, scope, message, signal, settle)
-    const fates: Fate[] = []
-    const gather = (fate: Fate) => {
-      if (fates.push(fate) === rules.length) settle(worstOf(fates))
-    }
-    for (const rule of rules) runRule(rule, scope, message, signal, gather)
+  #dead(rule: Rule, { id, topic }: Message, code: string): Fate {
+    this.#observe.record('message.dead', { rule: rule.name, code, messageId: id, topic })
+    return 'dead'
   }
 }
 
-/** In this order: one rule's failure is the message's; a rule that did not want it says nothing. */
+/** What is the same for every message of a rule. */
+interface Plan {
+  readonly matched: Fields
+  readonly parts: readonly {
+    /** The key of a delivery is the id of its message followed by this. */
+    readonly keyEnd: string
+    readonly delivered: Fields
+  }[]
+}
+
+class Plans {
+  readonly #byRule = new WeakMap<Rule, Plan>()
+  #lastRule: Rule | undefined
+  #lastPlan: Plan | undefined
+
+  of(rule: Rule): Plan {
+    if (rule !== this.#lastRule || !this.#lastPlan) {
+      this.#lastPlan = this.#byRule.get(rule) ?? this.#create(rule)
+      this.#lastRule = rule
+    }
+    return this.#lastPlan
+  }
+
+  #create(rule: Rule): Plan {
+    const { name, outlets } = rule
+    const parts = outlets.map(({ action }, index) => ({ keyEnd: `.${name}.${index}`, delivered: Object.freeze({ rule: name, action }) }))
+    const plan = { matched: Object.freeze({ rule: name }), parts }
+    this.#byRule.set(rule, plan)
+    return plan
+  }
+}
+
+function isError(result: DeliveryResult): result is GatewayError {
+  return typeof result !== 'string'
+}
+
+/** By weight: one rule's failure is the message's. A rule that does not match has no weight. */
 const byWeight = ['left', 'dead', 'delivered', 'moved'] as const
 
 function worstOf(fates: readonly Fate[]): Fate {
   return byWeight.find((fate) => fates.includes(fate)) ?? 'unmatched'
 }
 
-/** Where it was to go, for the log: a host is nothing for whoever reads the error action. */
-function targetOf(error: unknown): { readonly target?: string } {
-  if (!(error instanceof GatewayError)) return {}
-  const { host, target = host } = error.details
+/** The target of the delivery, for the log. The host stays in the log: it is not for readers of error actions. */
+function targetOf({ details: { host, target = host } }: GatewayError): { readonly target?: string } {
   return typeof target === 'string' ? { target } : {}
 }
 
-/** `$aws/rules/<name>/…` goes to that rule alone, whatever its FROM says [AWS iot-basic-ingest]. */
+/** `$aws/rules/<name>/…` goes to that rule only, whatever its FROM covers [AWS iot-basic-ingest]. */
 function rulesFor({ id, topic }: Message, ruleSet: RuleSet, observe: Observe): readonly Rule[] {
   if (!topic.startsWith(basicIngest)) return ruleSet.match(topic)
   const name = topic.slice(basicIngest.length).split('/', 1)[0]!

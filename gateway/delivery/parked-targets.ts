@@ -1,15 +1,15 @@
-// For which targets of a template a lane may hold messages: counts by hash, so that any number of names takes 4 KiB.
+// For which targets of a template messages are parked: counts by hash, so that any number of names takes 4 KiB.
 
 export interface ParkedTargets {
   add(target: string): void
   remove(target: string): void
-  /** false: surely none. true: some, or some of a target with the same hash. */
+  /** false: none is parked. true: some are, for this target or for one with the same hash. */
   mayHold(target: string): boolean
 }
 
 const buckets = 1_024
 
-/** `unknown`: messages of an earlier run, whose targets nobody knows until they are read; they are removed first. */
+/** `unknown`: messages of an earlier run. Their targets are unknown until they are read, and they are removed first. */
 export function createParkedTargets(unknown: number): ParkedTargets {
   const counts = new Uint32Array(buckets)
   let left = unknown

@@ -1,234 +1,165 @@
-// The spine: ingest → spool → rules → settle. The order of events, and nothing else.
+// The order of events of a message: ingest → spool → rules → settle.
 import type { Clock } from '../../lib/clock.ts'
+import type { ActionRef } from '../actions/action.ts'
 import type { Ingest } from '../broker/broker.ts'
-import { codeOf, GatewayError, textOf } from '../errors.ts'
-import { type Message, transports } from '../message/message.ts'
-import type { Fields } from '../observe/events.ts'
+import type { Message } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import type { Entry, Spool } from '../spool/spool.ts'
-import type { Dispatch, Fate, Part } from './dispatch.ts'
-import type { Lanes } from './parking.ts'
+import type { Dispatch, Fate } from './dispatch.ts'
+import { fieldsOf } from './fields.ts'
+import { InFlight } from './in-flight.ts'
+import { Intake } from './intake.ts'
+import type { ParkedMessages } from './parked-messages.ts'
+import type { Parking } from './parking.ts'
 
 export interface PipelineOptions {
   readonly spool: Spool
   readonly dispatch: Dispatch
-  /** Asked once per message, so that a reload takes effect with the next one. */
+  /** Read for each message, so that new rules are used from the next message on. */
   readonly ruleSet: () => RuleSet
   readonly observe: Observe
   readonly clock: Clock
-  /** Messages that may be with the rules and their targets at one time. */
+  /** Messages that may be with the rules and their targets at the same time. */
   readonly maxInFlight: number
-  readonly overflow?: Lanes
+  readonly parking?: Parking | undefined
 }
 
-/** A target that is away may hold this share of the messages in flight; from then on its messages make way for others. */
-export const laneShare = 1 / 8
+/** The share of the messages in flight that an unavailable target may hold. Later messages for it are parked. */
+export const heldShare = 1 / 8
 
-/** The same in messages. */
-export const mostHeld = (maxInFlight: number) => Math.ceil(maxInFlight * laneShare)
+/** `heldShare` in messages. */
+export const mostHeld = (maxInFlight: number) => Math.ceil(maxInFlight * heldShare)
 
 export interface Pipeline {
   /** The only way in. Resolves when the message may be acknowledged. */
   readonly ingest: Ingest
-  /** Offered, and neither accepted nor refused yet; or on the way from the spool into the overflow. */
+  /** Messages that are neither accepted nor refused yet, or are being parked. */
   pending(): number
-  /** Accepted, and not settled. */
+  /** Messages that are accepted and not settled. */
   queued(): number
   start(): Promise<void>
-  /** Refuses what comes from now on, waits until the spool is empty or the time is over, then lets go of the rest. */
+  /** Refuses new messages, waits until the spools are empty or the timeout is over, and leaves the rest in the spools. */
   stop(drainTimeoutMs: number): Promise<void>
 }
 
-export function createPipeline({ spool, dispatch, ruleSet, observe, clock, maxInFlight, overflow }: PipelineOptions): Pipeline {
-  const stopping = new AbortController()
-  /** Per spool that is read. */
-  const drains: { readonly slots: Slots; readonly done: Promise<void> }[] = []
-  const maxHeld = mostHeld(maxInFlight)
-  const settledIn = Promise.withResolvers<void>()
-  /** The messages appended last, as far as the spool gave them one promise. */
-  let group: { readonly appended: Promise<void>; readonly messages: Message[]; readonly booked: Promise<void> } | undefined
-  let pending = 0
-  let closed = false
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { spool, observe, clock, parking } = options
+  const intake = new Intake(spool, observe)
+  const drains = new Drains(options)
   let started: Promise<void> | undefined
+  const queued = () => spool.depth().messages + (parking?.messages ?? 0)
+  return {
+    ingest: intake.ingest,
+    pending: () => intake.pending + (parking?.moving ?? 0),
+    queued,
+    start() {
+      started ??= drains.start()
+      return started
+    },
+    async stop(drainTimeoutMs) {
+      intake.close()
+      if (started) {
+        const deadline = clock.monotonic() + drainTimeoutMs
+        while (queued() > 0 && clock.monotonic() < deadline) await clock.sleep(20)
+      }
+      await drains.stop(started)
+    },
+  }
+}
 
-  const leave = (messages: readonly Message[]) => {
-    if (group?.messages === messages) group = undefined
-    pending -= messages.length
+interface Drain {
+  readonly inFlight: InFlight
+  readonly done: Promise<void>
+}
+
+/** Reads the main spool and each parking spool, and dispatches their messages. */
+class Drains {
+  readonly #options: PipelineOptions
+  readonly #stopping = new AbortController()
+  readonly #drains: Drain[] = []
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
   }
 
-  const accepted = (messages: readonly Message[]) => {
-    leave(messages)
-    for (let i = 0; i < messages.length; ) {
-      const { transport } = messages[i]!.source
-      let count = 1
-      while (messages[++i]?.source.transport === transport) count++
-      observe.record('message.accepted', count === 1 ? acceptedOver[transport] : { transport, count })
-    }
+  async start(): Promise<void> {
+    const { ruleSet, parking } = this.#options
+    await parking?.start(ruleSet(), (parked) => this.#begin((inFlight) => this.#drainParked(parked, inFlight)))
+    this.#begin((inFlight) => this.#drainMain(inFlight))
   }
 
-  const refused = (messages: readonly Message[], error: unknown) => {
-    leave(messages)
-    for (const message of messages) observe.record(message.qos === 0 ? 'message.shed' : 'message.refused', refusal(message, error))
+  async stop(started: Promise<void> | undefined): Promise<void> {
+    this.#stopping.abort(new Error('the pipeline has stopped'))
+    await started
+    for (const { done } of this.#drains) await done
+    for (const { inFlight } of this.#drains) await inFlight.idle()
   }
 
-  const pass = (entry: Entry, slots: Slots, only?: Part) => {
-    const settle = (fate: Fate) => {
-      // What is left by a stop stays unsettled, and the spool still owns it.
-      if (fate !== 'left' && entry.settle(fate)) observe.record('message.settled', settledAs[fate])
-      slots.release()
-    }
-    if (entry.expired) settle(tooOld(entry.message))
-    else dispatch(entry.message, ruleSet(), stopping.signal, settle, only)
+  #begin(drain: (inFlight: InFlight) => Promise<void>): void {
+    const inFlight = new InFlight(this.#options.maxInFlight)
+    this.#drains.push({ inFlight, done: drain(inFlight) })
   }
 
-  const tooOld = ({ id, topic }: Message): Fate => {
-    observe.record('message.dead', { code: 'MESSAGE_EXPIRED', messageId: id, topic })
-    return 'dead'
+  /** Messages that the spool held at the start are dispatched before newer messages that are parked. */
+  async #drainMain(inFlight: InFlight): Promise<void> {
+    const { spool, parking } = this.#options
+    let left = spool.depth().messages
+    if (left === 0) parking?.caughtUp()
+    await this.#drain(
+      spool,
+      () => (inFlight.enter() ? undefined : inFlight.released()),
+      (entry) => {
+        this.#pass(entry, inFlight)
+        if (--left === 0) parking?.caughtUp()
+      },
+    )
+    parking?.caughtUp()
   }
 
-  /** Passes on what the spool has, oldest first, until the stop; `wait` for as long as there is no room for another. */
-  const drain = async (from: Spool, wait: () => Promise<void> | undefined, passOn: (entry: Entry) => void) => {
-    const { signal } = stopping
+  async #drainParked(parked: ParkedMessages, inFlight: InFlight): Promise<void> {
+    await parked.ready()
+    const maxHeld = mostHeld(this.#options.maxInFlight)
+    const isHeld = () => inFlight.count >= maxHeld && parked.isUnavailable()
+    await this.#drain(
+      parked.spool,
+      () => (isHeld() || !inFlight.enter() ? inFlight.released() : undefined),
+      (entry) => {
+        this.#pass(entry, inFlight, parked.ref)
+        parked.handed()
+      },
+    )
+  }
+
+  /** Passes on the entries of a spool, oldest first, until the stop. `wait` returns a promise while there is no room for another. */
+  async #drain(from: Spool, wait: () => Promise<void> | undefined, passOn: (entry: Entry) => void): Promise<void> {
+    const { signal } = this.#stopping
     while (await from.ready(signal)) {
       for (let entry = from.take(); entry; entry = signal.aborted ? undefined : from.take()) {
         for (let freed = wait(); freed; freed = wait()) {
           await freed
-          if (signal.aborted) return // it stays the spool's, as all that is left
+          if (signal.aborted) return // the entry stays unsettled
         }
         passOn(entry)
       }
     }
   }
 
-  /** What the last run left in the spool and is older than a lane is dispatched before that lane is read. */
-  const drainMain = async (slots: Slots) => {
-    let left = spool.depth().messages
-    const settleIn = () => {
-      overflow?.settledIn()
-      settledIn.resolve()
+  #pass(entry: Entry, inFlight: InFlight, ref?: ActionRef): void {
+    const { dispatch, ruleSet, observe } = this.#options
+    const finish = (fate: Fate) => {
+      // `left`: the pipeline stopped first. The entry stays unsettled, and is read again after a restart.
+      if (fate !== 'left' && entry.settle(fate)) observe.record('message.settled', settledAs[fate])
+      inFlight.leave()
     }
-    if (left === 0) settleIn()
-    await drain(
-      spool,
-      () => (slots.take() ? undefined : slots.freed()),
-      (entry) => {
-        pass(entry, slots)
-        if (--left === 0) settleIn()
-      },
-    )
-    settledIn.resolve()
+    if (entry.expired) finish(this.#tooOld(entry.message))
+    else dispatch(entry.message, ruleSet(), this.#stopping.signal, finish, ref)
   }
 
-  const drainLane = async (lane: Spool, slots: Slots, part: Part, handed: () => void, laneSettledIn: Promise<void>) => {
-    await Promise.race([laneSettledIn, settledIn.promise])
-    const isAway = () => ruleSet().named(part.rule)?.sinks[part.action]?.isAway?.() === true
-    await drain(
-      lane,
-      () => ((slots.taken() >= maxHeld && isAway()) || !slots.take() ? slots.freed() : undefined),
-      (entry) => {
-        pass(entry, slots, part)
-        handed()
-      },
-    )
-  }
-
-  const start = async () => {
-    await overflow?.start((lane, part, handed, laneSettledIn) => {
-      const slots = createSlots(maxInFlight)
-      drains.push({ slots, done: drainLane(lane, slots, part, handed, laneSettledIn) })
-    })
-    const slots = createSlots(maxInFlight)
-    drains.push({ slots, done: drainMain(slots) })
-  }
-
-  const queued = () => spool.depth().messages + (overflow?.messages ?? 0)
-
-  return {
-    ingest(message) {
-      pending++
-      const appended = closed ? Promise.reject(new GatewayError('STOPPING', 'the gateway is shutting down')) : spool.append(message)
-      if (group?.appended === appended) {
-        group.messages.push(message)
-        return group.booked
-      }
-      const messages = [message]
-      const booked = appended.then(
-        () => accepted(messages),
-        (error) => {
-          refused(messages, error)
-          throw error
-        },
-      )
-      group = { appended, messages, booked }
-      return booked
-    },
-    pending: () => pending + (overflow?.parking ?? 0),
-    queued,
-    start() {
-      started ??= start()
-      return started
-    },
-    async stop(drainTimeoutMs) {
-      closed = true
-      if (started) {
-        const deadline = clock.monotonic() + drainTimeoutMs
-        while (queued() > 0 && clock.monotonic() < deadline) await clock.sleep(20)
-      }
-      stopping.abort(new Error('the pipeline has stopped'))
-      await started
-      for (const { done } of drains) await done
-      for (const { slots } of drains) await slots.idle()
-    },
+  #tooOld({ id, topic }: Message): Fate {
+    this.#options.observe.record('message.dead', { code: 'MESSAGE_EXPIRED', messageId: id, topic })
+    return 'dead'
   }
 }
 
-/** The fields of what is told of every message: made once. */
 const settledAs = fieldsOf('outcome', ['delivered', 'unmatched', 'dead', 'moved'])
-const acceptedOver = fieldsOf('transport', transports)
-
-function fieldsOf<V extends string>(name: string, values: readonly V[]): Readonly<Record<V, Fields>> {
-  return Object.fromEntries(values.map((value) => [value, Object.freeze({ [name]: value })])) as Record<V, Fields>
-}
-
-function refusal({ topic, source: { clientId, transport, tenant } }: Message, error: unknown): Fields {
-  const fields = { code: codeOf(error, 'SPOOL_FAILED'), clientId, transport, topic, detail: textOf(error) }
-  return tenant === undefined ? fields : { ...fields, tenant }
-}
-
-interface Slots {
-  taken(): number
-  /** false: none was free. */
-  take(): boolean
-  release(): void
-  /** Resolves at the next release. */
-  freed(): Promise<void>
-  idle(): Promise<void>
-}
-
-/** A counting semaphore for one taker. */
-function createSlots(size: number): Slots {
-  let taken = 0
-  let waiting: PromiseWithResolvers<void> | undefined
-  const freed = () => {
-    waiting ??= Promise.withResolvers()
-    return waiting.promise
-  }
-  return {
-    taken: () => taken,
-    take() {
-      if (taken >= size) return false
-      taken++
-      return true
-    },
-    release() {
-      taken--
-      waiting?.resolve()
-      waiting = undefined
-    },
-    freed,
-    async idle() {
-      while (taken > 0) await freed()
-    },
-  }
-}

@@ -2,8 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAs } from '../../lib/problems.ts'
-import type { Sink } from '../actions/action.ts'
+import type { ActionRef, Outlet, Sink } from '../actions/action.ts'
 import type { ActionEntry } from '../actions/index.ts'
+import { refsOf } from '../actions/ref.ts'
 import { GatewayError, textOf } from '../errors.ts'
 import { type RuleFile, ruleFileSchema } from './rule-file.ts'
 import { createRuleSet, type Rule, type RuleSet } from './rule-set.ts'
@@ -17,8 +18,11 @@ export interface LoadedRule {
 
 type LoadOptions = Pick<StatementOptions, 'fastPaths'>
 
-/** Makes the sink of one action; the rule's statement is what its templates may refer to. */
-export type Bind = (entry: ActionEntry, rule: LoadedRule) => Sink
+/** Makes what a rule delivers through. Templates of an action may refer to the statement of its rule. */
+export interface Bind {
+  action(entry: ActionEntry, rule: LoadedRule, ref: ActionRef): Outlet
+  errorAction(entry: ActionEntry, rule: LoadedRule): Sink
+}
 
 /** Reads every `*.json` of a directory. Throws RULE_INVALID with all problems, one a line. */
 export async function readRules(dir: string, options: LoadOptions = {}): Promise<readonly LoadedRule[]> {
@@ -38,7 +42,7 @@ export async function readRules(dir: string, options: LoadOptions = {}): Promise
   return loaded
 }
 
-/** Gives each rule its sinks. Throws RULE_INVALID where a parameter's template does not parse. */
+/** Gives each rule its outlets. Throws RULE_INVALID where a parameter's template does not parse. */
 export function bindRules(loaded: readonly LoadedRule[], bind: Bind): RuleSet {
   const rules = loaded.filter(({ file }) => !file.ruleDisabled).map((rule) => bindRule(rule, bind))
   return createRuleSet(rules)
@@ -46,9 +50,11 @@ export function bindRules(loaded: readonly LoadedRule[], bind: Bind): RuleSet {
 
 function bindRule(loaded: LoadedRule, bind: Bind): Rule {
   const { path, file, statement } = loaded
-  const bound = (entry: ActionEntry, at: string) => {
+  const { errorAction } = file
+  const refs = refsOf(file.name, file.actions)
+  const located = <S>(at: string, make: () => S): S => {
     try {
-      return bind(entry, loaded)
+      return make()
     } catch (error) {
       throw new GatewayError('RULE_INVALID', `${path}: ${at}: ${textOf(error)}`, { cause: error })
     }
@@ -58,8 +64,8 @@ function bindRule(loaded: LoadedRule, bind: Bind): Rule {
     filter: statement.filter,
     warnings: statement.warnings,
     evaluate: statement.evaluate,
-    sinks: file.actions.map((entry, index) => bound(entry, `actions[${index}]`)),
-    ...(file.errorAction ? { errorSink: bound(file.errorAction, 'errorAction') } : {}),
+    outlets: file.actions.map((entry, index) => located(`actions[${index}]`, () => bind.action(entry, loaded, refs[index]!))),
+    ...(errorAction && { errorSink: located('errorAction', () => bind.errorAction(errorAction, loaded)) }),
   }
 }
 

@@ -1,5 +1,5 @@
 // The rules in use: found by topic, or by name for Basic Ingest. Built whole and swapped whole, never edited.
-import type { Sink } from '../actions/action.ts'
+import type { Outlet, Sink } from '../actions/action.ts'
 import type { Body } from '../message/body.ts'
 import type { Scope } from './sql/scope.ts'
 import { createTopicTree } from './topic/tree.ts'
@@ -10,9 +10,10 @@ export interface Rule {
   readonly filter: string | undefined
   /** The body for every action, or undefined where the WHERE clause did not hold. */
   evaluate(scope: Scope): Body | undefined
-  readonly sinks: readonly Sink[]
+  /** One for each action. */
+  readonly outlets: readonly Outlet[]
   readonly errorSink?: Sink
-  /** What is legal and hardly meant, one sentence each. */
+  /** What is legal but probably a mistake, one sentence each. */
   readonly warnings: readonly string[]
 }
 
@@ -21,7 +22,7 @@ export interface RuleSet {
   /** Every rule whose FROM covers the topic. */
   match(topic: string): readonly Rule[]
   named(name: string): Rule | undefined
-  /** Lets every sink finish what was handed over. */
+  /** Lets every outlet finish the deliveries that it was given. */
   stop(): Promise<void>
 }
 
@@ -34,7 +35,7 @@ export function createRuleSet(rules: readonly Rule[]): RuleSet {
     match: (topic) => tree.match(topic),
     named: (name) => byName.get(name),
     async stop() {
-      const sinks = rules.flatMap(({ sinks, errorSink }) => (errorSink ? [...sinks, errorSink] : sinks))
+      const sinks = rules.flatMap(({ outlets, errorSink }): readonly Sink[] => (errorSink ? [...outlets, errorSink] : outlets))
       await Promise.all(sinks.map((sink) => sink.stop?.()))
     },
   }

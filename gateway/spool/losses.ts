@@ -22,7 +22,7 @@ export type LossKind = (typeof kinds)[number]
 const count = z.int().min(0)
 const itemSchema = z.strictObject({
   kind: z.enum(kinds),
-  /** Relative to the data directory: `spool`, `overflow/telemetry.0`, `sessions`. */
+  /** Relative to the data directory: `spool`, `overflow/telemetry.sqs.1f0c27e09b6d4a35`, `sessions`. */
   place: z.string(),
   /** Milliseconds since the epoch. */
   since: z.number(),
@@ -74,6 +74,8 @@ export interface Losses {
   /** Reads the account and reports losses that are not confirmed. */
   start(): Promise<void>
   place(name: string, kind?: LossKind): PlaceLosses
+  /** A directory gets another name. Resolves when the account is on disk, or could not be written; it is then tried again. */
+  rename(from: string, to: string): Promise<void>
   list(): readonly Loss[]
   /** Messages of the ledger that are lost; `before`: those of earlier runs. */
   total(): { readonly lost: number; readonly before: number }
@@ -134,6 +136,13 @@ class LossAccount implements Losses {
       found: (sequences) => this.#found(name, sequences),
       saved: () => (this.#dirty ? this.#save().catch(() => undefined) : Promise.resolve()),
     }
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    if (!this.#items.some((item) => item.place === from)) return
+    this.#items = this.#items.map((item) => (item.place === from ? { ...item, place: to } : item))
+    this.#dirty = true
+    await this.#save().catch(() => undefined)
   }
 
   list(): readonly Loss[] {

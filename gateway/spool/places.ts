@@ -1,6 +1,6 @@
 // Remembers which directories held messages, so that a start notices one that was removed as a whole.
 //
-//   <dataDir>/places   {"places":{"spool":null,"sessions":12,"overflow/telemetry.0":0}}
+//   <dataDir>/places   {"places":{"spool":null,"sessions":12,"overflow/telemetry.sqs.1f0c27e09b6d4a35":0}}
 //
 // A number is what the directory held at the last orderly stop. `null`: the gateway runs, or it was killed.
 import { join } from 'node:path'
@@ -15,6 +15,8 @@ import { openTurns, type Turns } from './turns.ts'
 export interface Places {
   /** Reports the directories that were removed since the last run. Call it before anything creates them. */
   start(): Promise<void>
+  /** Writes down which directories exist. Call it after a directory was renamed, because a start would miss the old name. */
+  noted(): Promise<void>
   /** Writes down what each directory holds. Call it when nothing writes to them any more. */
   stop(): Promise<void>
 }
@@ -81,6 +83,11 @@ export function createPlaces({ fs, dir, clock, observe, losses, holds }: PlacesO
       for (const [place, held] of Object.entries(written)) if (!found.includes(place)) await report(place, held)
       if (names.length > 0) await note(() => null).catch(failed)
       endLooking = clock.every(lookEveryMs, look)
+    },
+    async noted() {
+      await looking
+      look()
+      await looking
     },
     async stop() {
       endLooking()

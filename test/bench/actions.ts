@@ -2,11 +2,12 @@
 // SQS is the stand-in, in a process of its own; CPU is that of this process alone, so ratios hold on a busy machine too.
 import { CreateQueueCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
-import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
+import { actionSchema } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws/clients.ts'
+import type { OutletDeps } from '../../gateway/delivery/outlet.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { createDelivery, delivered, plainTemplate } from '../helpers/delivery.ts'
+import { bindSink, createDelivery, delivered, plainTemplate } from '../helpers/delivery.ts'
 import { type Bench, type Row, ratioOf, round } from './bench.ts'
 import { startSqs } from './gateway.ts'
 
@@ -41,7 +42,10 @@ async function compare(endpoint: string, share: number, only: string): Promise<r
   const entry = (key: string) => ({ MessageBody: body, MessageGroupId: 'acme', MessageAttributes: attributes(key) })
   const sink = (more: object) => {
     const deps = { aws, clock: systemClock, random: systemRandom(), observe: { record: () => undefined }, template: plainTemplate }
-    const bound = bindAction(actionSchema.parse({ sqs: { queueUrl: 'bench', groupId: 'acme', ...more } }), deps as unknown as ActionDeps)
+    const bound = bindSink(
+      actionSchema.parse({ sqs: { queueUrl: 'bench', groupId: 'acme', ...more } }),
+      deps as unknown as ActionDeps & OutletDeps,
+    )
     return (i: number) => delivered(bound, createDelivery({ body, key: `01JZZZZZZZ${i}.telemetry.0` }), signal)
   }
   const single = (i: number) => plain.send(new SendMessageCommand({ QueueUrl, ...entry(`key-${i}`) }))

@@ -1,9 +1,9 @@
 // What every bound rule action promises, whatever its target: run from the test of each action.
 import { describe, expect, test } from 'vitest'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
-import { type ActionEntry, actionSchema, bindAction } from '../../gateway/actions/index.ts'
+import { type ActionEntry, actionSchema } from '../../gateway/actions/index.ts'
 import { GatewayError } from '../../gateway/errors.ts'
-import { createDelivery, createDeps, delivered } from '../helpers/delivery.ts'
+import { bindSink, createDelivery, createDeps, delivered } from '../helpers/delivery.ts'
 import { settled } from '../helpers/manual-clock.ts'
 
 /** `fail` may pass, `refuse` never will. */
@@ -28,7 +28,7 @@ export function testSink({ entry, target, lingerMs = 0, skip = {} }: SinkUnderTe
         return decide(body)
       }),
     )
-    const sink = bindAction(actionSchema.parse(entry) as ActionEntry, deps)
+    const sink = bindSink(actionSchema.parse(entry) as ActionEntry, deps)
     const leave = new AbortController()
     const fates: string[] = []
     const deliver = (body: string) =>

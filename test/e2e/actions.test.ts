@@ -3,11 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CreateQueueCommand, DeleteMessageCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { actionSchema, bindAction } from '../../gateway/actions/index.ts'
+import { actionSchema } from '../../gateway/actions/index.ts'
 import { createAws } from '../../gateway/aws/clients.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { unpack } from '../../lib/pack.ts'
-import { createDelivery, createDeps, createMessage, delivered } from '../helpers/delivery.ts'
+import { bindSink, createDelivery, createDeps, createMessage, delivered } from '../helpers/delivery.ts'
 import { startTestAws, type TestAws } from '../helpers/fauxqs.ts'
 
 let local: TestAws
@@ -19,7 +19,7 @@ afterAll(() => local.stop())
 const signal = new AbortController().signal
 const bind = (entry: unknown, aws = local.aws) => {
   const deps = createDeps({ aws, clock: systemClock, fetch })
-  return { sink: bindAction(actionSchema.parse(entry), { ...deps, clock: systemClock }), observe: deps.observe }
+  return { sink: bindSink(actionSchema.parse(entry), { ...deps, clock: systemClock }), observe: deps.observe }
 }
 
 test('a thousand bodies arrive in a queue, each once, with key and tenant', async () => {

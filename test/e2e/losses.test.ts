@@ -28,7 +28,7 @@ async function stop({ child, finished }: GatewayProcess) {
   return { code, ledger }
 }
 
-test('a segment of the spool is missing, one of a lane is a directory: ledger, health, metrics and `weir losses` say it until it is confirmed', async () => {
+test('a segment of the spool is missing, one of the parked messages is a directory: ledger, health, metrics and `weir losses` say it until it is confirmed', async () => {
   const dir = aDirectory()
   const config = join(dir, 'weir.json')
   writeFileSync(config, JSON.stringify({ spool: { kind: 'file', segmentBytes: 10_000 }, aws: { endpoint: 'http://127.0.0.1:1' } }))
@@ -41,10 +41,12 @@ test('a segment of the spool is missing, one of a lane is a directory: ledger, h
     readdirSync(join(dir, 'data', place))
       .filter((name) => name.endsWith('.seg'))
       .sort()[1]!
-  const [missing, unreadable] = [segmentOf('spool'), segmentOf('overflow/telemetry.0')]
+  const [name] = readdirSync(join(dir, 'data/overflow')).filter((name) => name.startsWith('telemetry.'))
+  const parked = `overflow/${name}`
+  const [missing, unreadable] = [segmentOf('spool'), segmentOf(parked)]
   rmSync(join(dir, 'data/spool', missing))
-  rmSync(join(dir, 'data/overflow/telemetry.0', unreadable))
-  mkdirSync(join(dir, 'data/overflow/telemetry.0', unreadable))
+  rmSync(join(dir, 'data', parked, unreadable))
+  mkdirSync(join(dir, 'data', parked, unreadable))
 
   const second = await aGatewayProcess(args)
   const { lost, ...ledger } = await get(second, '/api/ledger')
@@ -52,7 +54,7 @@ test('a segment of the spool is missing, one of a lane is a directory: ledger, h
   const losses = await get(second, '/api/losses')
   expect(losses).toMatchObject([
     { place: 'spool', exact: true, detail: expect.stringContaining(`${missing} is missing`) },
-    { place: 'overflow/telemetry.0', exact: true, detail: expect.stringContaining(`${unreadable} cannot be read (EISDIR)`) },
+    { place: parked, exact: true, detail: expect.stringContaining(`${unreadable} cannot be read (EISDIR)`) },
   ])
   for (const { count } of losses) expect(count).toBeGreaterThan(20)
   expect(losses[0].count + losses[1].count).toBe(lost)

@@ -1,18 +1,19 @@
-// The durable path as a whole, through lives that end badly: pipeline, spool and lanes against what was acknowledged.
+// The durable path as a whole, through lives that end badly: pipeline, spool and parking against what was acknowledged.
 import { expect, test } from 'vitest'
-import { promised, type Sink } from '../../gateway/actions/action.ts'
-import { keepOrder } from '../../gateway/actions/order.ts'
+import { fromPromise, type Sink } from '../../gateway/actions/action.ts'
 import { createDispatch } from '../../gateway/delivery/dispatch.ts'
-import { createOverflow } from '../../gateway/delivery/parking.ts'
+import { withOrder } from '../../gateway/delivery/order.ts'
 import { createPipeline } from '../../gateway/delivery/pipeline.ts'
 import { createLedger } from '../../gateway/observe/ledger.ts'
 import { createObserve } from '../../gateway/observe/observe.ts'
 import { createRuleSet, type Rule } from '../../gateway/rules/rule-set.ts'
 import { createFileSpool } from '../../gateway/spool/file.ts'
 import { createRandom } from '../../lib/random.ts'
+import { toRef } from '../helpers/delivery.ts'
 import { createManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { createMemoryFs, errno, type MemoryFs } from '../helpers/memory-fs.ts'
 import { toReading } from '../helpers/messages.ts'
+import { createTestParking, park } from '../helpers/parking.ts'
 
 const maxHeld = 4
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -33,11 +34,11 @@ function aTarget() {
   return {
     got,
     sink: (isAlive: () => boolean): Sink =>
-      keepOrder(
+      withOrder(
         {
           action: 'sqs',
-          isAway: () => back !== undefined,
-          deliver: promised(({ message }, signal) => take(Number(message.id), signal, isAlive)),
+          isUnavailable: () => back !== undefined,
+          deliver: fromPromise(({ message }, signal) => take(Number(message.id), signal, isAlive)),
         },
         () => 'group',
       ),
@@ -53,25 +54,31 @@ function aTarget() {
 
 type Target = ReturnType<typeof aTarget>
 
-async function aLife(fs: MemoryFs, clock: ManualClock, targets: readonly Target[], lanesMaxBytes: number) {
+async function aLife(fs: MemoryFs, clock: ManualClock, targets: readonly Target[], parkedMaxBytes: number) {
   let alive = true
   const observe = createObserve()
   const open = (dir: string, maxBytes: number) =>
     createFileSpool({ dir, maxBytes, segmentBytes: 2048, windowBytes: 2048, clock, observe, fs, lock: false })
   const spool = open('/spool', 1024 ** 2)
-  const overflow = createOverflow({
+  const parking = createTestParking(fs, {
     open: (name) => open(`/overflow/${name}`, Infinity),
-    names: async () => [...new Set([...fs.files.keys()].flatMap((path) => /^\/overflow\/([^/]+)\//.exec(path)?.[1] ?? []))],
-    ...{ maxHeld, maxHeldBytes: 1024 ** 2, maxBytes: lanesMaxBytes, observe, clock },
+    ...{ maxHeld, maxHeldBytes: 1024 ** 2, maxBytes: parkedMaxBytes, observe, clock },
   })
   await spool.start()
   const rules = targets.map((target, index): Rule => {
-    const sinks = [target.sink(() => alive)]
-    return { name: `rule${index}`, filter: 'dt/#', evaluate: () => Buffer.from('{}'), sinks, warnings: [] }
+    const name = `rule${index}`
+    const outlets = [
+      park(
+        parking,
+        target.sink(() => alive),
+        toRef(name),
+      ),
+    ]
+    return { name, filter: 'dt/#', evaluate: () => Buffer.from('{}'), outlets, warnings: [] }
   })
   const ruleSet = createRuleSet(rules)
-  const dispatch = createDispatch({ observe, environment: { accountId: '0' }, overflow })
-  const pipeline = createPipeline({ spool, dispatch, ruleSet: () => ruleSet, observe, clock, maxInFlight: 8 * maxHeld, overflow })
+  const dispatch = createDispatch({ observe, environment: { accountId: '0' } })
+  const pipeline = createPipeline({ spool, dispatch, ruleSet: () => ruleSet, observe, clock, maxInFlight: 8 * maxHeld, parking })
   const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
   await pipeline.start()
   return {
@@ -83,21 +90,21 @@ async function aLife(fs: MemoryFs, clock: ManualClock, targets: readonly Target[
     },
     async stop() {
       await pipeline.stop(0)
-      await overflow.stop()
+      await parking.stop()
       await spool.stop()
     },
   }
 }
 
 /** Sixty steps: messages, targets that go and come, disks that fail, kills with torn writes, stops. */
-async function live(seed: number, lanesMaxBytes: number) {
+async function live(seed: number, parkedMaxBytes: number) {
   const random = createRandom(seed)
   const below = (most: number) => Math.floor(random() * most)
   const clock = createManualClock()
   const targets = [aTarget(), aTarget()]
   const acknowledged = new Set<number>()
   let fs = createMemoryFs()
-  let life = await aLife(fs, clock, targets, lanesMaxBytes)
+  let life = await aLife(fs, clock, targets, parkedMaxBytes)
   let last = 0
 
   const publish = () => {
@@ -116,7 +123,7 @@ async function live(seed: number, lanesMaxBytes: number) {
   }
   const begin = async () => {
     await clock.advance(2)
-    life = await aLife(fs, clock, targets, lanesMaxBytes)
+    life = await aLife(fs, clock, targets, parkedMaxBytes)
   }
   const kill = async () => {
     life.kill()
@@ -160,10 +167,10 @@ test.each([
   ['room', 1024 ** 2],
   ['little room', 4096],
 ])(
-  'lanes with %s: what was acknowledged arrives, in order, and the ledger balances',
-  async (_, lanesMaxBytes) => {
+  'parking with %s: what was acknowledged arrives, in order, and the ledger balances',
+  async (_, parkedMaxBytes) => {
     const runs = Number(process.env.LIVES_RUNS ?? 25)
-    for (let seed = 1; seed <= runs; seed++) await live(seed, lanesMaxBytes)
+    for (let seed = 1; seed <= runs; seed++) await live(seed, parkedMaxBytes)
   },
   600_000,
 )

@@ -3,17 +3,18 @@ import { afterEach, expect, test } from 'vitest'
 import type { ActionDeps } from '../../gateway/actions/action.ts'
 import { type ActionEntry, actionSchema, bindAction } from '../../gateway/actions/index.ts'
 import { createDispatch } from '../../gateway/delivery/dispatch.ts'
-import { createOverflow } from '../../gateway/delivery/parking.ts'
+import { createOutlet, createSink, type OutletDeps } from '../../gateway/delivery/outlet.ts'
 import { createPipeline } from '../../gateway/delivery/pipeline.ts'
 import { createHealth } from '../../gateway/observe/health.ts'
 import { createLedger } from '../../gateway/observe/ledger.ts'
 import { createObserve } from '../../gateway/observe/observe.ts'
 import { createRuleSet, type Rule } from '../../gateway/rules/rule-set.ts'
 import { createFileSpool } from '../../gateway/spool/file.ts'
-import { createDeps, createFakeAws, type SqsCall, sdkError } from '../helpers/delivery.ts'
+import { createDeps, createFakeAws, type SqsCall, sdkError, toRef } from '../helpers/delivery.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 import { createMemoryFs } from '../helpers/memory-fs.ts'
 import { toReading } from '../helpers/messages.ts'
+import { createTestParking } from '../helpers/parking.ts'
 
 const heldShare = 8
 
@@ -53,7 +54,7 @@ async function aGateway(entry: object, initialAnswer: Answer, maxInFlight = 64) 
     return {}
   }
   const last = (text: string) => text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf(':')) + 1)
-  const deps: ActionDeps = {
+  const deps: ActionDeps & Pick<OutletDeps, 'maxHeld'> = {
     ...createDeps({
       aws: createFakeAws({
         sqs: ({ input }) => take(last(input.QueueUrl!), input.Entries.flatMap(bodiesOf)),
@@ -73,37 +74,36 @@ async function aGateway(entry: object, initialAnswer: Answer, maxInFlight = 64) 
     clock,
     observe,
   }
+  const open = (dir: string, limit: number) => createFileSpool({ dir, maxBytes: limit, segmentBytes: 1024 ** 2, clock, observe, fs })
+  const spool = open('/spool', 1024 ** 3)
+  const parking = createTestParking(fs, {
+    open: (name) => open(`/overflow/${name}`, Infinity),
+    ...{ maxHeld, maxHeldBytes: 1024 ** 2, maxBytes: 1024 ** 3, observe, clock },
+  })
   const bind = (action: object) => bindAction(actionSchema.parse(action) as ActionEntry, deps)
   const rule: Rule = {
     name: 'telemetry',
     filter: 'dt/#',
     evaluate: ({ message }: never) => (message as { payload: Uint8Array }).payload,
-    sinks: [bind(entry)],
-    errorSink: bind({ sqs: { queueUrl: 'errors' } }),
+    outlets: [createOutlet(bind(entry), toRef('telemetry'), { ...deps, parking })],
+    errorSink: createSink(bind({ sqs: { queueUrl: 'errors' } }), deps),
     warnings: [],
   }
-  const open = (dir: string, limit: number) => createFileSpool({ dir, maxBytes: limit, segmentBytes: 1024 ** 2, clock, observe, fs })
-  const spool = open('/spool', 1024 ** 3)
-  const overflow = createOverflow({
-    open: (name) => open(`/overflow/${name}`, Infinity),
-    names: async () => [],
-    ...{ maxHeld, maxHeldBytes: 1024 ** 2, maxBytes: 1024 ** 3, observe, clock },
-  })
   await spool.start()
   const ruleSet = createRuleSet([rule])
-  const dispatch = createDispatch({ observe, environment: { accountId: '0' }, maxHeld, overflow })
-  const pipeline = createPipeline({ spool, dispatch, ruleSet: () => ruleSet, observe, clock, maxInFlight, overflow })
+  const dispatch = createDispatch({ observe, environment: { accountId: '0' }, maxHeld })
+  const pipeline = createPipeline({ spool, dispatch, ruleSet: () => ruleSet, observe, clock, maxInFlight, parking })
   const ledger = createLedger(observe.metrics, () => ({ queued: pipeline.queued(), pending: pipeline.pending() }))
   await pipeline.start()
   stop = async () => {
     await pipeline.stop(0)
-    await overflow.stop()
+    await parking.stop()
     await spool.stop()
   }
   let seq = 0
   const send = (tenant: string) => pipeline.ingest(toReading(++seq, { topic: `dt/coldchain/${tenant}/truck-1/freezer-1/telemetry` }))
   const health = createHealth(observe)
-  return { state, clock, observe, got, errors, ledger, send, health, overflow }
+  return { state, clock, observe, got, errors, ledger, send, health }
 }
 
 type Gateway = Awaited<ReturnType<typeof aGateway>>

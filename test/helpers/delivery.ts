@@ -1,8 +1,10 @@
 // Deliveries and the things actions are bound to, made for tests.
 import { type PublishBatchCommandInput, type PublishBatchRequestEntry, SNSClient } from '@aws-sdk/client-sns'
 import type { SendMessageBatchCommandInput, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
-import { type ActionDeps, type Delivery, type Sink, told } from '../../gateway/actions/action.ts'
+import { type ActionDeps, type ActionRef, type Delivery, type Outlet, type Sink, toPromise } from '../../gateway/actions/action.ts'
+import { type ActionEntry, bindAction } from '../../gateway/actions/index.ts'
 import type { Aws } from '../../gateway/aws/clients.ts'
+import { createSink, type OutletDeps } from '../../gateway/delivery/outlet.ts'
 import type { Message } from '../../gateway/message/message.ts'
 import { createManualClock } from './manual-clock.ts'
 import { createSpyObserve } from './spy-observe.ts'
@@ -34,9 +36,24 @@ export function createDelivery({ body, ...rest }: Partial<Omit<Delivery, 'body'>
   }
 }
 
-/** Resolves when the sink has called back, or rejects with what it said. */
-export function delivered(sink: Pick<Sink, 'deliver'>, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  return told((done) => sink.deliver(delivery, signal, done))
+/** Resolves when the target has accepted, or rejects with the error of the delivery. */
+export async function delivered(sink: Pick<Sink, 'deliver'>, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  await toPromise((done) => sink.deliver(delivery, signal, done))
+}
+
+/** The action of a rule's entry, with order and retries. */
+export function bindSink(entry: ActionEntry, deps: ActionDeps & Pick<OutletDeps, 'maxHeld'>): Sink {
+  return createSink(bindAction(entry, deps), deps)
+}
+
+/** A sink as an outlet without parking. `name` tells outlets of one rule apart. */
+export function toOutlet(sink: Sink, rule: string, name = 'sqs'): Outlet {
+  return { ...sink, ref: toRef(rule, name), deliverParked: sink.deliver }
+}
+
+/** A reference as a rule file would give, for an action and a target of one name. */
+export function toRef(rule: string, name = 'sqs'): ActionRef {
+  return { rule, action: `sqs.${Buffer.from(name).toString('hex').padEnd(16, '0').slice(0, 16)}` }
 }
 
 /** Knows `${topic()}`, `${topic(n)}` and `${key()}`, which is all a test of an action needs. */
@@ -86,10 +103,10 @@ async function unexpected(): Promise<never> {
   throw new Error('the test did not expect a call')
 }
 
-export function createDeps(deps: Partial<ActionDeps> = {}) {
+export function createDeps(deps: Partial<ActionDeps & Pick<OutletDeps, 'maxHeld'>> = {}) {
   const clock = createManualClock()
   const observe = createSpyObserve()
-  const made: ActionDeps = {
+  const made: ActionDeps & Pick<OutletDeps, 'maxHeld'> = {
     broker: { publish: async () => undefined },
     aws: createFakeAws({}),
     clock,

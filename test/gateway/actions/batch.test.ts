@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { told } from '../../../gateway/actions/action.ts'
+import { toPromise } from '../../../gateway/actions/action.ts'
 import { type BatchLimits, createBatcher } from '../../../gateway/actions/batch.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createManualClock, settled } from '../../helpers/manual-clock.ts'
@@ -28,7 +28,7 @@ function setUp(limits: Partial<BatchLimits> = {}) {
   })
   const fates: string[] = []
   const add = (entry: string, bytes = 1, by = signal) =>
-    told((done) => batcher.add(entry, bytes, by, done)).then(
+    toPromise((done) => batcher.add(entry, bytes, by, done)).then(
       () => fates.push(`${entry} accepted`),
       (error) => fates.push(`${entry} ${error.code}`),
     )

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { toGatewayError } from '../../../gateway/actions/action.ts'
 import { toErrorEnvelope } from '../../../gateway/actions/error-action.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createMessage } from '../../helpers/delivery.ts'
@@ -28,7 +29,7 @@ test('the envelope has the members that AWS documents', () => {
 
 test('every failure is in it, and those that are not ours keep their text to themselves', () => {
   const failures = [
-    { action: 'http', error: new TypeError('Cannot read properties of undefined at /srv/secret.js') },
+    { action: 'http', error: toGatewayError(new TypeError('Cannot read properties of undefined at /srv/secret.js')) },
     { action: 'republish', error: new GatewayError('REPUBLISH_LOOP', 'too often', { cause: new Error('/srv/secret.js') }) },
   ]
   const envelope = toErrorEnvelope('cold', createMessage(), failures)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { actionNames, actionSchema, bindAction, localOnlyIn } from '../../../gateway/actions/index.ts'
-import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
+import { actionNames, actionSchema, localOnlyIn } from '../../../gateway/actions/index.ts'
+import { bindSink, createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
 
 const problems = (entry: unknown) => actionSchema.safeParse(entry).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
 
@@ -34,7 +34,7 @@ test('parameters that AWS does not have are listed when used, and only then', ()
 
 test('a bound action delivers', async () => {
   const deps = createDeps()
-  const sink = bindAction(actionSchema.parse({ log: { maxBytes: 5 } }), deps)
+  const sink = bindSink(actionSchema.parse({ log: { maxBytes: 5 } }), deps)
   await delivered(sink, createDelivery({ body: '{"temperature":4}' }), new AbortController().signal)
   expect(deps.observe.of('action.logged')).toMatchObject([{ rule: 'telemetry', bytes: 17, detail: '{"tem…' }])
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
+import { actionSchema } from '../../../gateway/actions/index.ts'
 import { createAws } from '../../../gateway/aws/clients.ts'
-import { createDelivery, createDeps, createFakeAws, delivered, type SqsCall } from '../../helpers/delivery.ts'
+import { bindSink, createDelivery, createDeps, createFakeAws, delivered, type SqsCall } from '../../helpers/delivery.ts'
 
 const signal = new AbortController().signal
 const onAws = createAws({ region: 'eu-west-1', accountId: '111122223333' })
@@ -20,7 +20,7 @@ async function fate(queueUrl: string, value = '', aws = onAws): Promise<string> 
   })
   const template = (text: string) => () => text.replaceAll(/\$\{[^}]*\}/g, () => value)
   try {
-    const sink = bindAction(data, createDeps({ aws: { ...fake, queueUrl: aws.queueUrl }, template }))
+    const sink = bindSink(data, createDeps({ aws: { ...fake, queueUrl: aws.queueUrl }, template }))
     await delivered(sink, createDelivery(), signal)
   } catch (caught) {
     return (caught as { readonly code: string }).code

@@ -1,10 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { actionSchema, bindAction } from '../../../gateway/actions/index.ts'
+import { actionSchema } from '../../../gateway/actions/index.ts'
 import { sqs } from '../../../gateway/actions/sqs.ts'
 import { unpack } from '../../../lib/pack.ts'
 import { type SinkUnderTest, testSink } from '../../contract/sink.ts'
-import { createDelivery, createDeps, createFakeAws, createMessage, delivered, type SqsCall, sdkError } from '../../helpers/delivery.ts'
+import {
+  bindSink,
+  createDelivery,
+  createDeps,
+  createFakeAws,
+  createMessage,
+  delivered,
+  type SqsCall,
+  sdkError,
+} from '../../helpers/delivery.ts'
 import { toBatchAnswer } from '../../helpers/fates.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
@@ -241,7 +250,7 @@ test('on a FIFO queue a failed body is not overtaken by its group, and the other
       return 'accept'
     }),
   )
-  const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
+  const sink = bindSink(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
   const all = ['a1', 'a2', 'b1', 'a3', 'b2'].map((body) =>
     delivered(sink, createDelivery({ body, key: body, message: createMessage({ topic: body.charAt(0) }) }), signal),
   )
@@ -278,7 +287,7 @@ test('whatever fails, and however, each FIFO group arrives in order and complete
         },
       })
       const deps = createDeps({ aws })
-      const sink = bindAction(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
+      const sink = bindSink(actionSchema.parse({ sqs: { queueUrl: 'doors.fifo', groupId: '${topic(1)}' } }), deps)
       const bodies = Array.from({ length: 24 }, (_, i) => ({ group: String(i % groups), body: String(i) }))
       const all = bodies.map(({ group, body }) =>
         delivered(sink, createDelivery({ body, key: `key-${body}`, message: createMessage({ topic: group }) }), signal),

@@ -1,10 +1,11 @@
 // What becomes of a message, by how many rules and actions it meets and how they fare.
 import { beforeEach, expect, test } from 'vitest'
-import { type Delivery, promised, type Sink } from '../../../gateway/actions/action.ts'
+import { type Delivery, fromPromise, type Sink } from '../../../gateway/actions/action.ts'
 import { createDispatch, type Fate } from '../../../gateway/delivery/dispatch.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { bytesOf } from '../../../gateway/message/body.ts'
 import { createRuleSet, type Rule } from '../../../gateway/rules/rule-set.ts'
+import { toOutlet } from '../../helpers/delivery.ts'
 import { createMessage } from '../../helpers/message.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
 
@@ -21,14 +22,14 @@ const refused = new GatewayError('ACTION_REFUSED', 'no')
 
 const accepting = (action = 'sqs'): Sink => ({
   action,
-  deliver: promised(async (delivery) => void delivered.push(delivery)),
+  deliver: fromPromise(async (delivery) => void delivered.push(delivery)),
 })
-const failing = (error: unknown = refused): Sink => ({ action: 'sns', deliver: promised(() => Promise.reject(error)) })
+const failing = (error: unknown = refused): Sink => ({ action: 'sns', deliver: fromPromise(() => Promise.reject(error)) })
 const aRule = (name: string, sinks: readonly Sink[], more: Partial<Rule> = {}): Rule => ({
   name,
   filter: 'dt/#',
   evaluate: () => body,
-  sinks,
+  outlets: sinks.map((sink, index) => toOutlet(sink, name, String(index))),
   warnings: [],
   ...more,
 })

@@ -2,9 +2,11 @@ import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { promised, type Sink } from '../../../gateway/actions/action.ts'
+import { fromPromise, type Sink } from '../../../gateway/actions/action.ts'
+import type { Bind, LoadedRule } from '../../../gateway/rules/load.ts'
 import { createRules, type Rules } from '../../../gateway/rules/rules.ts'
 import { systemClock } from '../../../lib/clock.ts'
+import { toOutlet } from '../../helpers/delivery.ts'
 import { createSpyObserve, type SpyObserve } from '../../helpers/spy-observe.ts'
 
 let dir: string
@@ -28,11 +30,15 @@ const write = (name: string, sql: string, more: object = {}) =>
   writeFileSync(join(dir, `${name}.json`), JSON.stringify({ name, awsIotSqlVersion: '2016-03-23', sql, actions: [{ log: {} }], ...more }))
 
 const start = (): Promise<Rules> => {
-  const bind = (_entry: unknown, { file }: { file: { name: string } }): Sink => ({
+  const sinkOf = ({ file }: LoadedRule): Sink => ({
     action: 'log',
-    deliver: promised(async () => {}),
+    deliver: fromPromise(async () => {}),
     stop: async () => void stopped.push(file.name),
   })
+  const bind: Bind = {
+    action: (_, rule) => toOutlet(sinkOf(rule), rule.file.name),
+    errorAction: (_, rule) => sinkOf(rule),
+  }
   return createRules(dir, { bind, observe, clock: systemClock, signal: stopping.signal })
 }
 

@@ -18,6 +18,7 @@ async function run(fs: MemoryFs, held: Readonly<Record<string, number>> = {}) {
   return {
     losses,
     observe,
+    places,
     async fill(...names: readonly string[]) {
       for (const name of names) {
         await fs.makeDir(`${dir}/${name}`)
@@ -70,4 +71,15 @@ test('nothing is reported where nothing was removed', async () => {
   const third = await run(fs)
   expect(third.losses.list()).toEqual([])
   await third.stop()
+})
+
+test('a directory that was renamed is not reported after a crash that follows at once', async () => {
+  const fs = createMemoryFs()
+  const first = await run(fs)
+  await first.fill('overflow/telemetry.0')
+  await fs.rename(`${dir}/overflow/telemetry.0/000001.seg`, `${dir}/overflow/telemetry.sqs.0000000000000000/000001.seg`)
+  await first.places.noted()
+  const second = await run(fs)
+  expect(second.losses.list()).toEqual([])
+  await second.stop()
 })

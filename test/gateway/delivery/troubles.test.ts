@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createTroubles } from '../../../gateway/actions/troubles.ts'
+import { Troubles } from '../../../gateway/delivery/troubles.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createDelivery, createDeps } from '../../helpers/delivery.ts'
 
@@ -8,7 +8,7 @@ const unavailable = () => new GatewayError('ACTION_FAILED', 'as the test wants i
 
 function setUp() {
   const deps = createDeps({ maxHeld: 10 })
-  const troubles = createTroubles(deps, { action: 'sqs', pattern: 'telemetry-${topic(3)}' })
+  const troubles = new Troubles(deps, { action: 'sqs', pattern: 'telemetry-${topic(3)}' })
   const fail = (target: string, error: GatewayError) => {
     troubles.entered(target)
     const waits = troubles.failed(target, createDelivery(), error, false)
@@ -42,7 +42,7 @@ test('forgets a target for which nothing waits', async () => {
 test('reports an endpoint that does not answer once, by the template and not by its names', () => {
   const { observe, fail, troubles } = setUp()
   for (let i = 0; i < 1_000; i++) expect(fail(`tenant-${i}`, unavailable())).toBe(true)
-  expect(troubles.isAway()).toBe(true)
+  expect(troubles.isUnavailable()).toBe(true)
   expect(observe.of('gateway.degraded')).toEqual([
     { rule: 'telemetry', action: 'sqs', code: 'ACTION_FAILED', target: 'telemetry-${topic(3)}' },
   ])

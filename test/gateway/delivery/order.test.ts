@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { promised } from '../../../gateway/actions/action.ts'
-import { keepOrder } from '../../../gateway/actions/order.ts'
+import { fromPromise } from '../../../gateway/actions/action.ts'
+import { withOrder } from '../../../gateway/delivery/order.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
 import { createDelivery, delivered } from '../../helpers/delivery.ts'
 import { settled } from '../../helpers/manual-clock.ts'
@@ -10,7 +10,7 @@ function setUp() {
   const work = new Map<string, PromiseWithResolvers<void>>()
   const target = {
     action: 'test',
-    deliver: promised(({ key }) => {
+    deliver: fromPromise(({ key }) => {
       started.push(key)
       const made = Promise.withResolvers<void>()
       work.set(key, made)
@@ -18,7 +18,7 @@ function setUp() {
     }),
   }
   const stopping = new AbortController()
-  const sink = keepOrder(target, ({ key }) => (key.startsWith('?') ? undefined : key.charAt(0)))
+  const sink = withOrder(target, ({ key }) => (key.startsWith('?') ? undefined : key.charAt(0)))
   const deliver = (key: string) => {
     const done = delivered(sink, createDelivery({ key }), stopping.signal)
     done.catch(() => undefined)
@@ -70,7 +70,7 @@ test('a group that has come to rest is forgotten, and starts afresh', async () =
 })
 
 test('a group that cannot be told fails its own delivery only', async () => {
-  const sink = keepOrder({ action: 'test', deliver: promised(async () => undefined) }, ({ key }) => {
+  const sink = withOrder({ action: 'test', deliver: fromPromise(async () => undefined) }, ({ key }) => {
     if (key === '?') throw new GatewayError('RULE_FAILED', 'undefined in a template')
     return key
   })
@@ -84,10 +84,10 @@ test('a sink that takes the place of another goes on behind what that one still 
   const first = Promise.withResolvers<void>()
   const tails = new Map()
   const make = (name: string, made: Promise<void>) =>
-    keepOrder(
+    withOrder(
       {
         action: 'test',
-        deliver: promised(async ({ key }) => {
+        deliver: fromPromise(async ({ key }) => {
           await made
           order.push(`${name} ${key}`)
         }),

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest'
-import { promised, type Target } from '../../../gateway/actions/action.ts'
-import { withRetries } from '../../../gateway/actions/retry.ts'
+import { type BoundAction, fromPromise } from '../../../gateway/actions/action.ts'
+import { withRetries } from '../../../gateway/delivery/retry.ts'
 import { type ErrorCode, GatewayError } from '../../../gateway/errors.ts'
 import { createDelivery, createDeps, delivered } from '../../helpers/delivery.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 
 /** A target whose answers are set by the test: a code to fail with, undefined to accept. */
-function setUp(options: Partial<Target> = {}) {
+function setUp(options: Partial<BoundAction> = {}) {
   const deps = createDeps()
   const state = { answer: (_key: string): ErrorCode | undefined => undefined }
   const attempts: string[] = []
   const sink = withRetries(
     {
       action: 'sqs',
-      deliver: promised(async ({ key }) => {
+      deliver: fromPromise(async ({ key }) => {
         attempts.push(key)
         const code = state.answer(key)
         if (code) throw new GatewayError(code, 'as the test wants it')
@@ -104,7 +104,7 @@ test('when the prober goes, another takes its place', async () => {
   const sink = withRetries(
     {
       action: 'sqs',
-      deliver: promised(async () => {
+      deliver: fromPromise(async () => {
         if (!back) throw new GatewayError('ACTION_FAILED', 'away')
       }),
     },
@@ -143,13 +143,13 @@ test('deliveries that shared a call fail once, whatever their number', async () 
   const deps = createDeps()
   let fail = true
   const cause = new GatewayError('ACTION_FAILED', 'of one call')
-  const deliver: Target['deliver'] = (_delivery, _signal, done) => done(fail ? cause : undefined)
+  const deliver: BoundAction['deliver'] = (_delivery, _signal, done) => done(fail ? cause : 'accepted')
   const sink = withRetries({ action: 'sqs', deliver }, deps)
   const { signal } = new AbortController()
   const all = Array.from({ length: 10 }, () => delivered(sink, createDelivery(), signal))
   fail = false
   await settled()
-  expect(sink.isAway?.()).toBe(false)
+  expect(sink.isUnavailable?.()).toBe(false)
   await deps.clock.advance(1_000)
   await Promise.all(all)
   expect(deps.observe.of('gateway.degraded')).toEqual([])
