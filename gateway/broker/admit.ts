@@ -5,11 +5,11 @@ import { sourceKeyOf } from '../access/source-address.ts'
 import { createKeyedBuckets } from '../access/token-bucket.ts'
 import { codeOf, GatewayError, textOf } from '../errors.ts'
 import type { Observe } from '../observe/observe.ts'
-import type { AedesConnection, Login } from './aedes.ts'
+import type { AedesConnection, ConnectLogin } from './aedes.ts'
 import { connackFor, connackReasonFor } from './answers.ts'
 import { type Connack, feature } from './connack.ts'
 import type { Admitted, Connecting, Connection } from './connection.ts'
-import type { Delivery } from './delivery.ts'
+import type { FanOut } from './fan-out.ts'
 import { presence } from './lifecycle.ts'
 import { expiryOf } from './link.ts'
 import type { Memory } from './memory.ts'
@@ -23,7 +23,7 @@ export interface AdmissionDeps {
   readonly sessions: Sessions
   readonly seats: Seats
   readonly memory: Memory
-  readonly announce: Delivery['announce']
+  readonly announce: FanOut['announce']
   readonly observe: Observe
   readonly clock: Clock
 }
@@ -32,7 +32,7 @@ export interface AdmissionDeps {
  * Rejects with the `returnCode` of MQTT 3.1.1 that aedes answers [MQTT-3.2.2.3]. Resolves without
  * `onAdmitted` when the client has left.
  */
-export type Admit = (connecting: Connecting, login: Login, seat: Occupant, onAdmitted: (admitted: Admitted) => void) => Promise<void>
+export type Admit = (connecting: Connecting, login: ConnectLogin, seat: Occupant, onAdmitted: (admitted: Admitted) => void) => Promise<void>
 
 /** The number of packet identifiers. */
 export const mostInFlight = 65_535

@@ -9,7 +9,7 @@ import { createNoStore } from './no-store.ts'
 import type { PublishPacket } from './packet.ts'
 import type { Packet } from './packets/decode.ts'
 
-export interface Login {
+export interface ConnectLogin {
   readonly username?: string
   readonly password?: string
 }
@@ -29,7 +29,7 @@ export interface ConnectionEvents {
   /** CONNECT has come. Its client identifier and keep alive may be changed. */
   onConnect(packet: ConnectRequest): void
   /** Rejects with a `returnCode` of MQTT 3.1.1, which aedes translates for MQTT 5 [MQTT-3.2.2.3]. */
-  onLogin(login: Login): Promise<void>
+  onLogin(login: ConnectLogin): Promise<void>
   /** CONNACK follows. */
   onAdmitted(): void
   /** CONNACK has been written. Packets that the client sent before are handled after this. */

@@ -10,7 +10,7 @@ import type { AedesBroker, AedesConnection, ConnectionEvents, ConnectRequest } f
 import { toQos2Answer } from './answers.ts'
 import type { Ingest } from './broker.ts'
 import { amendConnack, type Connack } from './connack.ts'
-import type { Delivery } from './delivery.ts'
+import type { FanOut } from './fan-out.ts'
 import { guarded, guardStream } from './guard.ts'
 import { Inlet } from './inlet.ts'
 import { type ConnectionIdentity, type ConnectionNumbers, type DisconnectReason, presence, subscriptionsChanged } from './lifecycle.ts'
@@ -60,7 +60,7 @@ export interface ConnectionDeps {
   readonly access: Access
   readonly admit: Admit
   readonly ingest: Ingest
-  readonly delivery: Delivery
+  readonly fanOut: FanOut
   readonly routes: Routes
   readonly sessions: Sessions
   readonly seats: Seats
@@ -104,7 +104,7 @@ const sessionTakenOver = 0x8e
 
 /** The life of a connection, in its order. aedes calls the `on…` methods. */
 export function serve(stream: Duplex, caller: Caller, deps: ConnectionDeps): ServedConnection {
-  const { aedes, admit, delivery, numbers, seats, silent, present, routes, observe, clock, ids } = deps
+  const { aedes, admit, fanOut, numbers, seats, silent, present, routes, observe, clock, ids } = deps
   const closed = new Promise<void>((resolve) => stream.once('close', resolve))
   const settled = Promise.withResolvers<void>()
   const seat: Occupant = { leave: () => takeOver(link, closed), settled: settled.promise }
@@ -124,7 +124,7 @@ export function serve(stream: Duplex, caller: Caller, deps: ConnectionDeps): Ser
     },
     onAdmitted() {
       identity = numbers.next(admitted().session.source, ids())
-      delivery.announce(presence.connected(identity, clock.now()))
+      fanOut.announce(presence.connected(identity, clock.now()))
     },
     onReady() {
       observe.record('client.connected', { clientId: client.id, transport: caller.transport })
@@ -143,7 +143,7 @@ export function serve(stream: Duplex, caller: Caller, deps: ConnectionDeps): Ser
     onGone() {
       served.end()
       observe.record('client.disconnected', { clientId: client.id, transport: caller.transport })
-      if (identity) delivery.announce(presence.disconnected(identity, clock.now(), endingOf(link, aedes)))
+      if (identity) fanOut.announce(presence.disconnected(identity, clock.now(), endingOf(link, aedes)))
     },
     end() {
       if (!present.delete(served)) return
@@ -228,11 +228,11 @@ interface Reading {
 
 /** Starts the read loop, and the inlet that takes its publishes. */
 function read(stream: Duplex, link: Link, served: ServedConnection, { deps, admitted, identity, onError }: Reading) {
-  const { ingest, delivery, routes, observe, clock, ids, open, maxPacketBytes, maxTopicAlias, fastPaths } = deps
+  const { ingest, fanOut, routes, observe, clock, ids, open, maxPacketBytes, maxTopicAlias, fastPaths } = deps
   const { client } = link
   const paused = withBackPressure(stream, () => inlet.isFull() || loop.isWaiting())
   const inlet = new Inlet({
-    ...{ client, ingest, delivery, observe, clock, ids, subscriptions: routes, shared: open, onError },
+    ...{ client, ingest, fanOut, observe, clock, ids, subscriptions: routes, shared: open, onError },
     session: () => admitted().session,
     onRoom: paused.resume,
     onRefused(publish, error) {
@@ -242,7 +242,7 @@ function read(stream: Duplex, link: Link, served: ServedConnection, { deps, admi
   })
   const announce = (what: 'subscribed' | 'unsubscribed') => (filters: readonly string[]) => {
     const by = identity()
-    if (by && filters.length > 0 && !client.closed) delivery.announce(subscriptionsChanged(what, by, clock.now(), filters))
+    if (by && filters.length > 0 && !client.closed) fanOut.announce(subscriptionsChanged(what, by, clock.now(), filters))
   }
   const loop = new ReadLoop(client, {
     ...{ maxPacketBytes, maxTopicAlias, onReleased: paused.resume, onError },

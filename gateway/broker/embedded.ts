@@ -7,7 +7,7 @@ import { createAdmission, mostInFlight } from './admit.ts'
 import { type AedesLimits, createAedes } from './aedes.ts'
 import type { Broker, Ingest } from './broker.ts'
 import { type ConnectionDeps, type ServedConnection, serve } from './connection.ts'
-import { createDelivery } from './delivery.ts'
+import { createFanOut } from './fan-out.ts'
 import { catchLost } from './guard.ts'
 import { createConnectionNumbers } from './lifecycle.ts'
 import { createMemory, defaultMaxBytes, type Memory } from './memory.ts'
@@ -50,7 +50,7 @@ const anyPacketBytes = 16 * 1024 * 1024
 export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const { access, clock } = options
   const deps = createDeps(options)
-  const { aedes, delivery, sessions, present } = deps
+  const { aedes, fanOut, sessions, present } = deps
   const ends: (() => void)[] = []
   let draining = false
   let stopping: Promise<void> | undefined
@@ -93,7 +93,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     hasSeen: (clientId) => deps.numbers.has(clientId),
     filtersOf: (clientId) => aedes.find(clientId)?.filters(),
     async publish(message) {
-      delivery.send(message, await delivery.keep(message))
+      fanOut.send(message, await fanOut.keep(message))
     },
     drain,
     stop() {
@@ -108,13 +108,13 @@ function createDeps(options: EmbeddedBrokerOptions): ConnectionDeps {
   const memory = createMemory(maxBytes)
   const routes = createRoutes(memory)
   const sessions = options.sessions?.(routes, memory) ?? createMemorySessions(routes, memory, options)
-  const delivery = createDelivery({ ingest, routes, sessions, observe, clock, ids, isRouted })
+  const fanOut = createFanOut({ ingest, routes, sessions, observe, clock, ids, isRouted })
   const seats = createSeats()
   const limits = limitsOf(access)
   return {
-    ...{ access, ingest, delivery, routes, sessions, seats, memory, observe, clock, ids },
+    ...{ access, ingest, fanOut, routes, sessions, seats, memory, observe, clock, ids },
     aedes: createAedes(limits, (error) => observe.record('client.failed', { code: 'INTERNAL', detail: error.stack ?? error.message })),
-    admit: createAdmission({ access, sessions, seats, memory, announce: delivery.announce, observe, clock }),
+    admit: createAdmission({ access, sessions, seats, memory, announce: fanOut.announce, observe, clock }),
     numbers: createConnectionNumbers(),
     silent: createSilentRoom(options),
     fastPaths,

@@ -6,7 +6,7 @@ import type { Message, Source } from '../message/message.ts'
 import type { Observe } from '../observe/observe.ts'
 import { type AckQueue, type AckQueueOptions, createAckQueue, type PendingAck } from './ack-queue.ts'
 import type { Ingest } from './broker.ts'
-import type { Delivery } from './delivery.ts'
+import type { FanOut } from './fan-out.ts'
 import type { Frame } from './frame.ts'
 import { type PublishPacket, payloadOf, toProperties } from './packet.ts'
 import type { Subscriptions } from './subscriptions.ts'
@@ -22,7 +22,7 @@ export interface InletDeps {
   /** For messages without a subscriber. */
   readonly ingest: Ingest
   /** For all other messages. `keep` calls `ingest` too. */
-  readonly delivery: Pick<Delivery, 'keep' | 'send'>
+  readonly fanOut: Pick<FanOut, 'keep' | 'send'>
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: (at?: number) => string
@@ -164,17 +164,17 @@ export class Inlet {
 
   /** For a message that is retained, or has subscribers. */
   #keep(pending: PendingAck, message: Message): void {
-    const { delivery, session, onError } = this.#options
+    const { fanOut, session, onError } = this.#options
     const settled = () => {
       if (message.qos !== 0) session().acknowledged()
     }
     this.#entering++
-    delivery
+    fanOut
       .keep(message, this.#entered)
       .then(
         (recipients) => {
           settled()
-          this.#queue.acknowledge(pending, () => delivery.send(message, recipients))
+          this.#queue.acknowledge(pending, () => fanOut.send(message, recipients))
         },
         (error) => {
           settled()
@@ -185,10 +185,10 @@ export class Inlet {
   }
 
   #refuse(pending: PendingAck, qos: number, error: unknown, message?: Message): void {
-    const { onRefused, delivery } = this.#options
+    const { onRefused, fanOut } = this.#options
     const { packetId } = pending
     this.#queue.answer(pending, () => {
-      if (onRefused({ qos, packetId }, error) && message) delivery.send(message)
+      if (onRefused({ qos, packetId }, error) && message) fanOut.send(message)
     })
   }
 }

@@ -6,7 +6,7 @@ import type { Broker } from './broker.ts'
 import type { IotCoreConfig } from './config.ts'
 import { readNamed } from './files.ts'
 import type { Incoming } from './intake.ts'
-import { createRemoteBroker, type DialOptions, type Link, type RemoteBrokerOptions, withHops } from './remote.ts'
+import { createRemoteBroker, type DialOptions, type RemoteBrokerOptions, type RemoteLink, withHops } from './remote.ts'
 
 type Sdk = typeof import('aws-iot-device-sdk-v2')
 
@@ -35,7 +35,7 @@ async function open(
   config: IotCoreConfig,
   certificates: Certificates,
   { clientId, receive, signal }: DialOptions,
-): Promise<Link> {
+): Promise<RemoteLink> {
   signal.throwIfAborted()
   const client = createClient(sdk, config, certificates, clientId)
   const ready = Promise.withResolvers<boolean>()

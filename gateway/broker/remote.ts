@@ -12,7 +12,7 @@ import { createIntake, hopsProperty, type Incoming, type IntakeOptions } from '.
 import { createSubscriptions } from './subscriptions.ts'
 
 /** One connection, from its CONNACK until it closes. */
-export interface Link {
+export interface RemoteLink {
   /** true: the broker still knew the session, its subscriptions and what it has kept for it. */
   readonly resumed: boolean
   /** MQTT 5: user properties travel with a message. */
@@ -35,7 +35,7 @@ export interface DialOptions {
 }
 
 /** Makes one attempt. Rejects with BROKER_REFUSED, BROKER_UNREACHABLE, or the reason of the signal. */
-export type Dial = (options: DialOptions) => Promise<Link>
+export type Dial = (options: DialOptions) => Promise<RemoteLink>
 
 export interface RemoteBrokerOptions extends Omit<IntakeOptions, 'sourceOf' | 'signal'> {
   /** What `clientId` is where the config gives none. */
@@ -61,7 +61,7 @@ export function createRemoteBroker(config: RemoteConfig, target: string, dial: D
   const own = createSubscriptions<true>()
   for (const filter of config.filters) own.add(filter, true)
   const filters = config.filters.map((filter) => (config.group === undefined ? filter : `$share/${config.group}/${filter}`))
-  const links = new Map<number, Link>()
+  const links = new Map<number, RemoteLink>()
   /** Messages on their way to an acknowledgement. */
   const open = new Set<Promise<void>>()
   const unavailable = createCondition({ observe, clock }, { target })
@@ -73,7 +73,7 @@ export function createRemoteBroker(config: RemoteConfig, target: string, dial: D
     else unavailable.raise({ code: codeOf(error, 'BROKER_UNREACHABLE'), detail: textOf(error) })
   }
 
-  const connect = async (index: number): Promise<Link> => {
+  const connect = async (index: number): Promise<RemoteLink> => {
     const inOrder = createInOrder()
     const id = index === 0 ? clientId : `${clientId}-${index + 1}`
     const link = await dial({

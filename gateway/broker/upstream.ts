@@ -6,7 +6,7 @@ import type { Broker } from './broker.ts'
 import type { UpstreamConfig } from './config.ts'
 import { readNamed } from './files.ts'
 import { type PacketProperties, payloadOf, toPacket, toProperties } from './packet.ts'
-import { createRemoteBroker, type DialOptions, type Link, type RemoteBrokerOptions, withHops } from './remote.ts'
+import { createRemoteBroker, type DialOptions, type RemoteBrokerOptions, type RemoteLink, withHops } from './remote.ts'
 
 /*
    MQTT.js hands over one message at a time, and acknowledges it when its callback is called. That would be one message for each write
@@ -43,7 +43,7 @@ function toOptions({ protocolVersion, keepAliveSeconds, sessionExpirySeconds, ma
   }
 }
 
-async function open(config: UpstreamConfig, identity: IClientOptions, { clientId, receive, signal }: DialOptions): Promise<Link> {
+async function open(config: UpstreamConfig, identity: IClientOptions, { clientId, receive, signal }: DialOptions): Promise<RemoteLink> {
   signal.throwIfAborted()
   const client = connect(config.url, { ...toOptions(config), ...identity, clientId })
   const acknowledgements = takeMessages(client, config.maxInFlight, receive)

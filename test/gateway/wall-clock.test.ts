@@ -10,7 +10,7 @@ const reasons: Readonly<Record<string, string>> = {
   'actions/republish.ts': 'the time of arrival that rules see',
   'broker/admit.ts': 'the timestamp of a lifecycle event',
   'broker/connection.ts': 'the timestamp of a lifecycle event',
-  'broker/delivery.ts': 'the time of arrival that rules see',
+  'broker/fan-out.ts': 'the time of arrival that rules see',
   'broker/inlet.ts': 'the time of arrival that rules see',
   'broker/intake.ts': 'the time of arrival that rules see',
   'cli/dlq.ts': 'the age of dead letters, against the time that SQS gave them',

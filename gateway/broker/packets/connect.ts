@@ -6,7 +6,7 @@ import type { PacketReader } from './reader.ts'
 /** 3: MQTT 3.1. 4: MQTT 3.1.1. */
 export type Version = 3 | 4 | 5
 
-export interface Will {
+export interface ConnectWill {
   readonly topic: string
   readonly payload: Buffer
   readonly qos: 0 | 1 | 2
@@ -23,7 +23,7 @@ export interface ConnectPacket {
   /** Seconds; 0: none asked for. */
   readonly keepalive: number
   readonly properties?: Properties
-  readonly will?: Will
+  readonly will?: ConnectWill
   readonly username?: string
   readonly password?: Buffer
 }
@@ -92,7 +92,7 @@ function expectLegalFlags(flags: number, version: Version): void {
   }
 }
 
-function decodeWill(reader: PacketReader, version: Version, flags: number): Will {
+function decodeWill(reader: PacketReader, version: Version, flags: number): ConnectWill {
   const properties = version === 5 ? readProperties(reader, 'will') : undefined
   const topic = reader.text('the topic of the will')
   const payload = reader.binary('the payload of the will')

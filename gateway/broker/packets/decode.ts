@@ -2,7 +2,7 @@
 import type { PublishPacket } from '../packet.ts'
 import { type ConnectPacket, decodeConnect, paddedLength, type Version } from './connect.ts'
 import { IllegalPacket, malformed, protocolError, reasonOf } from './illegal.ts'
-import { type Place, type Properties, readProperties } from './properties.ts'
+import { type Properties, type PropertyPlace, readProperties } from './properties.ts'
 import { PacketReader } from './reader.ts'
 
 export interface SubscribePacket {
@@ -181,7 +181,7 @@ function decodeAuth(reader: PacketReader, version: Version): Packet {
 }
 
 /** Both may be left out, from the end [MQTT5-3.4.2.1]. */
-function reasonAndProperties(reader: PacketReader, place: Place, reasons: readonly number[]) {
+function reasonAndProperties(reader: PacketReader, place: PropertyPlace, reasons: readonly number[]) {
   const reasonCode = reader.left > 0 ? reader.byte('the reason code') : 0
   if (!reasons.includes(reasonCode)) throw protocolError(`a client may not send ${place} with reason code ${reasonCode} [MQTT5-2.4]`)
   const properties = reader.left > 0 ? readProperties(reader, place) : undefined

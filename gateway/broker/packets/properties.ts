@@ -3,7 +3,7 @@ import { IllegalPacket, malformed, protocolError, reasonOf } from './illegal.ts'
 import type { PacketReader } from './reader.ts'
 
 /** What properties can belong to. A will has its own [MQTT5-3.1.3.2]. */
-export type Place =
+export type PropertyPlace =
   | 'CONNECT'
   | 'will'
   | 'PUBLISH'
@@ -21,11 +21,11 @@ export type Properties = Record<string, unknown>
 interface Property {
   readonly name: string
   readonly read: Read
-  readonly in: readonly Place[]
+  readonly in: readonly PropertyPlace[]
   /** May appear more than once. All others are a protocol error then. */
   readonly repeats?: true
   /** MQTT knows the property in this packet, but forbids it to clients. */
-  readonly forbidden?: { readonly in: Place; readonly clause: string }
+  readonly forbidden?: { readonly in: PropertyPlace; readonly clause: string }
 }
 
 /** Throws IllegalPacket for a value that MQTT forbids. */
@@ -63,10 +63,10 @@ const topicName: Read = (reader, what) => {
   return name
 }
 
-const message: readonly Place[] = ['PUBLISH', 'will']
-const acks: readonly Place[] = ['PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP']
-const reasons: readonly Place[] = [...acks, 'DISCONNECT', 'AUTH']
-const all: readonly Place[] = ['CONNECT', 'will', 'PUBLISH', ...reasons, 'SUBSCRIBE', 'UNSUBSCRIBE']
+const message: readonly PropertyPlace[] = ['PUBLISH', 'will']
+const acks: readonly PropertyPlace[] = ['PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP']
+const reasons: readonly PropertyPlace[] = [...acks, 'DISCONNECT', 'AUTH']
+const all: readonly PropertyPlace[] = ['CONNECT', 'will', 'PUBLISH', ...reasons, 'SUBSCRIBE', 'UNSUBSCRIBE']
 
 /** By identifier. A row whose `in` is empty belongs to packets that only a server sends. */
 export const properties: Readonly<Record<number, Property>> = {
@@ -105,7 +105,7 @@ export const properties: Readonly<Record<number, Property>> = {
 }
 
 /** undefined: there are no properties. User properties are pairs in the order sent. Throws IllegalPacket. */
-export function readProperties(reader: PacketReader, place: Place): Properties | undefined {
+export function readProperties(reader: PacketReader, place: PropertyPlace): Properties | undefined {
   const length = reader.varint('the length of the properties')
   if (length === 0) return undefined
   const part = reader.part(length, 'the properties')
@@ -114,7 +114,7 @@ export function readProperties(reader: PacketReader, place: Place): Properties |
   return found
 }
 
-function readProperty(reader: PacketReader, place: Place, found: Properties): void {
+function readProperty(reader: PacketReader, place: PropertyPlace, found: Properties): void {
   const identifier = reader.varint('a property identifier')
   const property = properties[identifier]
   if (!property) throw malformed(`${place} has an unknown property ${identifier} [MQTT5-2.2.2.2]`)

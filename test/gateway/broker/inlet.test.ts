@@ -69,7 +69,7 @@ describe('one path', () => {
       client: { closed: true } as AckClient,
       onRoom: () => {},
       ingest: async () => void ways.push('pipeline'),
-      delivery: {
+      fanOut: {
         async keep() {
           ways.push('keep')
           return []

@@ -1,4 +1,4 @@
-// Who gets a message: the pipeline, what is retained and the sessions on disk, and those connected.
+// The fan-out: gives a message to the pipeline, to retained messages and sessions on disk, and to connected subscribers.
 import type { Clock } from '../../lib/clock.ts'
 import { codeOf, textOf } from '../errors.ts'
 import type { Message } from '../message/message.ts'
@@ -10,24 +10,25 @@ import type { Recipient, Routes } from './routes.ts'
 import type { Reservation } from './sessions/reservations.ts'
 import type { Sessions } from './sessions/sessions.ts'
 
-export interface DeliveryDeps {
+export interface FanOutDeps {
   readonly ingest: Ingest
   readonly routes: Routes
   readonly sessions: Sessions
   readonly observe: Observe
   readonly clock: Clock
   readonly ids: () => string
-  /** Whether a rule selects from a topic: lifecycle events that nobody wants are not made. */
+  /** Whether a rule selects from a topic. Lifecycle events that no rule and no subscriber wants are not made. */
   readonly isRouted: (topic: string) => boolean
 }
 
-export interface Delivery {
+export interface FanOut {
   /**
-   * Resolves when the message is safe: in the pipeline, and wherever it is retained or waits for a client. Rejects when one of them
-   * cannot take it; the pipeline does not have it then. `entered` is called once, when later messages can no longer overtake this one.
+   * Resolves when the message is safe: in the pipeline, and in every session that it is queued for. Rejects
+   * when one of them refuses it; the pipeline does not have the message then. `entered` is called once,
+   * when later messages can no longer overtake this one.
    */
   keep(message: Message, entered?: () => void): Promise<readonly Recipient[]>
-  /** To those connected; what waits in sessions is on its way already. */
+  /** Sends to connected subscribers. `keep` has queued the copies of persistent sessions. */
   send(message: Message, recipients?: readonly Recipient[]): void
   announce(event: LifecycleEvent | undefined): void
 }
@@ -38,13 +39,13 @@ interface Entered {
   readonly reservation?: Reservation | undefined
 }
 
-export function createDelivery({ ingest, routes, sessions, observe, clock, ids, isRouted }: DeliveryDeps): Delivery {
+export function createFanOut({ ingest, routes, sessions, observe, clock, ids, isRouted }: FanOutDeps): FanOut {
   /** Resolves when the newest message that waits for a reservation has entered the pipeline; later messages enter after it. */
   let last: Promise<void> | undefined
 
   const recipientsOf = ({ topic, source }: Message) => routes.match(topic, source.clientId)
 
-  const send: Delivery['send'] = (message, recipients = recipientsOf(message)) => {
+  const send: FanOut['send'] = (message, recipients = recipientsOf(message)) => {
     for (const { receiver, qos, asPublished } of recipients) {
       const granted = message.qos === 1 ? qos : 0
       if (granted === 1 && receiver.persistent) continue
@@ -53,8 +54,8 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
   }
 
   /**
-   * Offers the message to the pipeline: after its reservation is on disk, and in the order of the calls. Rejects when there is no
-   * reservation to be had.
+   * Offers the message to the pipeline after its reservation is on disk, in the order of the calls. Rejects
+   * when sessions refuse the reservation.
    */
   const enter = async (message: Message, recipients: readonly Recipient[], entered: () => void): Promise<Entered> => {
     const turn = Promise.withResolvers<void>()
@@ -104,7 +105,7 @@ export function createDelivery({ ingest, routes, sessions, observe, clock, ids, 
         ...({ id: ids(), topic: event.topic, payload: Buffer.from(JSON.stringify(event.body)), qos: 1, retain: false } as const),
         ...{ receivedAt: clock.now(), source: { clientId: 'weir', transport: 'inside' } as const, hops: 0 },
       }
-      // A refusal is in the log already, and nobody waits for these.
+      // The log has a refusal already, and no client waits for an event.
       if (isRouted(event.topic)) ingest(message).catch(() => undefined)
       const recipients = recipientsOf(message)
       sessions.keep(message, recipients)?.catch(() => undefined)
