@@ -30,6 +30,7 @@ export function withTargetCounts(sink: Sink, { targetOf: fill, orderOf }: Templa
       if (trouble && troubles.refuses(trouble)) return done(withTarget(trouble.error, sink.action, target))
       troubles.entered(target)
       sink.deliver(delivery, signal, (result) => {
+        if (result === 'accepted') troubles.accepted(target)
         troubles.left(target)
         done(result)
       })

@@ -15,6 +15,8 @@ import { Breaker } from './breaker.ts'
                         Messages wait for `patienceMs`. All such targets together hold at most `maxHeld` messages.
      of the endpoint    The endpoint does not answer. While no target accepts, all messages wait, as for a fixed target. A target that
                         fails for `patienceMs` while others accept is judged by itself.
+     not known yet      At most `maxHeld` deliveries from the main spool try targets that have not accepted anything yet. Further ones
+                        are parked, so targets that accept do not wait for answers about names that devices invent.
    Beyond these limits a delivery fails for good and goes to the error action. One delivery at a time still probes the target.
 */
 export interface Trouble {
@@ -40,6 +42,8 @@ export type TroublesOptions = Pick<BoundAction, 'action' | 'pattern'>
 export const patienceMs = 10_000
 /** Limits of the targets that are remembered while no message waits for them: their number, and their age. */
 const maxIdle = 1_000
+/** Targets of a template that are known to accept. */
+const maxAccepting = 20_000
 const idleMs = 60_000
 const probeBackoff: Backoff = { baseMs: 500, capMs: 5_000 }
 const failuresToOpen = 3
@@ -63,6 +67,10 @@ export class Troubles {
   readonly #outstanding = new Map<string, number>()
   /** Outstanding deliveries for targets that fail by themselves. */
   #held = 0
+  /** Targets that accepted something, in the order of their first acceptance. */
+  readonly #accepting = new Set<string>()
+  /** Outstanding deliveries for targets of which it is not known yet whether they accept. */
+  #untried = 0
 
   constructor(deps: TroublesDeps, { action, pattern }: TroublesOptions) {
     this.#deps = deps
@@ -93,8 +101,9 @@ export class Troubles {
     return false
   }
 
-  /** Messages for the target wait for the endpoint, however many they are. */
+  /** Messages for the target wait: for the endpoint, however many they are, or until other untried targets have answered. */
   waits(target: string): boolean {
+    if (this.#untried >= this.#deps.maxHeld && this.#isUntried(target)) return true
     const trouble = this.#troubles.size > 0 ? this.#troubles.get(target) : undefined
     return trouble !== undefined && !isOfTarget(trouble.error) && !trouble.isGivenUp
   }
@@ -145,18 +154,39 @@ export class Troubles {
 
   /** For templates: a delivery is outstanding from `entered` to `left`, including its wait for others of its group. */
   entered(target: string): void {
+    if (this.#isUntried(target)) this.#untried++
     this.#outstanding.set(target, (this.#outstanding.get(target) ?? 0) + 1)
     const trouble = this.#troubles.size > 0 ? this.#troubles.get(target) : undefined
     if (trouble && isOfTarget(trouble.error)) this.#held++
   }
 
   left(target: string): void {
+    if (this.#isUntried(target)) this.#untried--
     const before = this.#outstanding.get(target)!
     if (before === 1) this.#outstanding.delete(target)
     else this.#outstanding.set(target, before - 1)
     const trouble = this.#troubles.size > 0 ? this.#troubles.get(target) : undefined
     if (trouble && isOfTarget(trouble.error)) this.#held--
     if (trouble && before === 1) this.#forgetIdle(this.#deps.clock.monotonic())
+  }
+
+  /** For templates: the target accepted a delivery, which is still outstanding. */
+  accepted(target: string): void {
+    if (this.#accepting.has(target)) return
+    if (this.#isUntried(target)) this.#untried -= this.#outstandingFor(target)
+    this.#accepting.add(target)
+    if (this.#accepting.size <= maxAccepting) return
+    const [oldest] = this.#accepting
+    this.#accepting.delete(oldest!)
+    if (this.#isUntried(oldest!)) this.#untried += this.#outstandingFor(oldest!)
+  }
+
+  #isUntried(target: string): boolean {
+    return !this.#accepting.has(target) && !this.#troubles.has(target)
+  }
+
+  #outstandingFor(target: string): number {
+    return this.#outstanding.get(target) ?? 0
   }
 
   #create(target: string, { rule }: Delivery, error: GatewayError): Trouble {
@@ -173,8 +203,9 @@ export class Troubles {
     const now = clock.monotonic()
     const trouble: Trouble = { breaker, error, since: now, openedAt: undefined, usedAt: now, isGivenUp: false, retryAt: now }
     this.#forgetIdle(now)
+    if (this.#isUntried(target)) this.#untried -= this.#outstandingFor(target)
     this.#troubles.set(target, trouble)
-    if (isOfTarget(error)) this.#held += this.#outstanding.get(target) ?? 0
+    if (isOfTarget(error)) this.#held += this.#outstandingFor(target)
     return trouble
   }
 
@@ -189,7 +220,8 @@ export class Troubles {
 
   #remove(target: string, trouble: Trouble): void {
     this.#troubles.delete(target)
-    if (isOfTarget(trouble.error)) this.#held -= this.#outstanding.get(target) ?? 0
+    if (isOfTarget(trouble.error)) this.#held -= this.#outstandingFor(target)
+    if (this.#isUntried(target)) this.#untried += this.#outstandingFor(target)
   }
 
   /** The oldest come first, so this looks at few. */
@@ -205,7 +237,7 @@ export class Troubles {
     const before = isOfTarget(trouble.error)
     const after = isOfTarget(error)
     trouble.error = error
-    if (before !== after) this.#held += (after ? 1 : -1) * (this.#outstanding.get(target) ?? 0)
+    if (before !== after) this.#held += (after ? 1 : -1) * this.#outstandingFor(target)
   }
 
   #use(target: string, trouble: Trouble): void {

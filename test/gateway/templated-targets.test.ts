@@ -197,6 +197,28 @@ test('delivers to other tenants while a device names URLs that never answer', as
   expect(gateway.ledger()).toMatchObject({ delivered: 41, dead: 800, queued: 0, balanced: true })
 })
 
+test('delivers to tenants whose queues accept while devices invent names faster than the endpoint answers', async () => {
+  const gateway = await aGateway(queue, () => undefined)
+  const { state, clock, got, errors, ledger, send } = gateway
+  state.answer = async (name) => {
+    if (name.includes('invented')) await clock.sleep(200)
+    return missing(name)
+  }
+  await send('acme')
+  await clock.advance(100)
+  // 64 at a time and 200 ms each: the endpoint takes six seconds for these.
+  for (let n = 0; n < 2_000; n++) void send(`invented-${n}`)
+  for (let n = 0; n < 10; n++) {
+    await send('acme')
+    await clock.advance(100)
+  }
+  expect(got.filter(({ name }) => name.includes('acme'))).toHaveLength(11)
+  expect(ledger().balanced).toBe(true)
+  await clock.advance(120_000)
+  expect(errors).toHaveLength(2_000)
+  expect(ledger()).toMatchObject({ delivered: 11, dead: 2_000, queued: 0, balanced: true })
+})
+
 test('waits for the endpoint as a whole, however long it takes, and gives no message up', async () => {
   const gateway = await aGateway(queue, () => sdkError('ServiceUnavailable', 503))
   const { state, clock, got, ledger, health, send } = gateway
