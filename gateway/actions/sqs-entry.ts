@@ -1,8 +1,8 @@
 // One message of a SendMessageBatch: what travels beside the body, what SQS calls an identifier, and how much it all weighs.
-import { createHash } from 'node:crypto'
 import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
 import { packAttribute } from '../../lib/pack.ts'
 import { BytesEntry } from '../aws/body.ts'
+import { toSqsIdentifier } from '../aws/sqs-identifier.ts'
 import { GatewayError } from '../errors.ts'
 import { targetName } from './aws-errors.ts'
 
@@ -43,10 +43,9 @@ function text(value: string): MessageAttributeValue {
   return { DataType: 'String', StringValue: value }
 }
 
-// Group and deduplication ids: at most 128 letters, digits and ASCII punctuation [AWS SendMessage]. Others become their hash.
 function identifier(value: string): string {
   if (value === '') throw new GatewayError('ACTION_REFUSED', 'the groupId of the action came out empty for this message')
-  return /^[!-~]{1,128}$/.test(value) ? value : createHash('sha256').update(value).digest('base64url')
+  return toSqsIdentifier(value)
 }
 
 /** SQS counts the body and the name, type and value of each attribute [AWS sqs-quotas]. Throws BODY_TOO_LARGE. */

@@ -1,5 +1,4 @@
 // Amazon SQS as a Queue: long polls, batches whose failed entries are heard, and moves that send before they delete.
-import { createHash } from 'node:crypto'
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
@@ -13,6 +12,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { answerText } from '../aws/answer.ts'
 import { type FailedEntry, outcomesOf } from '../aws/batch-answers.ts'
 import type { Aws } from '../aws/clients.ts'
+import { toSqsIdentifier } from '../aws/sqs-identifier.ts'
 import { GatewayError } from '../errors.ts'
 import { createCoalescer } from './coalesce.ts'
 import type { Item, Outgoing, Queue } from './queue.ts'
@@ -150,9 +150,9 @@ function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatch
   const own = { [reserved.key]: key, ...(fifo || group === '' ? {} : { [reserved.tenant]: group }) }
   const attributes = Object.entries({ ...message.attributes, ...own }).filter(([, value]) => value !== '')
   const order = fifo
-    ? { MessageGroupId: identifier(group || '-'), MessageDeduplicationId: identifier(message.id) }
+    ? { MessageGroupId: toSqsIdentifier(group || '-'), MessageDeduplicationId: toSqsIdentifier(message.id) }
     : {
-        ...(group === '' ? {} : { MessageGroupId: identifier(group) }),
+        ...(group === '' ? {} : { MessageGroupId: toSqsIdentifier(group) }),
         ...(message.delayMs ? { DelaySeconds: Math.ceil(Math.min(message.delayMs, maxDelayMs) / 1_000) } : {}),
       }
   return {
@@ -163,11 +163,6 @@ function entryOf(message: Outgoing, Id: string, fifo: boolean): SendMessageBatch
     ),
     ...order,
   }
-}
-
-/** At most 128 letters, digits and ASCII punctuation [AWS SendMessage]; others become their hash. */
-function identifier(text: string): string {
-  return /^[!-~]{1,128}$/.test(text) ? text : createHash('sha256').update(text).digest('base64url')
 }
 
 /** SQS carries ten attributes: when a move adds to a full set, the sender's own give way and ours stay. */
