@@ -1,4 +1,4 @@
-// Every device model there is: a row here gives it a name in scenarios, a schema and the seed test.
+// The device models. A row here gives it a name in scenarios, a schema and the seed test.
 import { freezer } from './freezer.ts'
 import { hub } from './hub.ts'
 import { meter } from './meter.ts'
@@ -8,11 +8,14 @@ import { thermostat } from './thermostat.ts'
 import { tracker } from './tracker.ts'
 import { vibration } from './vibration.ts'
 
-export const models = { freezer, thermostat, meter, tracker, vibration, hub, noisy } as const
+// biome-ignore lint/suspicious/noExplicitAny: each model has parameters and a state of its own
+type AnyModel = DeviceModel<any, any>
+
+export const models = { freezer, thermostat, meter, tracker, vibration, hub, noisy } as const satisfies Record<string, AnyModel>
 
 export type ModelName = keyof typeof models
 
 /** The model by name, for callers that pass its own params and state back to it and look at neither. */
 export function modelNamed(name: ModelName): DeviceModel<unknown, unknown> {
-  return models[name] as unknown as DeviceModel<unknown, unknown>
+  return models[name] as AnyModel
 }
