@@ -1,6 +1,6 @@
 // What a measured run found out, as a file can keep it, and the wires it makes of any workload.
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { readJsonFile } from '../lib/json-file.ts'
 import { parseAs } from '../lib/problems.ts'
 import { CostError } from './errors.ts'
 import { connectionOf, type Path, pathNames, type WireOf, wireOf } from './paths.ts'
@@ -60,15 +60,7 @@ export type Run = z.infer<typeof runSchema>
 
 /** Throws a CostError with one sentence when the file is not there, not JSON, or not a run. */
 export async function readRun(file: string): Promise<Run> {
-  const text = await readFile(file, 'utf8').catch((cause) => {
-    throw new CostError(`${file} cannot be read (${cause.code})`, 2, { cause })
-  })
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new CostError(`${file} is not JSON`, 2, { cause })
-  }
+  const value = await readJsonFile(file, (text, cause) => new CostError(text, 2, { cause }))
   if ((value as { kind?: unknown } | null)?.kind !== 'weir cost run')
     throw new CostError(`${file} is not a run that weir cost run --out wrote`)
   return parseAs(runSchema, value, file, (problems) => new CostError(problems))

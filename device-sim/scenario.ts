@@ -1,6 +1,6 @@
 // What a scenario file may say, with its defaults, and one clear sentence for whatever it may not.
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { readJsonFile } from '../lib/json-file.ts'
 import { parseAs } from '../lib/problems.ts'
 import { driverNames, drivers } from './drivers/index.ts'
 import { FleetError } from './errors.ts'
@@ -175,21 +175,15 @@ export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioInput = z.input<typeof scenarioSchema>
 export type Population = Scenario['populations'][number]
 
+const invalid = (problems: string) => new FleetError(problems, 2)
+
 /** Throws a FleetError (exit code 2) whose sentence names every wrong field. */
 export function parseScenario(input: unknown, file = 'scenario'): Scenario {
-  return parseAs(scenarioSchema, input, file, (problems) => new FleetError(problems, 2))
+  return parseAs(scenarioSchema, input, file, invalid)
 }
 
 /** The text of a scenario file as an object, not yet checked, so that flags can be laid over it. */
 export async function readScenario(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new FleetError(`${file}: cannot be read (${error.code})`, 2)
-  })
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new FleetError(`${file}: is not JSON: ${(error as Error).message}`, 2)
-  }
-  return parseAs(z.record(z.string(), z.unknown()), value, file, (problems) => new FleetError(problems, 2))
+  const value = await readJsonFile(file, invalid)
+  return parseAs(z.record(z.string(), z.unknown()), value, file, invalid)
 }

@@ -1,9 +1,9 @@
 // The rooms' schemas put together. Parsed once, here; inside, the values are trusted.
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { readJsonFileSync } from '../lib/json-file.ts'
 import { parseAs } from '../lib/problems.ts'
 import { accessSchema } from './access/access.ts'
 import { awsSchema } from './aws/clients.ts'
@@ -11,7 +11,8 @@ import { brokerSchema } from './broker/config.ts'
 import { sessionsSchema } from './broker/sessions/sessions.ts'
 import { commandsSchema } from './commands/commands.ts'
 import { consumerSchema } from './consume/consumer-config.ts'
-import { GatewayError, invalidConfig, textOf } from './errors.ts'
+import { GatewayError, invalidConfig } from './errors.ts'
+import { isLoopbackAddress } from './listen/credentials.ts'
 import { type Port, portSchema } from './listen/door.ts'
 import { type TlsConfig, tlsSchema } from './listen/tls.ts'
 import { localSchema } from './local/local.ts'
@@ -130,7 +131,7 @@ export function allowedHostsOf({ allowHosts, host, listen }: GatewayConfig): rea
 
 /** Whether only this machine reaches what listens there. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  return host === 'localhost' || isLoopbackAddress(host)
 }
 
 export function tlsOf({ tls, certs }: GatewayConfig): TlsConfig | undefined {
@@ -149,7 +150,7 @@ export function parseConfig(value: unknown, where = 'config'): GatewayConfig {
 
 /** Reads a JSON file, with `${NAME}` in its strings filled from the environment. */
 export function readConfig(path: string, environment: Readonly<Record<string, string | undefined>> = process.env): unknown {
-  return fill(readJson(path), path, environment)
+  return fill(readJsonFileSync(path, invalidConfig), path, environment)
 }
 
 /**
@@ -165,25 +166,11 @@ export function fastPathsOf(environment: Readonly<Record<string, string | undefi
 /** The queues and topics themselves, whether the config holds them or names their file. */
 export function resourcesOf({ resources = bundled('resources.json') }: GatewayConfig): Resources {
   if (typeof resources !== 'string') return resources
-  return parseAs(resourcesSchema, readJson(resources), resources, invalidConfig)
+  return parseAs(resourcesSchema, readJsonFileSync(resources, invalidConfig), resources, invalidConfig)
 }
 
 export function rulesDirOf({ rules }: Pick<GatewayConfig, 'rules'>): string {
   return rules.dir ?? bundled('rules')
-}
-
-function readJson(path: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new GatewayError('CONFIG_INVALID', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new GatewayError('CONFIG_INVALID', `${path}: not JSON: ${textOf(error)}`)
-  }
 }
 
 function fill(value: unknown, path: string, environment: Readonly<Record<string, string | undefined>>): unknown {

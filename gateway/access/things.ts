@@ -1,9 +1,9 @@
 // The registry: which things there are, which certificates and users may speak for them, and under which policies.
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { readJsonFile } from '../../lib/json-file.ts'
 import { parseAs } from '../../lib/problems.ts'
-import { GatewayError, invalidConfig, textOf } from '../errors.ts'
+import { invalidConfig } from '../errors.ts'
 import { compilePolicies, type Policies } from './policy.ts'
 import { type PolicyDocument, parsePolicyDocument } from './policy-document.ts'
 import { hashPattern } from './secrets.ts'
@@ -147,26 +147,15 @@ export const noThings: Things = createThings(thingsSchema.parse({}), {})
 
 /** Reads the file and the policies it names, relative to it. Throws CONFIG_INVALID with every problem, one a line. */
 export async function loadThings(path: string): Promise<Things> {
-  const file = parseAs(thingsSchema, await readJson(path), path, invalidConfig)
+  const file = parseAs(thingsSchema, await readJsonFile(path, invalidConfig), path, invalidConfig)
   const policyFiles: string[] = []
   const documents = await Promise.all(
     Object.entries(file.policies).map(async ([name, policy]) => {
       if (typeof policy !== 'string') return [name, parsePolicyDocument(policy, `${path}: policies.${name}`)] as const
       const policyPath = resolve(dirname(path), policy)
       policyFiles.push(policyPath)
-      return [name, parsePolicyDocument(await readJson(policyPath), policyPath)] as const
+      return [name, parsePolicyDocument(await readJsonFile(policyPath, invalidConfig), policyPath)] as const
     }),
   )
   return createThings(file, Object.fromEntries(documents), policyFiles)
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new GatewayError('CONFIG_INVALID', `${path}: cannot be read (${error.code})`)
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new GatewayError('CONFIG_INVALID', `${path}: not JSON: ${textOf(error)}`)
-  }
 }

@@ -1,10 +1,11 @@
 // A policy question as one line of JSON: policies, who asks, what for.
 import { z } from 'zod'
+import { parseJsonText } from '../../lib/json-file.ts'
 import { parseAs } from '../../lib/problems.ts'
 import { createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { parsePolicyDocument } from '../access/policy-document.ts'
-import { GatewayError, invalidConfig, textOf } from '../errors.ts'
+import { invalidConfig } from '../errors.ts'
 
 const attributesSchema = z.record(z.string(), z.array(z.string()))
 
@@ -51,7 +52,7 @@ export type PolicyVector = z.infer<typeof vectorSchema>
 /** One line of a vector file. Throws CONFIG_INVALID, naming the line, for anything it does not know. */
 export function parseVector(text: string, lineNumber: number): PolicyVector {
   const where = `line ${lineNumber}`
-  return parseAs(vectorSchema, parseJson(text, where), where, invalidConfig)
+  return parseAs(vectorSchema, parseJsonText(text, where, invalidConfig), where, invalidConfig)
 }
 
 export function evaluateVector({ policies, action, resource, context }: PolicyVector, name: string): Verdict {
@@ -65,13 +66,4 @@ export function evaluateVector({ policies, action, resource, context }: PolicyVe
 function willArn(topic: string | undefined, resource: string): string | undefined {
   const owner = ownerOf(resource)
   return topic === undefined || !owner ? undefined : createArns(owner).topic(topic)
-}
-
-/** Throws CONFIG_INVALID, naming what is not JSON. */
-export function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new GatewayError('CONFIG_INVALID', `${name}: not JSON: ${textOf(error)}`)
-  }
 }

@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Command, InvalidArgumentError } from 'commander'
+import { parseJsonText } from '../../lib/json-file.ts'
 import { printable, printableText } from '../../lib/printable.ts'
 import { type Arns, createArns, ownerOf } from '../access/arn.ts'
 import { compilePolicies, type Verdict } from '../access/policy.ts'
 import { listOf, type PolicyDocument, parsePolicyDocument } from '../access/policy-document.ts'
 import { compileKey, type PolicyContext, variablesIn } from '../access/policy-variables.ts'
-import { GatewayError } from '../errors.ts'
-import { evaluateVector, parseJson, parseVector } from './policy-vectors.ts'
+import { GatewayError, invalidConfig } from '../errors.ts'
+import { evaluateVector, parseVector } from './policy-vectors.ts'
 
 const checkExamples = `
 Examples:
@@ -136,7 +137,7 @@ async function loadPolicy(path: string): Promise<PolicyDocument> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new GatewayError('CONFIG_INVALID', `${path} cannot be read`, { cause: error })
   })
-  return parsePolicyDocument(parseJson(text, path), path)
+  return parsePolicyDocument(parseJsonText(text, path, invalidConfig), path)
 }
 
 /** The first owner that the documents name, unless the flags do. */

@@ -3,14 +3,15 @@
 //   <case>/rule.json      a rule file, or { "file": "../../rules/telemetry.json" } for one that lives elsewhere
 //   <case>/in/hot.json    { "topic": …, "payload": … }, a message
 //   <case>/out/hot.json   { "match": false }, or { "output": …, "actions": [ … ] } with the templates of the actions filled
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { readJsonFile } from '../../lib/json-file.ts'
 import { parseAs } from '../../lib/problems.ts'
-import { GatewayError, textOf } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import { bytesOf } from '../message/body.ts'
 import type { Message } from '../message/message.ts'
-import { type LoadedRule, parseRule } from './load.ts'
+import { invalidRule, type LoadedRule, parseRule } from './load.ts'
 import { createScope } from './sql/scope.ts'
 import { compileTemplate } from './sql/template.ts'
 import { matches } from './topic/filter.ts'
@@ -151,24 +152,15 @@ async function casesIn(dir: string): Promise<readonly string[]> {
 
 async function readCaseRule(folder: string): Promise<LoadedRule> {
   const path = join(folder, 'rule.json')
-  const json = await readJson(path)
+  const json = await readJsonFile(path, invalidRule)
   const elsewhere = z.strictObject({ file: z.string() }).safeParse(json)
   if (!elsewhere.success) return parseRule(path, json)
   const file = resolve(folder, elsewhere.data.file)
-  return parseRule(file, await readJson(file))
+  return parseRule(file, await readJsonFile(file, invalidRule))
 }
 
 async function readAs<T extends z.ZodType>(schema: T, path: string): Promise<z.output<T>> {
-  return parseAs(schema, await readJson(path), path, (problems) => new GatewayError('RULE_INVALID', problems))
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'))
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    throw new GatewayError('RULE_INVALID', `${path}: ${code ? `cannot be read (${code})` : `not JSON: ${textOf(error)}`}`)
-  }
+  return parseAs(schema, await readJsonFile(path, invalidRule), path, invalidRule)
 }
 
 function toMessage({

@@ -1,6 +1,7 @@
 // Rule files → rules. Everything wrong with a directory is told at once, each with its file and path.
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readJsonFile } from '../../lib/json-file.ts'
 import { parseAs } from '../../lib/problems.ts'
 import type { ActionRef, Outlet, Sink } from '../actions/action.ts'
 import type { ActionEntry } from '../actions/index.ts'
@@ -78,19 +79,16 @@ async function ruleFilesIn(dir: string): Promise<readonly string[]> {
 }
 
 async function readRule(path: string, options: LoadOptions): Promise<LoadedRule> {
-  const text = await readFile(path, 'utf8')
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    throw new GatewayError('RULE_INVALID', `${path}: not JSON: ${textOf(error)}`)
-  }
-  return parseRule(path, json, options)
+  return parseRule(path, await readJsonFile(path, invalidRule), options)
+}
+
+export function invalidRule(problems: string): GatewayError {
+  return new GatewayError('RULE_INVALID', problems)
 }
 
 /** Throws RULE_INVALID with every problem of this one file. */
 export function parseRule(path: string, json: unknown, options: LoadOptions = {}): LoadedRule {
-  const file = parseAs(ruleFileSchema, json, path, (problems) => new GatewayError('RULE_INVALID', problems))
+  const file = parseAs(ruleFileSchema, json, path, invalidRule)
   try {
     return { path, file, statement: compileStatement(file.sql, { ...options, version: file.awsIotSqlVersion }) }
   } catch (error) {

@@ -72,7 +72,7 @@ const cases: readonly (readonly [string, () => Promise<{ code: number | null; st
   ],
   ['a doctor without rules to look at', () => runWeir(['doctor', '--rules', '/nowhere']), /\/nowhere: cannot be read as a directory/],
   ['a fleet that is not there', () => up('--scenario', '/nowhere/fleet.json'), /\/nowhere\/fleet\.json: cannot be read \(ENOENT\)/],
-  ['a fleet that is not JSON', () => up('--scenario', aFile('f.json', '{')), /f\.json: is not JSON/],
+  ['a fleet that is not JSON', () => up('--scenario', aFile('f.json', '{')), /f\.json: not JSON/],
   ['a misspelt field of a fleet', () => up('--scenario', aFile('f.json', { devcies: 3 })), /f\.json: devcies .*did you mean "devices"/],
   [
     'a data directory that is a file',
