@@ -164,12 +164,11 @@ export const events = {
   'tenant.noisy': {
     level: 'warn',
     metric: 'noisy_tenants_total',
-    labels: ['queue', 'tenant'],
+    labels: ['queue'],
     means: 'a tenant asks for far more than its share',
   },
   'tenant.quiet': { level: 'info', means: 'a noisy tenant is back within its share' },
   'deadletter.replayed': { level: 'info', metric: 'replayed_total', labels: ['queue'], means: 'dead letters went back to their queue' },
-  'alert.raised': { level: 'warn', metric: 'alerts_total', labels: ['alert'], means: 'an alert was published' },
 } as const satisfies Record<string, EventKind>
 
 export type EventName = keyof typeof events
@@ -188,7 +187,6 @@ export interface Fields {
   readonly target?: string
   readonly group?: string
   readonly outcome?: string
-  readonly alert?: string
   readonly code?: string
   readonly count?: number
   readonly ms?: number

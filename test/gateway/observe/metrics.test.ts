@@ -14,10 +14,10 @@ test('fields that come again count where they belong, frozen or changed in betwe
 
 test('a label has at most 1,000 values and one for the rest, whatever names clients invent', () => {
   const metrics = createMetrics()
-  for (let i = 0; i < 5_000; i++) metrics.count('tenant.noisy', { queue: 'q', tenant: `n${i}` })
-  metrics.count('tenant.noisy', { queue: 'q', tenant: 'n'.repeat(10_000) })
-  const series = metrics.series('tenant.noisy')
+  for (let i = 0; i < 5_000; i++) metrics.count('consumer.failed', { queue: 'q', code: `n${i}` })
+  metrics.count('consumer.failed', { queue: 'q', code: 'n'.repeat(10_000) })
+  const series = metrics.series('consumer.failed')
   expect(series).toHaveLength(1_001)
-  expect(series.find(({ labels }) => labels.tenant === '(others)')?.value).toBe(4_001)
-  expect(metrics.total('tenant.noisy')).toBe(5_001)
+  expect(series.find(({ labels }) => labels.code === '(others)')?.value).toBe(4_001)
+  expect(metrics.total('consumer.failed')).toBe(5_001)
 })
