@@ -1,4 +1,4 @@
-// What a start finds of the journal of sessions, and what should be there and is not.
+// Recovery of the session journal: applies the entries that a start finds, and counts what is missing.
 //
 // Beside the journal, `state` and `state.2` (spool/turns.ts draws them) say which file is in use, how far it was written, and how many
 // sessions and messages it stood for. A start compares: a file that is missing, cut or damaged is a loss.
@@ -39,11 +39,11 @@ export interface RecoveredJournal {
 interface Scanned {
   /** Bytes of damage between records. */
   readonly lost: number
-  /** Behind the last whole record. */
+  /** Where the last whole record ends. */
   readonly end: number
 }
 
-/** Applies what the last whole file holds. A file with damage in it, or one that cannot be read, is kept beside as `*.corrupt`. */
+/** Applies the entries of the last whole file. A file that is damaged or cannot be read is kept as `*.corrupt`. Rejects with NewerFormatError. */
 export async function recoverJournal(options: FileJournalOptions, found: Saved | undefined | 'damaged'): Promise<RecoveredJournal> {
   const { journaled, dir, fs, observe } = options
   const saved = typeof found === 'object' ? found : undefined
@@ -130,7 +130,7 @@ async function scan(fs: SpoolFs, path: string, isEnough: (entry: Entry) => boole
   return { lost, end }
 }
 
-/** Behind damage in the middle; the end of the file where a crash has cut the last write short. */
+/** Where to go on after damage; the end of the file if a crash tore the last write. */
 async function skip(file: SpoolFile, salt: number, from: number, size: number): Promise<number> {
   if (await isZero(file, from, size)) return size
   const found = await findRecord(file, salt, from, size)

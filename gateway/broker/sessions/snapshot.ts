@@ -15,7 +15,7 @@ export interface Snapshot {
   /** Resolves when the entries are on disk; rejects when the disk refuses them. */
   readonly written: Promise<void>
   readonly state: 'writing' | 'ready' | 'failed'
-  /** A group that the journal in use has taken. */
+  /** A batch that the journal in use has taken. */
   add(group: Uint8Array): void
   /** Makes the file whole. The next append goes there. */
   finish(): Promise<SegmentWriter>
@@ -32,9 +32,9 @@ export interface SnapshotOptions {
   readonly entries: Iterable<Entry>
 }
 
-/** Written at a time: encoding that much takes less than a millisecond. */
+/** Bytes written at a time. Encoding them takes less than a millisecond. */
 const chunkBytes = 64 * 1024
-/** Synced at a time, so that the syncs of other files do not wait long for this one. */
+/** Bytes synced at a time, so that the syncs of other files do not wait long for this one. */
 const syncBytes = 4 * 1024 ** 2
 
 export function beginSnapshot({ fs, dir, number, salt, roomBytes, entries }: SnapshotOptions): Snapshot {
@@ -83,7 +83,7 @@ export function beginSnapshot({ fs, dir, number, salt, roomBytes, entries }: Sna
     }
   }
   const written = run()
-  written.catch(() => undefined) // whoever waits for it hears of it
+  written.catch(() => undefined) // callers that await it get the error
 
   return {
     written,
