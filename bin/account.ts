@@ -1,6 +1,6 @@
 // The whole way of every message, from the device to its consumer, as numbers that must add up.
 import type { FleetReport } from '../device-sim/fleet.ts'
-import { nounOf } from '../gateway/actions/index.ts'
+import { deliveredTo } from '../gateway/actions/index.ts'
 import type { GatewayConfig, Resources } from '../gateway/config.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 
@@ -39,9 +39,7 @@ export async function account(
   const ledger = gateway.ledger()
   const { metrics } = gateway.observe
   const { copies, uncounted } = fanOut(resources)
-  const deliveredTo = (noun: string) =>
-    total(metrics.series('action.delivered').flatMap(({ labels, value }) => (nounOf(labels.action ?? '') === noun ? [value] : [])))
-  const delivered = deliveredTo('queue') + copies * deliveredTo('topic')
+  const delivered = deliveredTo('queue', metrics) + copies * deliveredTo('topic', metrics)
   const stats = gateway.consumers.map((consumer) => ({ queue: consumer.queue, ...consumer.stats() }))
   const counted = stats.filter(({ queue }) => !uncounted.has(queue))
   const buried = counted.reduce((sum, { buried }) => sum + buried, 0)
@@ -102,7 +100,7 @@ function isUnheard({ fleet: { sent, acked, failed, dropped } }: Account): boolea
   return acked === 0 && sent === failed && failed + dropped > 0
 }
 
-const total = (counts: Readonly<Record<string, number>> | readonly number[]) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, count) => sum + count, 0)
 
 /**
  * How many copies of a published alert must arrive in queues, and which queues get a number that nobody knows beforehand: those behind

@@ -8,7 +8,7 @@ import { createAccess } from './access/access.ts'
 import { createArns } from './access/arn.ts'
 import { createRegistry } from './access/registry.ts'
 import type { ActionDeps } from './actions/action.ts'
-import { type ActionEntry, bindAction, nounOf } from './actions/index.ts'
+import { type ActionEntry, bindAction, deliveredTo, nounOf } from './actions/index.ts'
 import type { Broker, Ingest } from './broker/broker.ts'
 import { keptClientId } from './broker/client-id.ts'
 import { createBroker } from './broker/index.ts'
@@ -328,7 +328,7 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
 function countQueueLosses({ listen, metrics }: Observatory, losses: Losses): void {
   const count = (_: unknown, { outcome, detail }: Fields) => {
     if (outcome !== 'lost') return
-    const delivered = metrics.total('action.delivered', { action: 'sqs' }) + metrics.total('action.delivered', { action: 'sns' })
+    const delivered = deliveredTo('queue', metrics) + deliveredTo('topic', metrics)
     const consumed = metrics.total('consumer.handled') + metrics.total('consumer.buried')
     const known = `this gateway had delivered ${delivered} messages to them and consumed ${consumed} since its start`
     losses.place('the embedded queues', 'queues').add('running', { exact: false, reasons: [`${detail} (${known})`] })

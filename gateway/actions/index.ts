@@ -1,5 +1,6 @@
 // The table of rule actions. The schema of a rule's actions, their docs and the doctor's checks come from it.
 import { z } from 'zod'
+import type { Metrics } from '../observe/metrics.ts'
 import type { ActionDeps, ActionKind, BoundAction, NamedTarget } from './action.ts'
 import { http } from './http.ts'
 import { log } from './log.ts'
@@ -48,6 +49,12 @@ export function bindAction(entry: ActionEntry, deps: ActionDeps): BoundAction {
 /** What the action of this name delivers to, such as `queue`. Returns `target` for a name that is not in the table. */
 export function nounOf(name: string): string {
   return Object.hasOwn(actions, name) ? actions[name as ActionName].noun : 'target'
+}
+
+/** Bodies that targets of this kind have accepted. */
+export function deliveredTo(noun: string, metrics: Pick<Metrics, 'series'>): number {
+  const series = metrics.series('action.delivered')
+  return series.reduce((sum, { labels, value }) => (nounOf(labels.action ?? '') === noun ? sum + value : sum), 0)
 }
 
 /** The target that the entry names. undefined: the action has one target for all rules. */

@@ -1,8 +1,9 @@
 // `weir doctor`: rules, policies, queues, configuration and quotas held against what AWS accepts, without an account.
 import { Command, Option } from 'commander'
-import { type Deployed, readDeployed } from '../doctor/deployed.ts'
+import { readDeployed } from '../doctor/deployed.ts'
 import { type Estate, readEstate } from '../doctor/estate.ts'
 import { countsOf, examine } from '../doctor/index.ts'
+import type { Deployed } from '../doctor/queues.ts'
 import { findingsText } from '../doctor/report.ts'
 import { type Load, ordinaryLoad } from '../plan/quotas.ts'
 import { toCount, toMs, toUrl, toWhole } from './arguments.ts'

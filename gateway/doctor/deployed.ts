@@ -6,25 +6,7 @@ import { answerText, silenceOf } from '../aws/answer.ts'
 import type { Aws } from '../aws/clients.ts'
 import { GatewayError } from '../errors.ts'
 import type { Estate } from './estate.ts'
-import { type QueueFacts, sqsMessageBytes } from './queues.ts'
-
-/** The part of GetTopicRule's answer that is compared. */
-export interface DeployedRule {
-  readonly sql: string
-  readonly awsIotSqlVersion?: string
-  readonly ruleDisabled?: boolean
-}
-
-/** undefined where AWS has none of that name. */
-export interface Deployed {
-  /** `AWS us-east-1`. */
-  readonly where: string
-  readonly queues: ReadonlyMap<string, QueueFacts | undefined>
-  /** Names of the queues that subscribe. */
-  readonly topics: ReadonlyMap<string, readonly string[] | undefined>
-  /** Absent: nobody said where the control plane is, so rules were not compared. */
-  readonly rules?: ReadonlyMap<string, DeployedRule | undefined>
-}
+import { type Deployed, type DeployedRule, type QueueFacts, sqsMessageBytes } from './queues.ts'
 
 export interface DeployedOptions {
   readonly aws: Aws

@@ -1,4 +1,4 @@
-// What the doctor wants to know of a queue or a topic, wherever it is described: resources, a template, or AWS itself.
+// The facts that the doctor compares, wherever they come from: resources, a template, or AWS itself.
 import { deadLetterQueueOf, type Resources } from '../local/resources.ts'
 
 export interface QueueFacts {
@@ -23,6 +23,24 @@ export interface TopicFacts {
   readonly name: string
   /** Names of the queues that subscribe. */
   readonly queues: readonly string[]
+}
+
+/** The part of GetTopicRule's answer that is compared. */
+export interface DeployedRule {
+  readonly sql: string
+  readonly awsIotSqlVersion?: string
+  readonly ruleDisabled?: boolean
+}
+
+/** What AWS has. undefined: nothing of that name. */
+export interface Deployed {
+  /** `AWS us-east-1`. */
+  readonly where: string
+  readonly queues: ReadonlyMap<string, QueueFacts | undefined>
+  /** Names of the queues that subscribe. */
+  readonly topics: ReadonlyMap<string, readonly string[] | undefined>
+  /** Absent: the address of the control plane is not configured, so rules are not compared. */
+  readonly rules?: ReadonlyMap<string, DeployedRule | undefined>
 }
 
 /** What ensureResources gives a dead-letter queue that nobody describes: the longest there is. */

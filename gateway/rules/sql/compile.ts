@@ -1,35 +1,17 @@
 // Tree to closures: names, functions and arity are looked up once, when the rule is loaded, and never again.
-import type { Binary, Call, Case, Cast, Expression, Name, Query, SqlVersion, Variable } from './ast.ts'
+import type { Binary, Call, Case, Cast, Expression, Name, Query, Variable } from './ast.ts'
 import { hint, refuse } from './errors.ts'
+import type { CompileContext, Evaluate } from './evaluate.ts'
 import { type CastRow, type CastType, castTo, castTypes } from './functions/cast.ts'
 import { findFunction, functionNames } from './functions/index.ts'
 import type { Site, SqlFunction } from './functions/table.ts'
 import { Exact, type NumberMode, negate, numberOf } from './number.ts'
 import { calculate, not, operators } from './operators.ts'
-import { externalNames, type Resolvers } from './resolvers.ts'
+import { externalNames } from './resolvers.ts'
 import type { Scope } from './scope.ts'
 import { compileSelect } from './select.ts'
 import { assign, equals, isArray, isNumeric, isObject, type Members, member, type Value } from './value.ts'
 import { spend } from './work.ts'
-
-/** `row` is what names are looked up in: the payload, or the element of a nested query. */
-export type Evaluate = (scope: Scope, row: Value) => Value
-
-export interface CompileContext {
-  readonly sql: string
-  readonly version: SqlVersion
-  readonly mode: NumberMode
-  readonly resolvers: Resolvers
-  readonly variables: ReadonlyMap<string, Evaluate>
-  /** What the author should know although the statement is valid. */
-  readonly warnings: string[]
-  /** The calls of functions that AWS allows only so often in a statement. */
-  readonly counts: Map<string, number>
-  /** In a nested query: the name that means the element itself. */
-  readonly nested?: { readonly alias?: string }
-  /** Sees every part's value as it is computed. */
-  readonly trace?: (node: Expression, value: Value) => void
-}
 
 export function compileExpression(node: Expression, context: CompileContext): Evaluate {
   const evaluate = compileNode(node, context)
@@ -181,7 +163,7 @@ function compileQuery(node: Query, context: CompileContext): Evaluate {
   since2016('a nested SELECT', node, context)
   const source = compileExpression(node.source, context)
   const nested = node.alias === undefined ? {} : { alias: node.alias }
-  const { where, project } = compileSelect(node.select, { ...context, nested })
+  const { where, project } = compileSelect(node.select, { ...context, nested }, compileExpression)
   const holds = (scope: Scope, row: Value) => where === undefined || where(scope, row) === true
   return (scope, row) => {
     const from = source(scope, row)

@@ -11,6 +11,8 @@ const nine = 0x39
 const openBracket = 0x5b
 const backslash = 0x5c
 const closeBracket = 0x5d
+const letterF = 0x66
+const letterT = 0x74
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
@@ -85,11 +87,6 @@ export function parseExactly(text: string, mode: NumberMode, native: unknown): V
     return members
   }
 
-  const readWord = (length: number, value: Value): Value => {
-    pos += length
-    return value
-  }
-
   const readValue = (known: unknown): Value => {
     skipSpace()
     const code = text.charCodeAt(pos)
@@ -98,7 +95,8 @@ export function parseExactly(text: string, mode: NumberMode, native: unknown): V
     if (code === openBracket) return readArray(Array.isArray(known) ? known : none)
     if (code === openBrace)
       return readObject(typeof known === 'object' && known !== null ? (known as Readonly<Record<string, unknown>>) : {})
-    return code === 0x74 ? readWord(4, true) : code === 0x66 ? readWord(5, false) : readWord(4, null)
+    pos += code === letterF ? 5 : 4
+    return code === letterT ? true : code === letterF ? false : null
   }
 
   return readValue(native)

@@ -1,7 +1,7 @@
 // The SELECT clause: which keys the output has, and what stands behind them.
 import type { Expression, Item, Select } from './ast.ts'
-import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
 import { refuse } from './errors.ts'
+import type { Compile, CompileContext, Evaluate } from './evaluate.ts'
 import type { Scope } from './scope.ts'
 import { assign, isObject, type Value } from './value.ts'
 import { spend } from './work.ts'
@@ -23,16 +23,17 @@ export interface CompiledSelect {
   readonly print: (scope: Scope, row: Value) => string | undefined
 }
 
-export function compileSelect({ value, items: list, where }: Select, context: CompileContext): CompiledSelect {
+/** `compile` compiles one expression: a query inside an expression compiles its own SELECT. */
+export function compileSelect({ value, items: list, where }: Select, context: CompileContext, compile: Compile): CompiledSelect {
   const items = list.map((item) => ({
     path: value ? [] : pathOf(item, context),
     star: item.expression.kind === 'star',
-    evaluate: compileExpression(item.expression, context),
+    evaluate: compile(item.expression, context),
   }))
   const alone = items.length === 1 && (value || items[0]!.path === undefined)
   const project: Evaluate = alone ? items[0]!.evaluate : (scope, row) => build(items, (item) => item.evaluate(scope, row))
   return {
-    where: where && compileExpression(where, context),
+    where: where && compile(where, context),
     items,
     project,
     print: compileFlat(items) ?? ((scope, row) => JSON.stringify(project(scope, row))),

@@ -3,8 +3,9 @@ import { GatewayError } from '../../errors.ts'
 import { type Body, bytesOf, JsonText, lengthOf } from '../../message/body.ts'
 import { validateFilter } from '../topic/filter.ts'
 import { type Expression, type SqlVersion, type StatementTree, sqlVersions } from './ast.ts'
-import { type CompileContext, compileExpression, type Evaluate } from './compile.ts'
+import { compileExpression } from './compile.ts'
 import { refuse } from './errors.ts'
+import type { CompileContext, Evaluate } from './evaluate.ts'
 import { compileFastSelect, type FastSelect } from './fast/fast-select.ts'
 import { wholeAsDecimal, wholeAsInt } from './number.ts'
 import { parseStatement } from './parse.ts'
@@ -73,7 +74,7 @@ export function compileStatement(sql: string, options: StatementOptions = {}): S
   if (tree.filter && tree.filter.text.split('/').length > 8) warnings.push(filterTooDeep)
   const context = createContext(sql, version, options, warnings)
   const variables = compileVariables(tree, context)
-  const select = compileSelect(tree.select, { ...context, variables })
+  const select = compileSelect(tree.select, { ...context, variables }, compileExpression)
   const payloadOf = payloadReader(version)
   const run = { ...select, value: tree.select.value, payloadOf }
   const { fastPaths = true } = options

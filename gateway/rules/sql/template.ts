@@ -1,8 +1,9 @@
 // Substitution templates: text with `${expression}` in it, as the parameters of actions have [AWS iot-substitution-templates].
 import { GatewayError } from '../../errors.ts'
 import type { SqlVersion } from './ast.ts'
-import { compileExpression, type Evaluate } from './compile.ts'
+import { compileExpression } from './compile.ts'
 import { isFixed, keysIn } from './dependencies.ts'
+import type { Evaluate } from './evaluate.ts'
 import { perTopic } from './fast/per-topic.ts'
 import { parseTemplateExpression } from './parse.ts'
 import type { Resolvers } from './resolvers.ts'
