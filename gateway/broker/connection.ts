@@ -136,7 +136,8 @@ export function serve(stream: Duplex, caller: Caller, deps: ConnectionDeps): Ser
       link.ending = 'MQTT_KEEP_ALIVE_TIMEOUT'
     },
     onFailed(error) {
-      link.ending = 'CLIENT_ERROR'
+      // aedes reports a client that was silent too long as an error too.
+      link.ending ??= 'CLIENT_ERROR'
       observe.record('client.failed', { code: 'PROTOCOL', clientId: client.id, detail: error.message })
     },
     onWill: (will) => inlet.take(will),

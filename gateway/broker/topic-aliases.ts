@@ -1,6 +1,6 @@
 // Topic aliases of one publisher: numbers that stand for topics until the connection ends [MQTT5-3.3.2.3.4].
 import type { PublishPacket } from './packet.ts'
-import { IllegalPacket, reasonOf } from './packets/illegal.ts'
+import { IllegalPacket, protocolError, reasonOf } from './packets/illegal.ts'
 
 export class TopicAliases {
   readonly #max: number
@@ -21,7 +21,7 @@ export class TopicAliases {
       return packet
     }
     const topic = this.#topics.get(alias)
-    if (topic === undefined) throw invalid(`topic alias ${alias} is unknown [MQTT5-3.3.2.3.4]`)
+    if (topic === undefined) throw protocolError(`topic alias ${alias} is unknown [MQTT5-3.3.2.3.4]`)
     return { ...packet, topic }
   }
 }

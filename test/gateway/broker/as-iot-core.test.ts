@@ -1,4 +1,6 @@
 // Where AWS IoT Core differs from the MQTT specifications, and what it adds: the broker does as it does.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { MqttClient } from 'mqtt'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Broker } from '../../../gateway/broker/broker.ts'
@@ -93,6 +95,18 @@ test.each([
   end(device)
   await expect.poll(() => heard.find(([topic]) => topic.endsWith('/f-1') && topic.startsWith('$aws'))?.[1]).toContain(disconnectReason)
   await expect.poll(() => heard).toContainEqual(['gone/f-1', 'bye'])
+  await client.endAsync()
+})
+
+test('a client that is silent for longer than its keep alive is disconnected with that reason', async () => {
+  await broker.stop()
+  await door.stop()
+  await start({ minKeepAliveSeconds: 'off' })
+  const { client, heard } = await listening('$aws/events/presence/disconnected/+')
+  const device = connect(port, '127.0.0.1')
+  device.write(Buffer.from('100f00044d51545404020001' + '0003662d31', 'hex'))
+  await once(device.resume(), 'close')
+  await expect.poll(() => heard.map(([, payload]) => JSON.parse(payload).disconnectReason)).toEqual(['MQTT_KEEP_ALIVE_TIMEOUT'])
   await client.endAsync()
 })
 

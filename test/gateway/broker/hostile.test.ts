@@ -229,7 +229,7 @@ test('a SUBACK that is larger than the client accepts is not sent [MQTT-3.1.2-24
 test.each([
   ['No Local on a shared subscription', '8210000a00000a2473686172652f672f7304', 'e0028200'],
   ['QoS 2', '340800016100090003 78', 'e0029b00'],
-  ['an unknown topic alias', '3209 0000 0009 03 230003 78', 'e0029400'],
+  ['an unknown topic alias', '3209 0000 0009 03 230003 78', 'e0028200'],
   ['a subscription identifier', '820b000a020b070003732f3101', 'e002a100'],
 ])('packets after the one that ended the connection do not count: %s [MQTT-3.14.4-1]', async (_, packet, answer) => {
   expect(await refused(`${v5}|${packet}c000`)).toBe(answer)
