@@ -256,8 +256,8 @@ async function start(options: GatewayOptions, stops: Stops, stopAll: () => Promi
     ready: () => ready,
     health,
     metrics: async () => ({ contentType: prometheus.contentType, text: await prometheus.metrics() }),
-    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow, losses: losses.list },
-    confirmLosses: losses.confirm,
+    api: { ledger, queues, rules: rulesNow, tenants: tenantsNow, losses: () => losses.list() },
+    confirmLosses: () => losses.confirm(),
     river: {
       ...{ metrics: observe.metrics, nounOf, queues, clock, monthlyDollars: options.monthlyDollars },
       parts: { ledger, rules: rulesNow, tenants: busiestTenants, consumers: consumersNow },
