@@ -196,5 +196,5 @@ test.each([
 ])('a topic alias that is %s ends the connection after the packets before it [MQTT5-3.3.2.3.4]', (_, topic, alias) => {
   const { feed, seen } = aConnected(5)
   feed(Buffer.concat([aliased(1, 'a', 1), aliased(2, topic, alias), aliased(3, 'b', 2)]))
-  expect(seen).toEqual(['connect0', 'P1', 'illegal 148'])
+  expect(seen).toEqual(['connect0', 'P1', 'illegal 130'])
 })
