@@ -114,7 +114,7 @@ function fanOut({ topics }: Resources): { readonly copies: number; readonly unco
   return { copies: even ? ([...copies][0] ?? 0) : 0, uncounted: new Set(uncounted.map(({ queue }) => queue)) }
 }
 
-/** After a loss of queues the number is a lower bound: nobody counts what filters let into them, and a redelivery hides a loss. */
+/** After a loss of queues the number is a lower bound: messages that filters let into them are not counted, and a redelivery hides a loss. */
 function lostText({ lost, queuesLost }: Account): string {
   if (queuesLost === 0) return `${number(lost)} lost`
   const amount = lost === 0 ? 'an unknown number of messages lost' : `at least ${number(lost)} lost`

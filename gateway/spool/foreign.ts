@@ -4,8 +4,7 @@
 // offset, or if its first sequence does not fit between those of its neighbours.
 
 import { sequenceOf } from './codec.ts'
-import type { SpoolFile, SpoolFs } from './fs.ts'
-import { isUnreadable } from './recover.ts'
+import { isUnreadable, type SpoolFile, type SpoolFs } from './fs.ts'
 import { headerBytes, readChunk, readHeader } from './segment.ts'
 
 export interface Candidate {

@@ -110,3 +110,10 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
     done += bytesWritten
   }
 }
+
+/** Errors of one file that cannot be read, whatever the process does. Other files may be readable. */
+const unreadableCodes = new Set(['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENOTDIR', 'ENOENT', 'ELOOP', 'ENXIO'])
+
+export function isUnreadable(error: unknown): boolean {
+  return unreadableCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+}

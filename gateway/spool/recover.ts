@@ -4,7 +4,7 @@ import type { Observe } from '../observe/observe.ts'
 import { batchStartOf, receivedAtOf, sequenceOf } from './codec.ts'
 import type { Cursor } from './cursor.ts'
 import { findForeign } from './foreign.ts'
-import type { SpoolFile, SpoolFs } from './fs.ts'
+import { isUnreadable, type SpoolFile, type SpoolFs } from './fs.ts'
 import type { PlaceLosses } from './losses.ts'
 import { findRecord, headerBytes, isZero, readChunk, readHeader, type Segment, segmentNumber, toSegment, type Visit } from './segment.ts'
 import { Survey } from './survey.ts'
@@ -55,15 +55,14 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
   for (const [number, listed] of Object.entries(unsettled)) {
     if (!numbers.includes(Number(number))) survey.absent(Number(number), listed.map(sequenceIn))
   }
-  const listedIn = (number: number) => new Map(unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
   const candidates = numbers
-    .map((number) => ({ number, path: toSegment(dir, number, 0).path, expected: listedIn(number) }))
+    .map((number) => ({ number, path: toSegment(dir, number, 0).path, expected: listedIn(cursor, number) }))
     .filter(({ number, expected }) => number >= segment || expected.size > 0 || !losses.isEmpty())
   const foreign = await findForeign(fs, candidates)
   for (const number of numbers) {
     if (foreign.has(number)) {
       survey.damaged(number, 'holds the records of another segment')
-      survey.absent(number, [...listedIn(number).values()])
+      survey.absent(number, [...listedIn(cursor, number).values()])
       await setAside(deps, toSegment(dir, number, 0).path)
       continue
     }
@@ -82,6 +81,10 @@ export async function recover({ cursor: found, ...deps }: Found): Promise<Recove
 const sequenceIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? 0 : listed[1])
 const offsetIn = (listed: number | readonly [number, number]): number => (typeof listed === 'number' ? listed : listed[0])
 
+/** What the cursor lists in a segment: offset to sequence. */
+const listedIn = (cursor: Cursor | undefined, number: number): Map<number, number> =>
+  new Map(cursor?.unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
+
 /** The last segment that has been written to. The one made ready after it has only its header. */
 async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promise<number | undefined> {
   for (const number of numbers.toReversed()) {
@@ -96,13 +99,6 @@ async function lastWritten({ fs, dir }: Deps, numbers: readonly number[]): Promi
     if (written === true) return number
   }
   return undefined
-}
-
-/** Errors of one file that cannot be read, whatever the process does. Other files may be readable. */
-const unreadableCodes = new Set(['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ENOTDIR', 'ENOENT', 'ELOOP', 'ENXIO'])
-
-export function isUnreadable(error: unknown): boolean {
-  return unreadableCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '')
 }
 
 /** Resolves with the result, or with the code of the error that keeps the file from being read. */
@@ -126,7 +122,7 @@ async function recoverSegment(
   const { fs, dir, observe, losses } = deps
   const segment = toSegment(dir, number, 0)
   segment.sealed = true
-  segment.replay = new Map(cursor?.unsettled[number]?.map((listed) => [offsetIn(listed), sequenceIn(listed)]))
+  segment.replay = listedIn(cursor, number)
   segment.settledBelow = !cursor || number > cursor.segment ? 0 : number === cursor.segment ? cursor.offset : Number.POSITIVE_INFINITY
   const { path, settledBelow, replay } = segment
   // A file that was lost and has come back may hold messages that are on the account.
